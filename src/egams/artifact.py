@@ -1,0 +1,106 @@
+"""What every artifact shares: a header that says what made it, and writes that finish or never were."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from egams.errors import ArtifactError
+
+MANIFEST = "manifest.json"
+
+
+def header(kind: str, format_version: int) -> dict[str, Any]:
+    """Return the fields that open every manifest: kind, format version, package version."""
+    from egams import __version__
+
+    return {"kind": kind, "format_version": format_version, "egams_version": __version__}
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; move it there when the block ends without error.
+
+    Works for a file and for a folder, which replaces an earlier one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    remove(temporary)
+    try:
+        yield temporary
+        move_over(temporary, path)
+    finally:
+        remove(temporary)
+
+
+def move_over(source: Path, target: Path) -> None:
+    """Rename a file to `target`, or a folder in place of the folder that stands there.
+
+    Raises
+    ------
+    ArtifactError
+        If one is a file and the other a folder: nothing of another nature is ever replaced.
+    """
+    if target.exists() and target.is_dir() != source.is_dir():
+        kinds = ("folder", "file") if target.is_dir() else ("file", "folder")
+        raise ArtifactError(f"{target}: is a {kinds[0]}; expected a {kinds[1]} or nothing there.")
+    if target.is_dir():
+        retired = target.with_name(f".{target.name}.{os.getpid()}.old")
+        remove(retired)
+        target.rename(retired)
+        source.rename(target)
+        remove(retired)
+    else:
+        source.replace(target)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    with written_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON whole or not at all."""
+    write_text(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def read_manifest(folder: Path, kind: str, format_version: int) -> dict[str, Any]:
+    """Read a folder's manifest and check that this version of egams understands it.
+
+    Raises
+    ------
+    ArtifactError
+        If there is no manifest, it is no JSON, or it is of another kind or format.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ArtifactError(f"{folder}: no {MANIFEST} in it; expected a {kind} made by egams.")
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ArtifactError(
+            f"{path}: not readable as JSON ({error}). Make the {kind} again."
+        ) from error
+    if manifest.get("kind") != kind:
+        raise ArtifactError(f"{folder}: holds a {manifest.get('kind')}; expected a {kind}.")
+    if manifest.get("format_version") != format_version:
+        raise ArtifactError(
+            f"{folder}: a {kind} of format {manifest.get('format_version')}, made by egams "
+            f"{manifest.get('egams_version')}; this egams reads format {format_version}. "
+            f"Make it again, or install that version."
+        )
+    return manifest

@@ -1,0 +1,88 @@
+"""Errors written for the person who reads them: where, what was expected, what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class EgamsError(Exception):
+    """Base of every error that egams raises on purpose."""
+
+
+class InputError(EgamsError):
+    """A file or a run that cannot be used.
+
+    Parameters
+    ----------
+    problem
+        What is wrong, as a sentence without a full stop: ``"'temp' holds the text 'hot'"``.
+    file
+        File (or ``archive.zip/member.csv``) the problem is in.
+    row
+        Line in the file, counted from 1 as an editor counts, header included.
+    column
+        Column name.
+    expected
+        What egams expected there.
+    hint
+        What the reader can do about it.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: str | Path | None = None,
+        row: int | None = None,
+        column: str | None = None,
+        expected: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.problem = problem
+        self.file = None if file is None else str(file)
+        self.row = row
+        self.column = column
+        self.expected = expected
+        self.hint = hint
+        super().__init__(self._sentence())
+
+    def _sentence(self) -> str:
+        place = ", ".join(
+            part
+            for part in (
+                self.file,
+                None if self.row is None else f"row {self.row}",
+                None if self.column is None else f"column '{self.column}'",
+            )
+            if part
+        )
+        text = f"{place}: {self.problem}" if place else self.problem
+        if self.expected:
+            text += f"; expected {self.expected}"
+        return f"{text}. {self.hint}" if self.hint else f"{text}."
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions with keyword-only arguments do not survive pickling between workers otherwise.
+        where = (self.problem, self.file, self.row, self.column, self.expected, self.hint)
+        return (_rebuild_input_error, where)
+
+
+def _rebuild_input_error(
+    problem: str,
+    file: str | None,
+    row: int | None,
+    column: str | None,
+    expected: str | None,
+    hint: str | None,
+) -> InputError:
+    return InputError(
+        problem, file=file, row=row, column=column, expected=expected, hint=hint
+    )
+
+
+class ConfigError(EgamsError):
+    """A setting that does not exist or holds a value that makes no sense."""
+
+
+class ArtifactError(EgamsError):
+    """A store, checkpoint or bundle that is damaged, incomplete or of another version."""

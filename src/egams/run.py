@@ -1,0 +1,170 @@
+"""`Run`: one EGA-MS experiment as a matrix of scans and m/z."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from egams.errors import InputError
+from egams.families import FAMILIES, INSTRUMENTS, Instrument
+
+if TYPE_CHECKING:
+    import xarray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One experiment: a sample heated while its gases are weighed.
+
+    Parameters
+    ----------
+    run_id
+        Name of the run (``sample_id`` in the challenge).
+    temperature
+        Sample temperature of each scan, degC ``[scan]``; or of each reading ``[scan, m/z]`` where
+        the instrument sweeps so slowly that the sample warms within a scan (SAM testbed).
+        NaN only where the reading is NaN.
+    mz
+        Mass-to-charge ratios ``[m/z]``, ascending, may be fractional.
+    abundance
+        Ion signal ``[scan, m/z]``, counts/s or A; NaN where an m/z was not measured.
+    time
+        Seconds since the start, shaped like `temperature`; None where it is not known.
+    instrument
+        ``"commercial"`` or ``"sam_testbed"``.
+    labels
+        0 or 1 for each of `egams.families.FAMILIES` ``[family]``; None where unknown.
+    notes
+        What a reader wants known about the run ("instrument told from the data: ...").
+
+    Raises
+    ------
+    InputError
+        If shapes disagree, there is no scan, m/z do not ascend, or a measured value has no
+        finite temperature.
+    """
+
+    run_id: str
+    temperature: FloatArray
+    mz: FloatArray
+    abundance: FloatArray
+    time: FloatArray | None = None
+    instrument: Instrument = "commercial"
+    labels: NDArray[np.float32] | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        for name in ("temperature", "mz", "abundance"):
+            object.__setattr__(self, name, _as_float(getattr(self, name)))
+        if self.time is not None:
+            object.__setattr__(self, "time", _as_float(self.time))
+        if self.labels is not None:
+            object.__setattr__(self, "labels", np.asarray(self.labels, dtype=np.float32))
+        self._check()
+
+    def _check(self) -> None:
+        scans, mzs = self.abundance.shape if self.abundance.ndim == 2 else (0, 0)
+        if scans == 0 or mzs == 0:
+            raise self._error(
+                f"abundance has shape {self.abundance.shape}", "at least one scan and one m/z"
+            )
+        if self.mz.shape != (mzs,):
+            raise self._error(f"{self.mz.size} m/z for {mzs} columns of abundance", "one for each")
+        if mzs > 1 and not bool(np.all(np.diff(self.mz) > 0)):
+            raise self._error("m/z do not ascend", "strictly ascending m/z")
+        if self.temperature.shape not in ((scans,), (scans, mzs)):
+            raise self._error(
+                f"temperature has shape {self.temperature.shape}", f"[{scans}] or [{scans}, {mzs}]"
+            )
+        if self.time is not None and self.time.shape not in ((scans,), (scans, mzs)):
+            raise self._error(f"time has shape {self.time.shape}", f"[{scans}] or [{scans}, {mzs}]")
+        measured = ~np.isnan(self.abundance)
+        if bool(np.any(measured & ~np.isfinite(self.reading_temperature))):
+            raise self._error("a measured value has no finite temperature", "degC for each reading")
+        if self.instrument not in INSTRUMENTS:
+            raise self._error(f"instrument '{self.instrument}'", " or ".join(INSTRUMENTS))
+        if self.labels is not None and self.labels.shape != (len(FAMILIES),):
+            raise self._error(f"{self.labels.size} labels", f"{len(FAMILIES)}, in FAMILIES order")
+
+    def _error(self, problem: str, expected: str) -> InputError:
+        return InputError(f"run '{self.run_id}': {problem}", expected=expected)
+
+    @property
+    def reading_temperature(self) -> FloatArray:
+        """Temperature of every reading, degC ``[scan, m/z]``."""
+        if self.temperature.ndim == 2:
+            return self.temperature
+        return np.broadcast_to(self.temperature[:, None], self.abundance.shape)
+
+    @property
+    def scan_temperature(self) -> FloatArray:
+        """Mean temperature of each scan, degC ``[scan]``."""
+        return self.temperature if self.temperature.ndim == 1 else np.nanmean(self.temperature, 1)
+
+    @property
+    def scan_time(self) -> FloatArray | None:
+        """Mean time of each scan, s ``[scan]``; None where time is not known."""
+        if self.time is None or self.time.ndim == 1:
+            return self.time
+        return np.nanmean(self.time, 1)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return the run as an `xarray.Dataset` with dimensions ``scan`` and ``mz``."""
+        import xarray as xr
+
+        def axes(values: FloatArray) -> tuple[str, ...]:
+            return ("scan",) if values.ndim == 1 else ("scan", "mz")
+
+        variables: dict[str, Any] = {
+            "abundance": (("scan", "mz"), self.abundance),
+            "temperature": (axes(self.temperature), self.temperature, {"units": "degC"}),
+        }
+        if self.time is not None:
+            variables["time"] = (axes(self.time), self.time, {"units": "s"})
+        if self.labels is not None:
+            variables["labels"] = (("family",), self.labels)
+        return xr.Dataset(
+            variables,
+            coords={"mz": self.mz, "family": list(FAMILIES)},
+            attrs={
+                "run_id": self.run_id,
+                "instrument": self.instrument,
+                "notes": list(self.notes),
+            },
+        )
+
+    @classmethod
+    def from_xarray(cls, dataset: xarray.Dataset) -> Run:
+        """Build a run from what `to_xarray` returns.
+
+        Raises
+        ------
+        InputError
+            If ``abundance``, ``temperature`` or the ``mz`` coordinate is missing.
+        """
+        for name in ("abundance", "temperature", "mz"):
+            if name not in dataset.variables:
+                raise InputError(f"the dataset has no '{name}'", expected="what Run.to_xarray makes")
+
+        def optional(name: str) -> NDArray[Any] | None:
+            return dataset[name].to_numpy() if name in dataset.variables else None
+
+        return cls(
+            run_id=str(dataset.attrs.get("run_id", "run")),
+            temperature=dataset["temperature"].to_numpy(),
+            mz=dataset["mz"].to_numpy(),
+            abundance=dataset["abundance"].transpose("scan", "mz").to_numpy(),
+            time=optional("time"),
+            instrument=dataset.attrs.get("instrument", "commercial"),
+            labels=optional("labels"),
+            notes=tuple(dataset.attrs.get("notes", ())),
+        )
+
+
+def _as_float(values: ArrayLike) -> FloatArray:
+    return np.asarray(values, dtype=np.float64)
