@@ -1,0 +1,1 @@
+"""Ensembles: averaging, selection, clipping, and the bundle that predicts."""

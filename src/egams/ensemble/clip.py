@@ -1,0 +1,200 @@
+"""Scaling of probabilities away from 0 and 1, for each instrument.
+
+Write-up, "Data postprocessing": a confident wrong answer costs a log loss without bound, so 0..1 is
+scaled to c..1 - c. He used 0.002 on commercial runs and 0.01 on the SAM testbed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from egams.ensemble.folds import held_out_masks
+from egams.errors import ConfigError, InputError
+from egams.families import INSTRUMENTS, Instrument
+from egams.logloss import log_loss_of_truth, truth_probability
+
+FloatArray = NDArray[np.float64]
+
+DEFAULT_CLIPS: Mapping[Instrument, float] = {"commercial": 0.002, "sam_testbed": 0.01}
+CLIP_GRID: tuple[float, ...] = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
+MIN_RUNS = 20
+"""With fewer runs a lucky streak without a confident error would argue for no clip at all."""
+
+
+@dataclass(frozen=True)
+class ClipChoice:
+    """Clip chosen for one instrument, and what the choice rests on.
+
+    Parameters
+    ----------
+    clip
+        The c of `clip_probabilities`.
+    runs
+        Runs it was chosen on.
+    grid_scores
+        Mean log loss of these runs for each value of the grid; empty where there are no runs.
+    note
+        Why `clip` is not simply the best of the grid; empty where it is.
+    """
+
+    clip: float
+    runs: int
+    grid_scores: tuple[float, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class NestedClip:
+    """Clips chosen for each fold on the runs of the other folds.
+
+    Parameters
+    ----------
+    folds
+        Fold numbers, ascending.
+    choices
+        For each of `folds` the clip of each instrument, chosen without this fold.
+    probabilities
+        Clipped probabilities ``[run, family]``.
+    """
+
+    folds: tuple[int, ...]
+    choices: tuple[dict[Instrument, ClipChoice], ...]
+    probabilities: FloatArray
+
+
+def clip_probabilities(probabilities: ArrayLike, clip: ArrayLike) -> FloatArray:
+    """Scale 0..1 to c..1 - c: ``p (1 - 2c) + c``.
+
+    Parameters
+    ----------
+    probabilities
+        ``[..., run, family]``.
+    clip
+        c, from 0 to below 0.5: one number, or one for each run ``[..., run]``.
+
+    Raises
+    ------
+    ConfigError
+        If c is outside 0..0.5.
+    """
+    c = np.asarray(clip, dtype=np.float64)
+    if not bool(np.all((c >= 0) & (c < 0.5))):
+        raise ConfigError(f"clip is {clip!r}; expected a number from 0 to below 0.5")
+    c = c[..., None]
+    scaled: FloatArray = np.asarray(probabilities, dtype=np.float64) * (1.0 - 2.0 * c) + c
+    return scaled
+
+
+def run_clips(
+    instruments: Sequence[str] | NDArray[np.str_], clips: Mapping[Instrument, float]
+) -> FloatArray:
+    """Clip of each run ``[run]`` from the clip of each instrument.
+
+    Raises
+    ------
+    InputError
+        If a run's instrument has no clip.
+    """
+    names = np.asarray(instruments)
+    unknown = sorted(set(names.tolist()) - set(clips))
+    if unknown:
+        raise InputError(f"instrument '{unknown[0]}' has no clip", expected=" or ".join(clips))
+    table = {str(name): clip for name, clip in clips.items()}
+    return np.array([table[name] for name in names.tolist()], dtype=np.float64)
+
+
+def choose_clip(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    instruments: Sequence[str] | NDArray[np.str_],
+    *,
+    grid: Sequence[float] = CLIP_GRID,
+    min_runs: int = MIN_RUNS,
+) -> dict[Instrument, ClipChoice]:
+    """Choose the clip of each instrument by log loss on out-of-fold probabilities.
+
+    An instrument with fewer than `min_runs` runs never goes below the method's default
+    (`DEFAULT_CLIPS`); its `ClipChoice.note` says so.
+
+    Parameters
+    ----------
+    labels
+        0 or 1 ``[run, family]``.
+    probabilities
+        Out-of-fold probabilities ``[run, family]``.
+    instruments
+        Instrument of each run ``[run]``.
+    grid
+        Clips to try; of equally good ones the smallest wins.
+
+    Returns
+    -------
+    dict
+        A choice for each of `INSTRUMENTS`, also for those without runs.
+
+    Raises
+    ------
+    InputError
+        If there is not one instrument for each run; and as `truth_probability`.
+    """
+    values = np.sort(np.asarray(grid, dtype=np.float64))
+    truth = truth_probability(labels, probabilities)
+    names = np.asarray(instruments)
+    if names.shape != truth.shape[:1]:
+        raise InputError(f"{names.size} instruments for {len(truth)} runs", expected="one for each")
+    return {
+        instrument: _choose(truth[names == instrument], instrument, values, min_runs)
+        for instrument in INSTRUMENTS
+    }
+
+
+def nested_clip(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    instruments: Sequence[str] | NDArray[np.str_],
+    folds: ArrayLike,
+    *,
+    grid: Sequence[float] = CLIP_GRID,
+    min_runs: int = MIN_RUNS,
+) -> NestedClip:
+    """Choose clips for each fold on the other folds, and apply them to it.
+
+    Parameters as `choose_clip`; `folds` is the fold of each run ``[run]``.
+
+    Raises
+    ------
+    InputError
+        If there is only one fold.
+    """
+    y, p, names = np.asarray(labels), np.asarray(probabilities), np.asarray(instruments)
+    clipped = np.empty(p.shape, dtype=np.float64)
+    numbers, choices = [], []
+    for number, held in held_out_masks(folds, len(y)):
+        choice = choose_clip(y[~held], p[~held], names[~held], grid=grid, min_runs=min_runs)
+        clips = run_clips(names[held], {name: chosen.clip for name, chosen in choice.items()})
+        clipped[held] = clip_probabilities(p[held], clips)
+        numbers.append(number)
+        choices.append(choice)
+    return NestedClip(tuple(numbers), tuple(choices), clipped)
+
+
+def _choose(
+    truth: FloatArray, instrument: Instrument, grid: FloatArray, min_runs: int
+) -> ClipChoice:
+    runs, default = len(truth), DEFAULT_CLIPS[instrument]
+    if runs == 0:
+        return ClipChoice(default, 0, (), f"no {instrument} runs: the method's default {default}")
+    scores = log_loss_of_truth(clip_probabilities(truth, grid[:, None])).mean(axis=(1, 2))
+    best = float(grid[np.argmin(np.round(scores, 12))])
+    note = ""
+    if runs < min_runs:
+        note = (
+            f"only {runs} {instrument} runs (fewer than {min_runs}): "
+            f"not below the method's default {default}"
+        )
+        best = max(best, default)
+    return ClipChoice(best, runs, tuple(scores.tolist()), note)

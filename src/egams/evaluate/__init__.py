@@ -1,0 +1,1 @@
+"""How good predictions are, how sure we can be of that, and the tables of a study."""

@@ -1,0 +1,284 @@
+"""The tables of a study. Each caption says which runs a choice was made on and which scored it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from egams.ensemble.average import draw_groups, mean_probability
+from egams.ensemble.clip import CLIP_GRID, choose_clip, clip_probabilities, nested_clip
+from egams.ensemble.selection import (
+    NestedSelection,
+    Selection,
+    nested_selection,
+    select_members,
+    selected_mean,
+)
+from egams.evaluate.bootstrap import RESAMPLES, bootstrap_interval, paired_difference
+from egams.evaluate.metrics import METRICS, mean_log_loss
+from egams.evaluate.table import Cell, Table
+from egams.families import FAMILIES, INSTRUMENTS
+
+FloatArray = NDArray[np.float64]
+Instruments = Sequence[str] | NDArray[np.str_]
+
+INTERVAL = "Intervals: 95 % of resamples of the runs."
+OUT_OF_FOLD = "Each run is scored by models that were not trained on it."
+NESTED = "Members chosen on the runs of the other folds; scored on the held-out fold."
+SAME_RUNS = "Members chosen on the same runs they are scored on, so the scores flatter."
+DRAWS = (1, 2, 4, 8, 16)
+
+
+def score_table(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    instruments: Instruments | None,
+    rng: np.random.Generator,
+    *,
+    basis: str = OUT_OF_FOLD,
+    resamples: int = RESAMPLES,
+) -> Table:
+    """Scores over all runs, of each instrument and of each family.
+
+    Parameters
+    ----------
+    labels
+        0 or 1 ``[run, family]``, families as in `egams.families.FAMILIES`.
+    probabilities
+        ``[run, family]``.
+    instruments
+        Instrument of each run ``[run]``; None where it is not known.
+    rng
+        Draws the resamples of the intervals.
+    basis
+        Sentence of the caption that says how the probabilities came about.
+    """
+    y, p = np.asarray(labels), np.asarray(probabilities)
+    parts = {"all runs": (y, p)}
+    if instruments is not None:
+        of = np.asarray(instruments)
+        parts |= {name: (y[of == name], p[of == name]) for name in INSTRUMENTS if name in of}
+    parts |= {family: (y[:, [i]], p[:, [i]]) for i, family in enumerate(FAMILIES)}
+    rows: list[tuple[Cell, ...]] = []
+    for name, (truth, guess) in parts.items():
+        loss = bootstrap_interval(mean_log_loss, truth, guess, rng, resamples=resamples)
+        others = [float(METRICS[key](truth, guess, None)) for key in ("AP", "ROC AUC", "ECE")]
+        counts = (len(truth), int(truth.sum()))
+        rows.append((name, loss.estimate, loss.low, loss.high, *others, *counts))
+    return Table(
+        ("part", "log loss", "low", "high", "AP", "ROC AUC", "ECE", "runs", "positives"),
+        tuple(rows),
+        f"Scores. {basis} {INTERVAL} AP and ROC AUC: mean over the families that occur both with "
+        "and without. ECE: 15 bins of equal width, all entries pooled.",
+    )
+
+
+def experiment_table(
+    labels: ArrayLike,
+    predictions: Mapping[str, ArrayLike],
+    instruments: Instruments,
+    rng: np.random.Generator,
+    *,
+    resamples: int = RESAMPLES,
+) -> Table:
+    """Compare experiments on the same runs, best first, each with its difference to the best.
+
+    Parameters
+    ----------
+    labels
+        0 or 1 ``[run, family]``.
+    predictions
+        Out-of-fold probabilities of each experiment ``[run, family]``.
+    instruments
+        Instrument of each run ``[run]``.
+    rng
+        Draws the resamples of the intervals.
+    """
+    y, of = np.asarray(labels), np.asarray(instruments)
+    p = {name: np.asarray(values) for name, values in predictions.items()}
+    order = sorted(p, key=lambda name: (float(mean_log_loss(y, p[name])), name))
+    rows: list[tuple[Cell, ...]] = []
+    for name in order:
+        loss = bootstrap_interval(mean_log_loss, y, p[name], rng, resamples=resamples)
+        gap = paired_difference(mean_log_loss, y, p[name], p[order[0]], rng, resamples=resamples)
+        behind = (None,) * 3 if name == order[0] else (gap.estimate, gap.low, gap.high)
+        each = [
+            float(mean_log_loss(y[of == i], p[name][of == i])) if i in of else None
+            for i in INSTRUMENTS
+        ]
+        others = [float(METRICS[key](y, p[name], None)) for key in ("AP", "ROC AUC", "ECE")]
+        rows.append((name, loss.estimate, loss.low, loss.high, *behind, *each, *others))
+    return Table(
+        (
+            *("experiment", "log loss", "low", "high"),
+            *("behind the best", "behind low", "behind high"),
+            *(f"log loss {name}" for name in INSTRUMENTS),
+            *("AP", "ROC AUC", "ECE"),
+        ),
+        tuple(rows),
+        f"Experiments alone, out of fold. {OUT_OF_FOLD} {INTERVAL} 'behind the best' compares on "
+        "the same resamples; which one is best was told from these same runs.",
+    )
+
+
+def selection_table(selection: Selection, nested: NestedSelection | None = None) -> Table:
+    """Ensemble size against score, as in the write-up, beside the nested scores.
+
+    Parameters
+    ----------
+    selection
+        `egams.ensemble.selection.select_members` over all runs.
+    nested
+        `egams.ensemble.selection.nested_selection` over the same members; its scores stand in the
+        last column.
+    """
+    sizes = range(1, len(selection.added) + 1)
+    inner = nested.size_scores if nested else (None,) * len(selection.added)
+    mark = ["best" if size == selection.size else "" for size in sizes]
+    rows = zip(
+        sizes, selection.added, selection.scores, selection.single_scores, mark, inner, strict=True
+    )
+    caption = (
+        "Ensemble size against mean log loss, out of fold. Columns 'ensemble' and 'best': "
+        f"{SAME_RUNS}"
+    )
+    if nested:
+        caption += (
+            f" Column 'nested', where each fold has an order of its own: {NESTED} With the size "
+            f"chosen in the same way: {nested.score:.4f}."
+        )
+    columns = ("size", "model added", "ensemble", "single", "best", "nested")
+    return Table(columns, tuple(rows), caption)
+
+
+def tta_table(
+    labels: ArrayLike,
+    draws: ArrayLike,
+    names: Sequence[str],
+    folds: ArrayLike | None = None,
+    counts: Sequence[int] = DRAWS,
+) -> Table:
+    """Number of test-time draws against score: best ensemble, full ensemble, best single model.
+
+    A count of n is scored on every disjoint group of n draws and the scores are averaged. (The
+    write-up's table takes one group, and its scores go up and down by luck.) Members are chosen
+    once, with all draws.
+
+    Parameters
+    ----------
+    labels
+        0 or 1 ``[run, family]``.
+    draws
+        Out-of-fold probabilities ``[member, draw, run, family]``.
+    names
+        Name of each member.
+    folds
+        Fold of each run ``[run]``; with it members are chosen nested, without on the same runs.
+    counts
+        Numbers of draws to score; those above the number of draws are left out.
+    """
+    y, p = np.asarray(labels), np.asarray(draws)
+    means = p.mean(axis=1, dtype=np.float64)
+    choices = _choices(y, means, names, folds)
+    rows: list[tuple[Cell, ...]] = []
+    for count in (count for count in counts if count <= p.shape[1]):
+        groups = draw_groups(p, count)
+        scores = np.array([_ensemble_scores(y, group, names, choices) for group in groups])
+        rows.append((count, len(groups), *scores.mean(axis=0).tolist()))
+    return Table(
+        ("draws", "groups", "best ensemble", "full ensemble", "best single"),
+        tuple(rows),
+        "Test-time draws against mean log loss, out of fold; mean score over disjoint groups of "
+        f"draws. {SAME_RUNS if folds is None else NESTED} The best single model likewise.",
+    )
+
+
+def clip_table(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    instruments: Instruments,
+    folds: ArrayLike | None = None,
+    grid: Sequence[float] = CLIP_GRID,
+) -> Table:
+    """Clip against score for each instrument, and what nested choice makes of it.
+
+    Parameters
+    ----------
+    labels
+        0 or 1 ``[run, family]``.
+    probabilities
+        Out-of-fold probabilities ``[run, family]``, not clipped.
+    instruments
+        Instrument of each run ``[run]``.
+    folds
+        Fold of each run ``[run]``; with it a row for each instrument shows the nested choice.
+    grid
+        Clips to try.
+    """
+    y, p, of = np.asarray(labels), np.asarray(probabilities), np.asarray(instruments)
+    chosen = choose_clip(y, p, of, grid=grid)
+    nested = None if folds is None else nested_clip(y, p, of, folds, grid=grid)
+    rows: list[tuple[Cell, ...]] = []
+    for name in (name for name in INSTRUMENTS if name in of):
+        runs, choice = of == name, chosen[name]
+        for clip in sorted({*grid, choice.clip}):
+            score = float(mean_log_loss(y[runs], clip_probabilities(p[runs], clip)))
+            rows.append((name, clip, score, "chosen" if clip == choice.clip else ""))
+        if nested:
+            score = float(mean_log_loss(y[runs], nested.probabilities[runs]))
+            clips = ", ".join(f"{fold[name].clip:g}" for fold in nested.choices)
+            rows.append((name, None, score, f"nested: {clips}"))
+    notes = [
+        f"{choice.note[0].upper()}{choice.note[1:]}." for choice in chosen.values() if choice.note
+    ]
+    caption = (
+        "Clip c, p -> p (1 - 2c) + c, against mean log loss, out of fold. Rows with a clip: "
+        "chosen on the same runs they are scored on, so the best flatters."
+    )
+    if nested:
+        caption += (
+            " Rows 'nested': chosen on the runs of the other folds; scored on the held-out fold."
+        )
+    return Table(
+        ("instrument", "clip", "log loss", "choice"), tuple(rows), " ".join([caption, *notes])
+    )
+
+
+_Choice = tuple[NDArray[np.bool_], Selection, Selection]
+"""Runs to score, the ensemble chosen for them and the single model chosen for them."""
+
+
+def _choices(
+    y: NDArray[np.generic], means: FloatArray, names: Sequence[str], folds: ArrayLike | None
+) -> list[_Choice]:
+    if folds is None:
+        ensemble, single = (
+            select_members(y, means, names),
+            select_members(y, means, names, max_size=1),
+        )
+        return [(np.ones(len(y), dtype=bool), ensemble, single)]
+    ensembles = nested_selection(y, means, names, folds)
+    singles = nested_selection(y, means, names, folds, max_size=1)
+    return [
+        (np.asarray(folds) == fold, ensemble, single)
+        for fold, ensemble, single in zip(
+            ensembles.folds, ensembles.selections, singles.selections, strict=True
+        )
+    ]
+
+
+def _ensemble_scores(
+    y: NDArray[np.generic], p: FloatArray, names: Sequence[str], choices: Sequence[_Choice]
+) -> tuple[float, float, float]:
+    best, single = np.empty(y.shape), np.empty(y.shape)
+    for runs, ensemble, alone in choices:
+        best[runs] = selected_mean(p[:, runs], names, ensemble)
+        single[runs] = selected_mean(p[:, runs], names, alone)
+    full = mean_probability(p)
+    return (
+        float(mean_log_loss(y, best)),
+        float(mean_log_loss(y, full)),
+        float(mean_log_loss(y, single)),
+    )

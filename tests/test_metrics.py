@@ -1,0 +1,280 @@
+"""Metrics against scikit-learn, bootstrap intervals, tables and the challenge's CSV files."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from egams.errors import ConfigError, InputError
+from egams.evaluate import bootstrap, metrics
+from egams.evaluate.submission import (
+    evaluate_files,
+    read_labels,
+    read_submission,
+    write_submission,
+)
+from egams.evaluate.table import Table
+from egams.evaluate.tables import clip_table, experiment_table, score_table, tta_table
+from egams.families import FAMILIES
+
+
+def study(runs: int, seed: int = 0, families: int = 10, levels: int | None = None):
+    """Labels with both classes in every family, and probabilities that know something of them."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random((runs, families)) < 0.3).astype(np.float32)
+    y[0], y[1] = 0, 1
+    p = 1 / (1 + np.exp(-(2 * y - 1 + 1.5 * rng.standard_normal(y.shape))))
+    return y, np.round(p * levels) / levels if levels else p
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("levels", [None, 5, 1])
+@pytest.mark.parametrize("seed", range(4))
+def test_metrics_agree_with_scikit_learn(seed, levels):
+    from sklearn import metrics as reference
+
+    y, p = study(60, seed, levels=levels)
+    weights = np.random.default_rng(seed).integers(0, 4, size=(3, 60)).astype(float)
+    weights[:, :2] = 1  # both classes stay in every resample
+    for w, row in [(None, np.ones(60)), *((weights, one) for one in weights)]:
+        at = 0 if w is None else int(np.flatnonzero((weights == row).all(axis=1))[0])
+        for ours, theirs in (
+            (metrics.average_precision, reference.average_precision_score),
+            (metrics.roc_auc, reference.roc_auc_score),
+            (metrics.log_loss, lambda *a, **k: reference.log_loss(*a, labels=[0, 1], **k)),
+        ):
+            got = np.atleast_2d(ours(y, p, w))[at]
+            want = [theirs(y[:, f], p[:, f], sample_weight=row) for f in range(10)]
+            # A certain wrong answer costs 34.5 here and 36.0 there: the smallest p differs.
+            hard = levels and ours is metrics.log_loss
+            np.testing.assert_allclose(got, want, rtol=0.05 if hard else 1e-10)
+
+
+def test_a_certain_wrong_answer_costs_what_eps_says():
+    assert metrics.mean_log_loss([[1]], [[0.0]]) == pytest.approx(-np.log(1e-15))
+    assert metrics.mean_log_loss([[1]], np.float32([[1.0]])) == 0
+
+
+def test_one_class_only_is_nan_and_left_out_of_the_mean():
+    y, p = study(30)
+    y[:, 3], y[:, 4] = 0, 1
+    for metric, mean in (
+        (metrics.roc_auc, metrics.mean_roc_auc),
+        (metrics.average_precision, metrics.mean_average_precision),
+    ):
+        each = metric(y, p)
+        assert np.isnan(each).nonzero()[0].tolist() == [3, 4]
+        assert mean(y, p) == pytest.approx(np.nanmean(each))
+        assert np.isnan(mean(y[:, 3:5], p[:, 3:5]))
+
+
+def test_calibration_error_and_reliability_by_hand():
+    y = np.array([[1, 0], [0, 1]])
+    p = np.array([[0.95, 0.02], [0.95, 1.0]])  # bins 14, 0 / 14, 14
+    gap = abs(2 - (0.95 + 0.95 + 1.0)) + 0.02
+    assert metrics.calibration_error(y, p) == pytest.approx(gap / 4)
+    curve = metrics.reliability(y, p)
+    assert curve.count[[0, 14]].tolist() == [1, 3] and curve.count.sum() == 4
+    assert curve.share[14] == pytest.approx(2 / 3) and np.isnan(curve.share[7])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 40), st.sampled_from([None, 3]))
+@pytest.mark.parametrize("metric", metrics.METRICS.values(), ids=metrics.METRICS)
+def test_order_of_runs_and_repeating_by_weight(metric, seed, runs, levels):
+    y, p = study(runs, seed, families=3, levels=levels)
+    rng = np.random.default_rng(seed)
+    order, times = rng.permutation(runs), rng.integers(0, 3, runs)
+    score = metric(y, p, None)
+    np.testing.assert_allclose(metric(y[order], p[order], None), score, rtol=1e-9)
+    if times.sum():
+        again = np.repeat(np.arange(runs), times)
+        weighted = metric(y, p, times[None])[0]
+        np.testing.assert_allclose(
+            weighted, metric(y[again], p[again], None), rtol=1e-9, atol=1e-12
+        )
+
+
+@pytest.mark.parametrize("metric", metrics.METRICS.values(), ids=metrics.METRICS)
+@pytest.mark.parametrize(
+    ("y", "p"),
+    [
+        ([[0.5]], [[0.5]]),
+        ([[1]], [[np.nan]]),
+        ([[1]], [[1.2]]),
+        ([[1], [0]], [[0.5]]),
+        (np.empty((0, 10)), np.empty((0, 10))),
+    ],
+)
+def test_metrics_refuse_what_cannot_be_scored(metric, y, p):
+    with pytest.raises(InputError):
+        metric(y, p, None)
+
+
+def test_interval_holds_the_estimate_and_shrinks_with_more_runs():
+    widths = []
+    for runs in (60, 240, 960):
+        y, p = study(runs)
+        found = bootstrap.bootstrap_interval(metrics.mean_log_loss, y, p, np.random.default_rng(1))
+        assert found.low < found.estimate < found.high
+        assert found.estimate == pytest.approx(metrics.mean_log_loss(y, p))
+        widths.append(found.high - found.low)
+    assert widths[0] > 1.4 * widths[1] > 2 * widths[2]
+    # The spread of a mean is known: the interval must be the textbook's.
+    spread = metrics.log_loss_of_truth(np.where(y == 1, p, 1 - p)).mean(axis=1).std() / np.sqrt(960)
+    assert widths[2] == pytest.approx(2 * 1.96 * spread, rel=0.1)
+
+
+def test_paired_difference_sees_what_two_intervals_hide():
+    y, p = study(300)
+    worse = np.clip(0.99 * p + 0.01 * (1 - y), 0, 1)
+    rng = np.random.default_rng(0)
+    gap = bootstrap.paired_difference(metrics.mean_log_loss, y, worse, p, rng)
+    assert 0 < gap.low < gap.estimate < gap.high
+    alone = [bootstrap.bootstrap_interval(metrics.mean_log_loss, y, q, rng) for q in (p, worse)]
+    assert alone[0].high > alone[1].low
+    same = bootstrap.paired_difference(metrics.mean_roc_auc, y, p, p, rng, resamples=120)
+    assert (same.estimate, same.low, same.high) == (0, 0, 0)
+    with pytest.raises(ConfigError, match="level"):
+        bootstrap.bootstrap_interval(metrics.mean_log_loss, y, p, rng, level=95)
+
+
+def test_tables_say_what_was_chosen_where_and_survive_parquet(tmp_path):
+    from pyarrow import parquet
+
+    y, p = study(90)
+    of = np.array(["sam_testbed"] * 9 + ["commercial"] * 81)
+    folds = np.arange(90) % 3
+    rng = np.random.default_rng(0)
+    draws = np.clip(p + 0.2 * rng.standard_normal((3, 4, *p.shape)), 0, 1).astype(np.float32)
+    tables = {
+        "score": score_table(y, p, of, rng, resamples=50),
+        "experiment": experiment_table(y, {"b": p, "a": draws[0, 0]}, of, rng, resamples=50),
+        "tta": tta_table(y, draws, ["a", "b", "c"], folds),
+        "clip": clip_table(y, p, of, folds),
+    }
+    assert [row[0] for row in tables["score"].rows] == [
+        *("all runs", "commercial", "sam_testbed"),
+        *FAMILIES,
+    ]
+    assert tables["score"].rows[0][1] == pytest.approx(metrics.mean_log_loss(y, p))
+    assert tables["experiment"].column("experiment") == ("b", "a")
+    assert tables["tta"].column("draws") == (1, 2, 4)
+    assert tables["tta"].column("groups") == (4, 2, 1)
+    full = metrics.mean_log_loss(y, draws.mean(axis=(0, 1), dtype=np.float64))
+    assert tables["tta"].rows[-1][3] == pytest.approx(full)
+    alone = [metrics.mean_log_loss(y, one) for one in draws.mean(axis=0, dtype=np.float64)]
+    assert tables["tta"].rows[0][3] == pytest.approx(np.mean(alone))
+    for name in ("tta", "clip"):
+        assert "the runs of the other folds; scored on the held-out fold" in tables[name].caption
+    assert "flatter" in tta_table(y, draws, ["a", "b", "c"]).caption
+    assert "Only 9 sam_testbed runs" in tables["clip"].caption
+    for name, table in tables.items():
+        path = tmp_path / "deep" / f"{name}.parquet"
+        table.to_parquet(path, {"made by": "test"})
+        back = parquet.read_table(path)
+        assert back.schema.metadata[b"caption"].decode() == table.caption
+        assert [tuple(row.values()) for row in back.to_pylist()] == list(table.rows)
+        screen = Console(file=io.StringIO(), width=200)
+        table.print(screen)
+        assert table.columns[0] in screen.file.getvalue()
+    assert len(list((tmp_path / "deep").iterdir())) == len(tables)
+
+
+def test_markdown_of_a_table():
+    table = Table(("a|b", "x"), (("p|q", 0.12345), ("r", None)), "Words.")
+    assert table.markdown().splitlines()[4:] == ["| p\\|q | 0.1235 |", "| r | n/a |"]
+    with pytest.raises(ValueError, match="1 cells"):
+        Table(("a", "b"), ((1,),), "")
+
+
+def write_labels(path, names, y):
+    lines = [",".join([name, *(f"{v:g}" for v in row)]) for name, row in zip(names, y, strict=True)]
+    path.write_text("\n".join([",".join(["sample_id", *FAMILIES]), *lines]) + "\n")
+
+
+@pytest.fixture
+def files(tmp_path):
+    y, p = study(12)
+    names = [f"S{i:04d}" for i in range(12)]
+    write_labels(tmp_path / "labels.csv", names, y)
+    write_submission(tmp_path / "p.csv", names[::-1], p[::-1])
+    kinds = ["sample_id,instrument_type,more", *(f"{n},commercial,x" for n in names), "T1,other,x"]
+    (tmp_path / "metadata.csv").write_text("\n".join(kinds))
+    return tmp_path, names, y, p
+
+
+def test_submission_round_trip_and_evaluation(files):
+    folder, names, y, p = files
+    p[0, :4] = [0.0, 1.0, 1e-17, 1 / 3]
+    write_submission(folder / "p.csv", names[::-1], p[::-1])
+    assert (folder / "p.csv").read_text().startswith("sample_id,basalt,carbonate,chloride,")
+    back, values = read_submission(folder / "p.csv")
+    assert list(back) == names[::-1] and np.array_equal(values, p[::-1])
+    found = evaluate_files(folder / "p.csv", folder / "labels.csv", folder / "metadata.csv")
+    assert found.run_ids == tuple(names) and np.array_equal(found.labels, y)
+    assert found.log_loss == pytest.approx(metrics.mean_log_loss(y, p))
+    assert [row[0] for row in found.scores.rows][:3] == ["all runs", "commercial", "basalt"]
+    assert (
+        found.scores
+        == evaluate_files(folder / "p.csv", folder / "labels.csv", folder / "metadata.csv").scores
+    )
+    assert evaluate_files(folder / "p.csv", folder / "labels.csv").instruments is None
+
+
+HOSTILE = {
+    "missing": (lambda t: t.replace("S0003,", "S9999,"), r"1 runs missing \(S0003\); .*S9999"),
+    "twice": (lambda t: t.replace("S0003,", "S0004,"), r"row 10, column 'sample_id': .*'S0004'"),
+    "no id": (lambda t: t.replace("S0011,", ","), r"row 2, column 'sample_id': no id"),
+    "nan": (lambda t: _cell(t, 3, 2, "nan"), r"row 4, column 'carbonate': run 'S0009' holds 'nan'"),
+    "word": (lambda t: _cell(t, 1, 1, "hot"), r"row 2, column 'basalt': .*'hot'"),
+    "above 1": (lambda t: _cell(t, 1, 10, "1.01"), r"row 2, column 'sulfide': .*'1.01'"),
+    "empty": (lambda t: _cell(t, 1, 10, ""), r"row 2, column 'sulfide': .*''"),
+    "short row": (lambda t: t.rsplit(",", 1)[0], r"row 13: 10 cells; expected 11"),
+    "no family": (lambda t: t.replace("basalt", "basalts"), r"row 1: column 'basalt' is missing"),
+    "more": (lambda t: t.replace("\n", ",0.1\n").replace("0.1", "more", 1), r"'more' is unknown"),
+    "nothing": (lambda t: "", r"row 1: column 'sample_id' is missing"),
+    "header only": (lambda t: t.splitlines()[0], "no runs"),
+    "open quote": (lambda t: t + 'S1,"', "is not a CSV file"),
+}
+
+
+def _cell(text, row, column, value):
+    lines = [line.split(",") for line in text.splitlines()]
+    lines[row][column] = value
+    return "\n".join(",".join(line) for line in lines)
+
+
+@pytest.mark.parametrize(("spoil", "message"), HOSTILE.values(), ids=HOSTILE)
+def test_hostile_submissions_are_named(files, spoil, message):
+    folder, *_ = files
+    path = folder / "p.csv"
+    path.write_text(spoil(path.read_text()))
+    with pytest.raises(InputError, match=message):
+        evaluate_files(path, folder / "labels.csv")
+
+
+def test_other_hostile_files(files):
+    folder, names, y, p = files
+    with pytest.raises(InputError, match=r"none\.csv: cannot be read"):
+        read_submission(folder / "none.csv")
+    (folder / "binary.csv").write_bytes(b"PK\x03\x04\xff\xfe")
+    with pytest.raises(InputError, match="not a CSV"):
+        read_submission(folder / "binary.csv")
+    write_labels(folder / "labels.csv", names, y + 0.5)
+    with pytest.raises(InputError, match=r"row 2, column 'basalt': .*expected 0 or 1"):
+        read_labels(folder / "labels.csv")
+    write_labels(folder / "labels.csv", ["T1", *names[1:]], y)
+    write_submission(folder / "p.csv", ["T1", *names[1:]], p)
+    with pytest.raises(InputError, match=r"row 14, column 'instrument_type': .*'other'"):
+        evaluate_files(folder / "p.csv", folder / "labels.csv", folder / "metadata.csv")
+    before = (folder / "p.csv").read_text()
+    for bad_names, bad in ((names, p + 1), (names[:1] * 12, p), (names[:3], p)):
+        with pytest.raises(InputError):
+            write_submission(folder / "p.csv", bad_names, bad)
+    assert (folder / "p.csv").read_text() == before
