@@ -1,4 +1,4 @@
-"""What every artifact shares: a header that says what made it, and writes that finish or never were."""
+"""What every artifact shares: a header that says what made it, and writes that are whole."""
 
 from __future__ import annotations
 
@@ -26,7 +26,12 @@ def header(kind: str, format_version: int) -> dict[str, Any]:
 def written_whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; move it there when the block ends without error.
 
-    Works for a file and for a folder, which replaces an earlier one.
+    Works for a file and for a folder, which replaces an earlier one of its kind.
+
+    Raises
+    ------
+    ArtifactError
+        If something else stands at `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -39,16 +44,17 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def move_over(source: Path, target: Path) -> None:
-    """Rename a file to `target`, or a folder in place of the folder that stands there.
+    """Rename a file over `target`, or a folder in place of an earlier artifact of its kind.
 
     Raises
     ------
     ArtifactError
-        If one is a file and the other a folder: nothing of another nature is ever replaced.
+        If something else stands at `target`.
     """
-    if target.exists() and target.is_dir() != source.is_dir():
-        kinds = ("folder", "file") if target.is_dir() else ("file", "folder")
-        raise ArtifactError(f"{target}: is a {kinds[0]}; expected a {kinds[1]} or nothing there.")
+    if source.is_dir():
+        refuse_to_replace(target, kind_of(source))
+    elif target.is_dir():
+        raise ArtifactError(f"{target}: is a folder; expected a file or nothing there.")
     if target.is_dir():
         retired = target.with_name(f".{target.name}.{os.getpid()}.old")
         remove(retired)
@@ -57,6 +63,38 @@ def move_over(source: Path, target: Path) -> None:
         remove(retired)
     else:
         source.replace(target)
+
+
+def refuse_to_replace(target: Path, kind: str | None) -> None:
+    """Let a new folder stand at `target` only if nothing but its own predecessor would go.
+
+    Raises
+    ------
+    ArtifactError
+        If there is a file, or a folder with anything in it but an artifact of this kind.
+    """
+    if target.is_dir():
+        found = kind_of(target)
+        if any(target.iterdir()) and (found is None or found != kind):
+            what = "files that egams did not make" if found is None else f"a {found}"
+            raise ArtifactError(
+                f"{target}: holds {what}; expected nothing there, an empty folder or an earlier "
+                f"{kind}. Choose another name, or remove it yourself."
+            )
+    elif target.exists():
+        raise ArtifactError(f"{target}: is a file; expected a folder or nothing there.")
+
+
+def kind_of(folder: Path) -> str | None:
+    """Return the kind that the header in a folder names; None where egams wrote none."""
+    for path in sorted(folder.glob("*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+            continue
+        if isinstance(content, dict) and "egams_version" in content:
+            return str(content.get("kind"))
+    return None
 
 
 def remove(path: Path) -> None:
@@ -95,7 +133,9 @@ def read_manifest(folder: Path, kind: str, format_version: int) -> dict[str, Any
         raise ArtifactError(
             f"{path}: not readable as JSON ({error}). Make the {kind} again."
         ) from error
-    if manifest.get("kind") != kind:
+    if not isinstance(manifest, dict) or "kind" not in manifest:
+        raise ArtifactError(f"{path}: names no kind of artifact. Make the {kind} again.")
+    if manifest["kind"] != kind:
         raise ArtifactError(f"{folder}: holds a {manifest.get('kind')}; expected a {kind}.")
     if manifest.get("format_version") != format_version:
         raise ArtifactError(

@@ -1,0 +1,7 @@
+"""Reading and writing runs: one way in for every format."""
+
+from egams.io.sniff import open_source, read
+from egams.io.source import RunReader, RunSource, SkippedRun
+from egams.io.write import write_csv
+
+__all__ = ["RunReader", "RunSource", "SkippedRun", "open_source", "read", "write_csv"]

@@ -1,0 +1,212 @@
+"""Where the bytes of a CSV lie, and how to get at them without trusting their size."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from egams.errors import InputError
+from egams.io.text import HEAD, check_head
+
+MAX_BYTES = 512 * 2**20
+"""Most bytes of one run once unpacked; the largest of the challenge has 4 MB."""
+MAX_RATIO = 200
+RATIO_MATTERS_FROM = 50 * 10**6
+_PIECE = 2**20
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
+
+
+class Blob(Protocol):
+    """The bytes of one CSV; picklable."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+
+    def read(self) -> bytes:
+        """Return the bytes; raises `InputError` if that cannot be done or is not safe."""
+
+    def fingerprint(self) -> str:
+        """Return what changes when the bytes change."""
+
+
+@dataclass(frozen=True)
+class FileBlob:
+    """A ``.csv`` or ``.csv.gz`` file."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Path of the file."""
+        return str(self.path)
+
+    def read(self) -> bytes:
+        """Return the bytes of the file, unpacked."""
+        with _told(self.name), self.path.open("rb") as file:
+            size = self.path.stat().st_size
+            if self.path.suffix == ".gz":
+                with gzip.GzipFile(fileobj=file) as unpacked:
+                    return _collect(iter(lambda: unpacked.read(_PIECE), b""), size, self.name)
+            if size > MAX_BYTES:
+                raise _too_large(self.name)
+            return _collect(iter(lambda: file.read(_PIECE), b""), size, self.name)
+
+    def fingerprint(self) -> str:
+        """Return size and time of the last change."""
+        with _told(self.name):
+            stat = self.path.stat()
+        return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+@dataclass(frozen=True)
+class ZipBlob:
+    """A member of a zip archive.
+
+    The offset is kept so that a load need not read the archive's directory again, which would
+    take as long as the rest of it.
+    """
+
+    archive: Path
+    member: str
+    offset: int
+    method: int
+    packed_size: int
+    size: int
+    crc: int
+
+    @property
+    def name(self) -> str:
+        """Path of the archive and, behind it, of the member."""
+        return f"{self.archive}/{self.member}"
+
+    def read(self) -> bytes:
+        """Return the bytes of the member, unpacked in memory, never onto disk."""
+        _check_declared(self)
+        with _told(self.name), self.archive.open("rb") as file:
+            file.seek(max(self.offset, 0))
+            magic, name_length, extra_length = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+            if magic != b"PK\x03\x04":
+                raise zlib.error("the archive has changed since it was opened")
+            file.seek(name_length + extra_length, 1)
+            packed = _at_most(file, self.packed_size)
+            pieces = _inflate(packed) if self.method else packed
+            data = _collect(pieces, self.packed_size, self.name, limit=self.size)
+            if len(data) != self.size or zlib.crc32(data) != self.crc:
+                raise zlib.error("the checksum does not fit")
+            return data
+
+    def fingerprint(self) -> str:
+        """Return checksum and size."""
+        return f"{self.crc:08x}-{self.size}"
+
+
+@dataclass(frozen=True)
+class RefusedBlob:
+    """A run that is known to exist but has no bytes to use."""
+
+    name: str
+    problem: str
+    row: int | None = None
+    hint: str | None = None
+
+    def read(self) -> bytes:
+        """Raise `InputError` with the reason."""
+        raise InputError(self.problem, file=self.name, row=self.row, hint=self.hint)
+
+    def fingerprint(self) -> str:
+        """Return a constant."""
+        return "refused"
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Turn what the operating system and the unpackers raise into errors for the reader."""
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error, struct.error) as error:
+        raise InputError(
+            f"cannot be unpacked: it is cut off or damaged ({error})",
+            file=name,
+            hint="Copy or download it again.",
+        ) from error
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", file=name) from error
+
+
+def _collect(pieces: Iterator[bytes], packed_size: int, name: str, limit: int = MAX_BYTES) -> bytes:
+    """Join pieces; stop as soon as they are no table or too many."""
+    kept, total, looked = [], 0, False
+    for piece in pieces:
+        kept.append(piece)
+        total += len(piece)
+        if total > min(limit, MAX_BYTES):
+            raise _too_large(name)
+        if total > RATIO_MATTERS_FROM and total > MAX_RATIO * packed_size:
+            raise _bomb(name, total, packed_size)
+        if not looked and total >= HEAD:
+            check_head(b"".join(kept)[:HEAD], name)
+            looked = True
+    data = b"".join(kept)
+    if not looked:
+        check_head(data, name)
+    return data
+
+
+def _inflate(packed: Iterator[bytes]) -> Iterator[bytes]:
+    machine = zlib.decompressobj(-zlib.MAX_WBITS)
+    for piece in packed:
+        rest = piece
+        while rest and not machine.eof:
+            yield machine.decompress(rest, _PIECE)
+            rest = machine.unconsumed_tail
+    while not machine.eof:
+        piece = machine.decompress(machine.unconsumed_tail, _PIECE)
+        if not piece:
+            raise EOFError("the data end early")
+        yield piece
+
+
+def _at_most(file: BinaryIO, size: int) -> Iterator[bytes]:
+    while size:
+        piece = file.read(min(size, _PIECE))
+        if not piece:
+            raise EOFError("the archive ends early")
+        size -= len(piece)
+        yield piece
+
+
+def _check_declared(blob: ZipBlob) -> None:
+    if blob.method not in (0, 8):
+        raise InputError(
+            "is packed in a way egams does not read",
+            file=blob.name,
+            expected="a member that is stored or deflated, and not encrypted",
+        )
+    if blob.size > MAX_BYTES:
+        raise _too_large(blob.name)
+    if blob.size > RATIO_MATTERS_FROM and blob.size > MAX_RATIO * blob.packed_size:
+        raise _bomb(blob.name, blob.size, blob.packed_size)
+
+
+def _too_large(name: str) -> InputError:
+    return InputError(
+        f"has more than {MAX_BYTES // 2**20} MiB",
+        file=name,
+        expected="one run, a few MB",
+        hint="Many runs in one table are read from Parquet.",
+    )
+
+
+def _bomb(name: str, size: int, packed_size: int) -> InputError:
+    return InputError(
+        f"unpacks from {packed_size} to at least {size} bytes, more than any run does",
+        file=name,
+        expected=f"a ratio below {MAX_RATIO}",
+    )

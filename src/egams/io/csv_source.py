@@ -1,0 +1,137 @@
+"""`CsvSource`: runs that are CSVs, wherever those lie; and how to find them in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+
+from egams.errors import InputError
+from egams.io.annotations import Annotations
+from egams.io.blob import Blob, FileBlob
+from egams.io.source import unknown_run
+from egams.io.table import run_from_readings
+from egams.run import Run
+
+METADATA = "metadata.csv"
+LABELS = "*labels*.csv"
+_NOT_RUNS = (METADATA, LABELS, "submission*.csv", ".*")
+
+
+@dataclass(frozen=True)
+class CsvSource:
+    """Runs that are one long CSV each.
+
+    Parameters
+    ----------
+    name
+        Path of the file, folder or archive.
+    blobs
+        Where the bytes of each run lie, by run id.
+    annotations
+        Instruments and labels.
+    ids
+        The runs to go through, in order.
+    verify
+        Compare the md5 sum of each CSV with the one in the metadata.
+    """
+
+    name: str
+    blobs: Mapping[str, Blob] = field(repr=False)
+    annotations: Annotations = field(repr=False)
+    ids: tuple[str, ...]
+    verify: bool = False
+
+    def load(self, run_id: str) -> Run:
+        """Return one run.
+
+        Raises
+        ------
+        InputError
+            If the run is unknown, has no CSV or a bad one, or another md5 sum.
+        """
+        from egams.io.csv_text import readings_from_csv
+
+        blob = self._blob(run_id)
+        data = blob.read()
+        if self.verify:
+            self._check_md5(run_id, data, blob.name)
+        return run_from_readings(
+            readings_from_csv(data, blob.name),
+            run_id,
+            instrument=self.annotations.instrument_of(run_id),
+            labels=self.annotations.labels.get(run_id),
+        )
+
+    def fingerprint(self, run_id: str) -> str:
+        """Return a string that changes with the CSV, the labels or the instrument."""
+        return f"{self._blob(run_id).fingerprint()}-{self.annotations.fingerprint(run_id)}"
+
+    def _blob(self, run_id: str) -> Blob:
+        if run_id not in self.blobs:
+            raise unknown_run(run_id, self.ids, self.name)
+        return self.blobs[run_id]
+
+    def _check_md5(self, run_id: str, data: bytes, file: str) -> None:
+        record = self.annotations.records.get(run_id)
+        if record is None or not record.md5:
+            raise InputError(
+                f"no md5 sum of run '{run_id}' to verify",
+                file=self.annotations.metadata_name,
+                row=record.row if record else None,
+                column="features_md5_hash",
+            )
+        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        if md5 != record.md5:
+            raise InputError(
+                f"the md5 sum is {md5}",
+                file=file,
+                expected=f"{record.md5}, as row {record.row} of the metadata says",
+                hint="The file has changed or was damaged: download it again.",
+            )
+
+
+def is_run_name(name: str) -> bool:
+    """Whether a file of this name (no folders) is taken for a run."""
+    lower = name.lower()
+    return lower.endswith((".csv", ".csv.gz")) and not any(fnmatch(lower, p) for p in _NOT_RUNS)
+
+
+def run_id_of(name: str) -> str:
+    """Return the run id a file or member of this name stands for: its stem."""
+    return PurePosixPath(name).name.removesuffix(".gz").removesuffix(".csv").removesuffix(".CSV")
+
+
+def folder_blobs(folder: Path) -> dict[str, Blob]:
+    """Return the CSVs of a folder by file name, sorted."""
+    return {p.name: FileBlob(p) for p in sorted(folder.iterdir()) if is_run_name(p.name)}
+
+
+def by_run_id(blobs: Iterable[tuple[str, Blob]], name: str) -> dict[str, Blob]:
+    """Return blobs by run id.
+
+    Raises
+    ------
+    InputError
+        If there is none, or two have the same id.
+    """
+    found: dict[str, Blob] = {}
+    for path, blob in blobs:
+        run_id = run_id_of(path)
+        if run_id in found:
+            raise InputError(
+                f"two files of run '{run_id}': {found[run_id].name} and {blob.name}",
+                file=name,
+                expected="one file for each run",
+            )
+        found[run_id] = blob
+    if not found:
+        raise InputError("holds no runs", file=name, expected="files that end in .csv or .csv.gz")
+    return found
+
+
+def label_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that hold labels, by name."""
+    return sorted(folder.glob(LABELS))

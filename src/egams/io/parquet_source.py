@@ -1,0 +1,181 @@
+"""Many runs in one long Parquet table, however they are spread over its row groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from egams.errors import InputError
+from egams.io.annotations import Annotations
+from egams.io.source import unknown_run
+from egams.io.table import COLUMNS, Readings, run_from_readings
+from egams.io.text import missing_column
+from egams.run import Run
+
+_RUN = "sample_id"
+_UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
+MAX_GROUP_ROWS = 2**25
+"""Most rows of a row group (1 GiB); a whole group is read to find one run in it."""
+
+
+@dataclass(frozen=True)
+class ParquetSource:
+    """Runs of a table with the columns ``sample_id``, ``time``, ``temp``, ``m/z``, ``abundance``.
+
+    Parameters
+    ----------
+    path
+        The file.
+    groups
+        Numbers of the row groups that hold rows of each run, by run id.
+    annotations
+        Instruments and labels.
+    ids
+        The runs to go through, in order.
+    """
+
+    path: Path
+    groups: Mapping[str, tuple[int, ...]] = field(repr=False)
+    annotations: Annotations = field(repr=False)
+    ids: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Path of the file."""
+        return str(self.path)
+
+    def load(self, run_id: str) -> Run:
+        """Return one run; reads its row groups only.
+
+        Raises
+        ------
+        InputError
+            If the run is unknown or bad; the row is counted from 1 within the run.
+        """
+        groups = self._groups(run_id)
+        try:
+            footer = _footer(self.path, _stat(self.path))
+            file = pq.ParquetFile(self.path, metadata=footer)
+            table = pa.concat_tables(_rows_of(run_id, file, group) for group in groups)
+            time, temp, mz, abundance = (table[c].cast(pa.float64()).to_numpy() for c in COLUMNS)
+        except _UNREADABLE as error:
+            raise _damaged(self.path, error, run_id) from error
+        name = f"{self.path} (run '{run_id}')"
+        return run_from_readings(
+            Readings(time, temp, mz, abundance, file=name, line=lambda i: i + 1),
+            run_id,
+            instrument=self.annotations.instrument_of(run_id),
+            labels=self.annotations.labels.get(run_id),
+        )
+
+    def fingerprint(self, run_id: str) -> str:
+        """Return a string that changes with the file, the labels or the instrument."""
+        groups = "+".join(str(i) for i in self._groups(run_id))
+        size, changed = _stat(self.path)
+        return f"{size}-{changed}-{groups}-{self.annotations.fingerprint(run_id)}"
+
+    def _groups(self, run_id: str) -> tuple[int, ...]:
+        if run_id not in self.groups:
+            raise unknown_run(run_id, self.ids, self.name)
+        return self.groups[run_id]
+
+
+def _rows_of(run_id: str, file: pq.ParquetFile, group: int) -> pa.Table:
+    table = file.read_row_group(group, columns=[_RUN, *COLUMNS], use_threads=False)
+    return table.filter(pc.equal(table[_RUN].cast(pa.string()), run_id)).select(COLUMNS)
+
+
+def open_parquet(path: Path, annotations: Annotations, split: str | None) -> ParquetSource:
+    """Look through a Parquet file for runs, reading no column but their ids.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, has no rows or lacks a column.
+    """
+    try:
+        footer = _footer(path, _stat(path))
+        schema = footer.schema.to_arrow_schema()
+        _check_schema(schema, path)
+        file = pq.ParquetFile(path, metadata=footer, read_dictionary=[_RUN])
+        groups: dict[str, list[int]] = {}
+        for i in range(footer.num_row_groups):
+            _check_size(footer.row_group(i).num_rows, i, path)
+            for run_id in _runs_in(file, i, path):
+                groups.setdefault(run_id, []).append(i)
+    except _UNREADABLE as error:
+        raise _damaged(path, error) from error
+    if not groups:
+        raise InputError("holds no rows", file=path, expected="a row for each reading")
+    return ParquetSource(
+        path=path,
+        groups={run_id: tuple(found) for run_id, found in groups.items()},
+        annotations=annotations,
+        ids=annotations.select(groups, split),
+    )
+
+
+def _runs_in(file: pq.ParquetFile, group: int, path: Path) -> list[str]:
+    """Return the run ids of a row group in file order."""
+    # The footer's statistics would tell sooner, but pyarrow ends the process over damaged ones.
+    ids = file.read_row_group(group, columns=[_RUN], use_threads=False)[_RUN]
+    if ids.null_count:
+        raise InputError(f"row group {group} has rows without a run id", file=path, column=_RUN)
+    return [str(run_id) for run_id in ids.unique().cast(pa.string()).to_pylist()]
+
+
+def _check_size(rows: int, group: int, path: Path) -> None:
+    # Rows that repeat pack so well that a small file can hold more than memory does.
+    if rows > MAX_GROUP_ROWS:
+        raise InputError(
+            f"row group {group} has {rows} rows",
+            file=path,
+            expected=f"at most {MAX_GROUP_ROWS}",
+            hint="Write the file with smaller row groups, best one for each run.",
+        )
+
+
+def _check_schema(schema: pa.Schema, path: Path) -> None:
+    required = (_RUN, *COLUMNS)
+    missing = [column for column in required if column not in schema.names]
+    if missing:
+        problem, expected, hint = missing_column(missing, schema.names, required)
+        raise InputError(problem, file=path, column=missing[0], expected=expected, hint=hint)
+    for column in required:
+        if schema.names.count(column) > 1:
+            raise InputError("is there twice", file=path, column=column, expected="it once")
+    for column in COLUMNS:
+        kind = schema.field(column).type
+        if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+            raise InputError(
+                f"is of type {kind}", file=path, column=column, expected="numbers (float or double)"
+            )
+
+
+def _stat(path: Path) -> tuple[int, int]:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", file=path) from error
+    return stat.st_size, stat.st_mtime_ns
+
+
+@lru_cache(maxsize=8)
+def _footer(path: Path, _stat: tuple[int, int]) -> pq.FileMetaData:
+    """Return the footer, parsed once per process and version of the file."""
+    return pq.read_metadata(path)
+
+
+def _damaged(path: Path, error: Exception, run_id: str | None = None) -> InputError:
+    part = f" at run '{run_id}'" if run_id else ""
+    return InputError(
+        f"cannot be read as Parquet{part}: it is cut off or damaged ({error})",
+        file=path,
+        hint="Copy or write it again.",
+    )

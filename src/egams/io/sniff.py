@@ -1,0 +1,194 @@
+"""`open_source` and `read`: look at what was given and pick the reader."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from egams.errors import InputError
+from egams.families import Instrument
+from egams.io.annotations import Annotations, annotations_from
+from egams.io.blob import Blob, FileBlob
+from egams.io.challenge import challenge_blobs
+from egams.io.csv_source import (
+    METADATA,
+    CsvSource,
+    by_run_id,
+    folder_blobs,
+    label_files,
+)
+from egams.io.memory_source import open_memory
+from egams.io.source import RunReader, RunSource
+from egams.io.zip_source import zip_blobs
+from egams.run import Run
+
+Runs = str | Path | Run | RunSource | RunReader | Iterable[Run]
+"""What `open_source` and `read` take."""
+
+_FORMATS = "a folder, or a file that ends in .csv, .csv.gz, .zip or .parquet"
+
+
+def open_source(
+    path_or_runs: Runs,
+    *,
+    instrument: Instrument | None = None,
+    metadata: str | Path | None = None,
+    labels: str | Path | None = None,
+    split: str | None = None,
+    verify: bool = False,
+) -> RunSource:
+    """Open runs for loading one by one.
+
+    Parameters
+    ----------
+    path_or_runs
+        One of: the folder of the challenge (metadata.csv, labels, features in folders or zips); a
+        folder or a zip of CSVs; one CSV with the columns ``time`` (s), ``temp`` (degC), ``m/z`` and
+        ``abundance``, packed with gzip or not; a Parquet file of those and ``sample_id``; a
+        `Run` or several; or what an earlier call returned, which is passed on as it is.
+    instrument
+        Kind of instrument of runs that the metadata do not name; else it is told from the data.
+    metadata
+        CSV with ``sample_id`` and ``instrument_type``, optionally ``split``, ``features_path`` and
+        ``features_md5_hash``. Default: ``metadata.csv`` in the folder, or beside a zip or Parquet.
+    labels
+        CSV with ``sample_id`` and a column of 0 and 1 for each family. Default: every
+        ``*labels*.csv`` in the same place. Runs it does not name have no labels.
+    split
+        Only the runs of this split, as the metadata say.
+    verify
+        Compare the md5 sum of each CSV with the metadata when it is loaded.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it holds no runs, or metadata or labels are wrong.
+    """
+
+    def known(beside: Path | None = None) -> Annotations:
+        found = None
+        if beside is not None and (beside / METADATA).is_file():
+            found = beside / METADATA
+        files = [Path(labels)] if labels else label_files(beside) if beside else []
+        return annotations_from(Path(metadata) if metadata else found, files, instrument)
+
+    if isinstance(path_or_runs, str | Path):
+        path = Path(path_or_runs)
+        kind = _kind(path)
+        if kind == "parquet":
+            from egams.io.parquet_source import open_parquet
+
+            _cannot_verify(verify, "a Parquet file")
+            return open_parquet(path, known(path.parent), split)
+        blobs, annotations = _CSV_FORMATS[kind](path, known)
+        if verify and not annotations.records:
+            _cannot_verify(verify, f"{path} without metadata")
+        ids = annotations.select(blobs, split)
+        return CsvSource(str(path), blobs, annotations, ids, verify)
+    if isinstance(path_or_runs, RunSource | RunReader):
+        if any((instrument, metadata, labels, split, verify)):
+            raise InputError("options for runs that are open already", expected="a path with them")
+        return path_or_runs.source if isinstance(path_or_runs, RunReader) else path_or_runs
+    _cannot_verify(verify, "runs in memory")
+    runs = [path_or_runs] if isinstance(path_or_runs, Run) else path_or_runs
+    return open_memory(runs, known(), split)
+
+
+def read(
+    path_or_runs: Runs,
+    *,
+    instrument: Instrument | None = None,
+    metadata: str | Path | None = None,
+    labels: str | Path | None = None,
+    split: str | None = None,
+    verify: bool = False,
+    strict: bool = False,
+) -> RunReader:
+    """Iterate over runs, one in memory at a time.
+
+    Parameters
+    ----------
+    path_or_runs, instrument, metadata, labels, split, verify
+        As for `open_source`.
+    strict
+        Raise at the first run that cannot be used. Otherwise it is listed in ``skipped`` with the
+        reason, and the next one is read.
+
+    Raises
+    ------
+    InputError
+        As `open_source` does; and while iterating, if `strict`.
+
+    Examples
+    --------
+    >>> reader = read("mars-spectrometry", split="train")    # doctest: +SKIP
+    >>> for run in reader:                                   # doctest: +SKIP
+    ...     print(run.run_id, run.abundance.shape)
+    >>> reader.skipped                                       # doctest: +SKIP
+    """
+    source = open_source(
+        path_or_runs,
+        instrument=instrument,
+        metadata=metadata,
+        labels=labels,
+        split=split,
+        verify=verify,
+    )
+    return RunReader(source, strict=strict)
+
+
+_Known = Callable[[Path | None], Annotations]
+_Opened = tuple[dict[str, Blob], Annotations]
+
+
+def _open_file(path: Path, known: _Known) -> _Opened:
+    return by_run_id([(path.name, FileBlob(path))], str(path)), known(None)
+
+
+def _open_zip(path: Path, known: _Known) -> _Opened:
+    return by_run_id(zip_blobs(path).items(), str(path)), known(path.parent)
+
+
+def _open_folder(path: Path, known: _Known) -> _Opened:
+    annotations, runs = known(path), folder_blobs(path)
+    if annotations.records and ((path / METADATA).is_file() or not runs):
+        return challenge_blobs(path, annotations), annotations
+    others = sorted(p.name for p in path.iterdir() if p.suffix in (".zip", ".parquet"))
+    if others and not runs:
+        hint = f"To read one of these, name it: {', '.join(others)}."
+        raise InputError("holds no CSVs and no metadata.csv", file=path, hint=hint)
+    return by_run_id(runs.items(), str(path)), annotations
+
+
+_CSV_FORMATS: dict[str, Callable[[Path, _Known], _Opened]] = {
+    "csv": _open_file,
+    "zip": _open_zip,
+    "folder": _open_folder,
+}
+
+
+def _kind(path: Path) -> str:
+    if path.is_dir():
+        return "folder"
+    if not path.exists():
+        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, siblings, n=1)
+        hint = f"Did you mean {path.parent / near[0]}?" if near else None
+        raise InputError("there is no such file or folder", file=path, hint=hint)
+    name = path.name.lower()
+    for ending, kind in ((".csv", "csv"), (".csv.gz", "csv"), (".zip", "zip")):
+        if name.endswith(ending):
+            return kind
+    if name.endswith((".parquet", ".pq")):
+        return "parquet"
+    raise InputError("is of no format that egams reads", file=path, expected=_FORMATS)
+
+
+def _cannot_verify(verify: bool, what: str) -> None:
+    if verify:
+        raise InputError(
+            f"{what} cannot be verified",
+            expected="CSVs with the features_md5_hash of metadata.csv",
+            hint="Leave verify out, or name the metadata.",
+        )

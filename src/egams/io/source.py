@@ -1,0 +1,103 @@
+"""`RunSource`: where runs come from; `RunReader`: goes through one and lists what it skips."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from egams.errors import InputError
+from egams.run import Run
+
+
+@runtime_checkable
+class RunSource(Protocol):
+    """Runs by name, loaded one at a time; picklable, so that workers can load for themselves."""
+
+    @property
+    def name(self) -> str:
+        """What to call the source in messages, usually its path."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Run ids in file order, those of runs that will not load included."""
+
+    def load(self, run_id: str) -> Run:
+        """Return one run.
+
+        Raises
+        ------
+        InputError
+            If the run is not here or cannot be used.
+        """
+
+    def fingerprint(self, run_id: str) -> str:
+        """Return a string that changes when the run, its labels or its instrument change.
+
+        Costs no more than a look at sizes and dates; two equal fingerprints from the same source
+        mean that `load` need not be called again.
+        """
+
+
+@dataclass(frozen=True)
+class SkippedRun:
+    """A run that was not used, and why."""
+
+    run_id: str
+    reason: str
+
+
+@dataclass
+class RunReader:
+    """Iterate over the runs of a source, holding one of them in memory at a time.
+
+    Parameters
+    ----------
+    source
+        Where the runs come from.
+    strict
+        Raise at the first bad run instead of listing it in `skipped` and going on.
+
+    Attributes
+    ----------
+    skipped : list of SkippedRun
+        Filled while iterating, emptied when a new iteration starts.
+
+    Raises
+    ------
+    InputError
+        While iterating, if `strict` and a run cannot be used.
+    """
+
+    source: RunSource
+    strict: bool = False
+    skipped: list[SkippedRun] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """Return the number of runs in the source, known without loading any."""
+        return len(self.source.ids)
+
+    def __iter__(self) -> Iterator[Run]:
+        """Yield the runs that can be used, in file order."""
+        self.skipped = []
+        for run_id in self.source.ids:
+            try:
+                run = self.source.load(run_id)
+            except InputError as error:
+                if self.strict:
+                    raise
+                self.skipped.append(SkippedRun(run_id, str(error)))
+                continue
+            yield run
+            del run  # or it would stay alive while the next one loads
+
+
+def unknown_run(run_id: str, ids: Iterable[str], file: str) -> InputError:
+    """Return the error for a run id that a source does not have."""
+    known = tuple(ids)
+    near = difflib.get_close_matches(run_id, known, n=3)
+    hint = f"Did you mean {', '.join(near)}?" if near else None
+    return InputError(
+        f"no run '{run_id}'", file=file, expected=f"one of its {len(known)} run ids", hint=hint
+    )
