@@ -1,0 +1,1 @@
+"""From a raw `Run` to a `PreparedRun`: restriction, binning, baseline, background."""

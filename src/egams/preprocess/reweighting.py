@@ -1,0 +1,140 @@
+"""The iteration of asPLS on a batch of traces: solve, compare with the data, reweight.
+
+See `egams.preprocess.aspls` for the method and its source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egams.preprocess.folding import Fold
+from egams.preprocess.pentadiagonal import WhittakerSolver, kept
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+_LEAST = float(np.finfo(np.float64).eps)  # what pybaselines divides by in place of 0
+_STEEPEST = 300.0  # w < 1e-130 is nothing, and its square would be a subnormal, 100 times slower
+_ALPHA_FLOOR = 1e-150  # stands for alpha = 0, whose row reads x = y: v stays finite
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of asPLS, see `egams.preprocess.aspls.aspls`."""
+
+    lam: float
+    max_iter: int
+    tol: float
+    coef: float
+
+
+class Seats:
+    """The iteration on a batch of folded traces, each at an age of its own.
+
+    Arrays are ``[row, side, trace]``: data y, weights w and v = w / (lam alpha).
+    """
+
+    def __init__(
+        self,
+        fold: Fold,
+        arrays: tuple[FloatArray, FloatArray, FloatArray],
+        age: IntArray,
+        settings: Settings,
+    ) -> None:
+        self.y, self.w, self.v = arrays
+        self.age, self.settings = age, settings
+        shape = self.y.shape
+        self.inside = (fold.depth >= 0).astype(np.float64)
+        self.w[: len(self.inside)] *= self.inside
+        self.w_norm = np.sqrt(_sum(self.w * self.w))
+        self.baseline = np.zeros(shape)
+        self.solver = WhittakerSolver(fold)
+        self._residual, self._size, self._negative, self._w_next = np.empty((4, *shape))
+
+    @classmethod
+    def of(cls, fold: Fold, y: FloatArray, settings: Settings) -> Seats:
+        """Seat traces before their first iteration: all weights and all alpha are 1."""
+        age = np.zeros(fold.traces, dtype=np.intp)
+        arrays = y, np.ones(y.shape), np.full(y.shape, kept(1 / settings.lam))
+        return cls(fold, arrays, age, settings)
+
+    def reseat(self, stay: IntArray, y: FloatArray, fold: Fold) -> Seats:
+        """Go on with the seats `stay`, and with new traces `y` after them."""
+
+        def joined(old: FloatArray, new: FloatArray | float) -> FloatArray:
+            values = np.empty((*y.shape[:2], fold.traces))
+            np.take(old, stay, axis=2, out=values[..., : stay.size])
+            values[..., stay.size :] = new
+            return values
+
+        age = np.zeros(fold.traces, dtype=np.intp)
+        age[: stay.size] = self.age[stay]
+        arrays = joined(self.y, y), joined(self.w, 1.0), joined(self.v, kept(1 / self.settings.lam))
+        return Seats(fold, arrays, age, self.settings)
+
+    def iterate(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Fit all baselines once and reweight.
+
+        Returns
+        -------
+        early
+            Traces with fewer than two negative residuals: no noise to learn weights from.
+        stable
+            Traces whose weights have changed by less than the tolerance.
+        """
+        residual, size, w_next = self._residual, self._size, self._w_next
+        self.age += 1
+        with np.errstate(all="ignore"):  # finished traces may divide by zero until they leave
+            self.baseline = self.solver.solve(self.v, self.y)
+            np.subtract(self.y, self.baseline, out=residual)
+            np.abs(residual, out=size)
+            count, std = self._noise()
+            largest = np.maximum.reduce(size, axis=0).max(axis=0)
+
+            # w = 1 / (1 + exp(k / std (r - std)))
+            residual -= std
+            residual *= self.settings.coef / std
+            np.minimum(residual, _STEEPEST, out=residual)
+            np.exp(residual, out=residual)
+            residual += 1.0
+            np.divide(1.0, residual, out=w_next)
+            w_next[: len(self.inside)] *= self.inside
+
+            np.subtract(w_next, self.w, out=residual)
+            np.square(residual, out=residual)
+            change = np.sqrt(_sum(residual)) / np.maximum(self.w_norm, _LEAST)
+            np.square(w_next, out=residual)
+            self.w_norm = np.sqrt(_sum(residual))
+            self.w, self._w_next = w_next, self.w
+
+            # v = w / (lam alpha), alpha = |r| / max |r|
+            np.maximum(size, largest * _ALPHA_FLOOR, out=size)
+            np.divide(w_next, size, out=self.v)
+            self.v *= largest / self.settings.lam
+        return ~(count >= 2), change < self.settings.tol
+
+    def _noise(self) -> tuple[FloatArray, FloatArray]:
+        """Number and standard deviation (n - 1) of the negative residuals of each trace."""
+        twice, sign = self._negative, self._w_next
+        np.subtract(self._residual, self._size, out=twice)  # r - |r| is 2 r or 0, exactly
+        np.sign(twice, out=sign)
+        count = -_sum(sign)
+        # sign * mean + negative is the deviation where the residual is negative, and 0 elsewhere
+        sign *= _sum(twice) / count
+        sign += twice
+        np.square(sign, out=sign)
+        std = 0.5 * np.sqrt(_sum(sign) / (count - 1))
+        return count, np.where(std == 0, _LEAST, std)
+
+
+def _sum(folded: FloatArray) -> FloatArray:
+    """Sum over the bins of each trace, ``[row, side, trace]`` to ``[trace]``.
+
+    Row after row, so that neither padding nor the number of traces can change the rounding.
+    """
+    sides: FloatArray = np.add.reduce(folded, axis=0)
+    total: FloatArray = sides[0] + sides[1]
+    return total
