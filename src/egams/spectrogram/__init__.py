@@ -1,0 +1,1 @@
+"""Spectrograms ``[run, m/z, temperature]``, drawn and augmented in batches on any device."""

@@ -1,0 +1,179 @@
+"""Every random choice of a batch of spectrograms, made before anything is rendered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from egams.spectrogram.config import SpectrogramConfig
+from egams.spectrogram.resident import MZ_COUNT, ResidentRuns, column_temperatures
+
+COLUMN_WIDTH = 12.0
+BACKGROUND_POWER = 4
+HELIUM_SIGMA = 0.001
+TOTAL_SIGMA = 0.05
+FAINT = 0.01
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Candidate scans of every column of every run, as one ascending line to search in.
+
+    Parameters
+    ----------
+    key
+        Column number (run * columns + column) plus the cumulative share of the weights of its
+        candidates, so that a column's last key is its number plus one ``[candidate]``, float64.
+    scan
+        Scan of each key ``[candidate]``.
+    empty
+        Columns without a candidate ``[run, temperature]``.
+    """
+
+    key: Tensor
+    scan: Tensor
+    empty: Tensor
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random choices behind a batch.
+
+    Parameters
+    ----------
+    run
+        ``[run]``.
+    scan
+        Scan that becomes each column ``[run, temperature]``; -1 where there is no candidate.
+    subtract_baseline
+        Whether abundance - baseline is used ``[run]``.
+    background_weight
+        Weights of the background quantiles ``[run, quantile]``, sum 1.
+    mz_scale
+        Factor of each m/z ``[run, m/z]``.
+    faint_scale
+        Factor of a run without labels when it takes part in mixing ``[run]``.
+    helium_scale, total_scale
+        Factor of m/z 4 and of the whole spectrogram ``[run]``.
+    mixed
+        Positions in the batch that get a second run ``[mixed]``.
+    by_mean
+        Whether those are averaged; else the larger value is taken ``[mixed]``.
+    partner
+        Draws of the second runs; None where `mixed` is empty.
+    """
+
+    run: Tensor
+    scan: Tensor
+    subtract_baseline: Tensor
+    background_weight: Tensor
+    mz_scale: Tensor
+    faint_scale: Tensor
+    helium_scale: Tensor
+    total_scale: Tensor
+    mixed: Tensor
+    by_mean: Tensor
+    partner: Draws | None
+
+
+def windows(runs: ResidentRuns, config: SpectrogramConfig) -> Windows:
+    """List the candidates of every column: scans with floor(T) within `reach` of it.
+
+    A candidate's weight is 1 / (12 + distance in degC). Source: the write-up,
+    "2D representations" ("weighted random sampling"); its published constants.
+    """
+    device = runs.device
+    columns = column_temperatures().to(device)
+    # Runs stand far apart on one line, so that a single search serves all of them.
+    apart = 1e5
+    run_of_scan = torch.repeat_interleave(torch.arange(len(runs), device=device), runs.scan_count)
+    temperature = runs.temperature.double()
+    line = torch.floor(temperature) + run_of_scan * apart
+    place = columns + torch.arange(len(runs), device=device)[:, None] * apart
+    start = torch.searchsorted(line, (place - config.reach).contiguous(), side="left")
+    end = torch.searchsorted(line, (place + config.reach).contiguous(), side="right")
+    count = (end - start).flatten()
+    window = torch.repeat_interleave(torch.arange(count.numel(), device=device), count)
+    ends = torch.cumsum(count, 0)
+    scan = (
+        torch.arange(int(ends[-1]), device=device)
+        - (ends - count)[window]
+        + (start.flatten()[window])
+    )
+    distance = (columns[window % len(columns)] - temperature[scan]).abs()
+    cumulative = torch.cumsum(1.0 / (COLUMN_WIDTH + distance), 0)
+    before = torch.where(ends > count, cumulative[(ends - count - 1).clamp_min(0)], 0.0)
+    share = (cumulative - before[window]) / (cumulative[(ends - 1).clamp_min(0)] - before)[window]
+    # The last candidate takes what rounding left over.
+    share[(ends - 1)[count > 0]] = 1.0
+    return Windows(window + share, scan, (count == 0).reshape(len(runs), -1))
+
+
+def draw(
+    runs: ResidentRuns,
+    table: Windows,
+    run: Tensor,
+    config: SpectrogramConfig,
+    generator: torch.Generator,
+    *,
+    partners: Tensor | None = None,
+) -> Draws:
+    """Make every random choice for a batch.
+
+    Parameters
+    ----------
+    run
+        Runs to draw ``[run]``.
+    partners
+        Runs that may be mixed in ``[candidate]``; None where nothing is mixed.
+    generator
+        On the device of `runs`; the only source of randomness.
+    """
+    B, device = len(run), runs.device
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator, device=device)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, device=device)
+
+    weight = uniform(B, runs.background.shape[2]) ** BACKGROUND_POWER
+    scan = _draw_scans(table, run, generator)
+    subtract = uniform(B) < config.baseline_prob
+    mz_scale = torch.exp2(config.mz_sigma * normal(B, MZ_COUNT))
+    faint_scale = FAINT * torch.exp2(normal(B))
+    helium_scale = 0.1 * torch.exp2(HELIUM_SIGMA * normal(B))
+    total_scale = torch.exp2(TOTAL_SIGMA * normal(B))
+    partner = None
+    mixed = torch.empty(0, dtype=torch.int64, device=device)
+    if partners is not None and config.mix > 0:
+        mixed = torch.nonzero(uniform(B) < config.mix).flatten()
+    if partners is not None and len(mixed):
+        chosen = (uniform(len(mixed)) * len(partners)).long().clamp_max(len(partners) - 1)
+        partner = draw(runs, table, partners[chosen], config, generator)
+    return Draws(
+        run=run,
+        scan=scan,
+        subtract_baseline=subtract,
+        background_weight=weight / weight.sum(1, keepdim=True),
+        mz_scale=mz_scale,
+        faint_scale=faint_scale,
+        helium_scale=helium_scale,
+        total_scale=total_scale,
+        mixed=mixed,
+        by_mean=uniform(len(mixed)) < 0.5,
+        partner=partner,
+    )
+
+
+def _draw_scans(table: Windows, run: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw one candidate for each column ``[run, temperature]``; -1 where there is none."""
+    empty = table.empty[run]
+    columns = empty.shape[1]
+    number = run[:, None] * columns + torch.arange(columns, device=run.device)
+    point = torch.rand(number.shape, generator=generator, device=run.device, dtype=torch.float64)
+    found = torch.searchsorted(table.key, number + point, side="right")
+    found = found.clamp_max(max(len(table.scan) - 1, 0))
+    return torch.where(empty, -1, table.scan[found])

@@ -1,0 +1,1 @@
+"""Prepared runs in one memory-mapped file plus a manifest."""

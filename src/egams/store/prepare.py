@@ -1,0 +1,236 @@
+"""`prepare`: runs from anywhere into a store, in parallel, resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from egams.artifact import (
+    MANIFEST,
+    header,
+    move_over,
+    refuse_to_replace,
+    remove,
+    write_json,
+)
+from egams.errors import EgamsError, InputError
+from egams.io import RunReader, RunSource, SkippedRun, open_source
+from egams.preprocess.prepare_runs import prepare_runs
+from egams.run import Run
+from egams.store.journal import Journal, Outcome
+from egams.store.run_store import FORMAT_VERSION, KIND, RunStore, to_block
+
+RUNS_PER_TASK = 16
+"""Enough traces to fill a vector unit in the baseline fit, few enough for a laptop's memory."""
+
+Progress = Callable[[int, int], None]
+
+
+def prepare(
+    runs: str | Path | RunSource | RunReader | Run | Iterable[Run],
+    output: str | Path | None = None,
+    *,
+    jobs: int | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> RunStore:
+    """Prepare runs and keep them in a store.
+
+    A `prepare` that was killed continues where it stopped when it is called again with the same
+    output, and ends with the same bytes as one that was not.
+
+    Parameters
+    ----------
+    runs
+        A path, a source or reader (`egams.read`), or runs in memory.
+    output
+        Folder of the store; None keeps it in memory.
+    jobs
+        Processes; None takes one for each core.
+    strict
+        Raise at the first run that cannot be used, instead of listing it in `RunStore.skipped`.
+    progress
+        Called with (runs done, runs in all).
+
+    Raises
+    ------
+    InputError
+        If no run can be used, or one cannot and `strict` is set.
+    ArtifactError
+        If something other than a store stands at `output`: it is never replaced.
+    """
+    source = _as_source(runs)
+    if output is not None:
+        return _to_folder(source, Path(output).resolve(), _workers(jobs), strict, progress)
+    for store in prepare_in_parts(source, None, jobs=jobs, strict=strict, progress=progress):
+        if len(store):
+            return store
+        _refuse_none_used(store.skipped, source.name)
+    raise InputError(f"{source.name}: holds no runs")
+
+
+def prepare_in_parts(
+    runs: str | Path | RunSource | RunReader | Run | Iterable[Run],
+    runs_in_part: int | None,
+    *,
+    jobs: int | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[RunStore]:
+    """Prepare runs as stores in memory of at most `runs_in_part` runs, skipped ones counted.
+
+    Memory does not grow with the number of runs. None makes one part of all.
+    """
+    source = _as_source(runs)
+    outcomes = _outcomes(source, source.ids, _workers(jobs))
+    reported = _report(outcomes, strict, progress, 0, source)
+    while part := list(islice(reported, runs_in_part)):
+        yield _in_memory(part)
+
+
+def _as_source(runs: str | Path | RunSource | RunReader | Run | Iterable[Run]) -> RunSource:
+    if isinstance(runs, RunReader):
+        return runs.source
+    if isinstance(runs, str | Path | Run):
+        return open_source(runs)
+    if isinstance(runs, RunSource):
+        return runs
+    return open_source(list(runs))
+
+
+def _workers(jobs: int | None) -> int:
+    if jobs is not None:
+        return max(1, jobs)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _outcomes(source: RunSource, ids: Sequence[str], jobs: int) -> Iterator[Outcome]:
+    """Prepare runs in their order, a task of `RUNS_PER_TASK` at a time."""
+    tasks = [ids[start : start + RUNS_PER_TASK] for start in range(0, len(ids), RUNS_PER_TASK)]
+    if jobs == 1 or len(tasks) < 2:
+        for task in tasks:
+            yield from _prepare_task(source, task)
+        return
+    with ProcessPoolExecutor(min(jobs, len(tasks)), initializer=_one_thread) as pool:
+        # A bounded window of tasks: memory does not grow with the number of runs.
+        waiting: list[Future[list[Outcome]]] = []
+        try:
+            for task in tasks:
+                waiting.append(pool.submit(_prepare_task, source, task))
+                if len(waiting) > jobs:
+                    yield from waiting.pop(0).result()
+            for future in waiting:
+                yield from future.result()
+        except BrokenProcessPool as error:
+            raise EgamsError(
+                "A worker process died, perhaps for lack of memory. Prepare again with fewer jobs: "
+                "what is in the output so far is kept."
+            ) from error
+
+
+def _one_thread() -> None:
+    import pyarrow as pa
+
+    pa.set_cpu_count(1)
+
+
+def _prepare_task(source: RunSource, ids: Sequence[str]) -> list[Outcome]:
+    fingerprints = [source.fingerprint(run_id) for run_id in ids]
+    loaded: list[Run | InputError] = []
+    for run_id in ids:
+        try:
+            loaded.append(source.load(run_id))
+        except InputError as error:
+            loaded.append(error)
+    prepared = iter(prepare_runs([entry for entry in loaded if isinstance(entry, Run)]))
+    outcomes = []
+    for run_id, fingerprint, entry in zip(ids, fingerprints, loaded, strict=True):
+        result = next(prepared) if isinstance(entry, Run) else entry
+        if isinstance(result, InputError):
+            outcomes.append(Outcome(run_id, fingerprint, None, str(result)))
+        else:
+            outcomes.append(Outcome(run_id, fingerprint, to_block(result)))
+    return outcomes
+
+
+def _report(
+    outcomes: Iterable[Outcome],
+    strict: bool,
+    progress: Progress | None,
+    done: int,
+    source: RunSource,
+) -> Iterator[Outcome]:
+    """Pass outcomes on; stop at the first bad run when strict."""
+    for outcome in outcomes:
+        if strict and outcome.reason is not None:
+            raise InputError(outcome.reason.rstrip("."))
+        done += 1
+        if progress is not None:
+            progress(done, len(source.ids))
+        yield outcome
+
+
+def _refuse_none_used(skipped: Sequence[dict[str, str]], name: str) -> None:
+    first = f": {skipped[0]['reason'].rstrip('.')}" if skipped else ""
+    raise InputError(f"{name}: none of its {len(skipped)} runs can be used{first}")
+
+
+def _in_memory(outcomes: Sequence[Outcome]) -> RunStore:
+    blocks = [outcome.block for outcome in outcomes if outcome.block is not None]
+    data = np.frombuffer(b"".join(block.data for block in blocks), np.uint8)
+    skipped = [
+        asdict(SkippedRun(outcome.run_id, outcome.reason))
+        for outcome in outcomes
+        if outcome.reason is not None
+    ]
+    return RunStore(_manifest([block.entry for block in blocks], skipped, data), data)
+
+
+def _manifest(
+    runs: list[dict[str, Any]], skipped: list[dict[str, str]], data: np.ndarray[Any, Any]
+) -> dict[str, Any]:
+    digest = hashlib.sha256(json.dumps(runs, sort_keys=True).encode())
+    digest.update(np.ascontiguousarray(data).data)
+    return header(KIND, FORMAT_VERSION) | {
+        "runs": runs,
+        "skipped": skipped,
+        "fingerprint": digest.hexdigest()[:16],
+    }
+
+
+def _to_folder(
+    source: RunSource, output: Path, jobs: int, strict: bool, progress: Progress | None
+) -> RunStore:
+    refuse_to_replace(output, KIND)
+    partial = output.with_name(f"{output.name}.partial")
+    journal = Journal(partial)
+    done = journal.recover(source)
+    reasons = [line["reason"] for line in done if line["reason"]]
+    if strict and reasons:
+        raise InputError(reasons[0].rstrip("."))
+    if progress is not None and done:
+        progress(len(done), len(source.ids))
+    fresh = _outcomes(source, source.ids[len(done) :], jobs)
+    done += journal.append(_report(fresh, strict, progress, len(done), source))
+    used = [line["entry"] for line in done if line["entry"] is not None]
+    skipped = [
+        asdict(SkippedRun(line["run_id"], line["reason"])) for line in done if line["reason"]
+    ]
+    if not used:
+        remove(partial)
+        _refuse_none_used(skipped, source.name)
+    data = np.memmap(journal.data, dtype=np.uint8, mode="r")
+    write_json(partial / MANIFEST, _manifest(used, skipped, data))
+    journal.lines.unlink()
+    move_over(partial, output)
+    return RunStore.open(output)
