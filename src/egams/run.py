@@ -111,7 +111,8 @@ class Run:
         """Mean time of each scan, s ``[scan]``; None where time is not known."""
         if self.time is None or self.time.ndim == 1:
             return self.time
-        return np.nanmean(self.time, 1)
+        mean: FloatArray = np.nanmean(self.time, 1)
+        return mean
 
     def to_xarray(self) -> xarray.Dataset:
         """Return the run as an `xarray.Dataset` with dimensions ``scan`` and ``mz``."""
@@ -149,7 +150,9 @@ class Run:
         """
         for name in ("abundance", "temperature", "mz"):
             if name not in dataset.variables:
-                raise InputError(f"the dataset has no '{name}'", expected="what Run.to_xarray makes")
+                raise InputError(
+                    f"the dataset has no '{name}'", expected="what Run.to_xarray makes"
+                )
 
         def optional(name: str) -> NDArray[Any] | None:
             return dataset[name].to_numpy() if name in dataset.variables else None

@@ -41,7 +41,7 @@ class BinnedRun:
 
 def bin_centres() -> FloatArray:
     """Temperature at the middle of each bin, degC ``[bin]``."""
-    return (np.arange(FIRST_BIN, LAST_BIN) + 0.5) * BIN_WIDTH
+    return (np.arange(FIRST_BIN, LAST_BIN, dtype=np.float64) + 0.5) * BIN_WIDTH
 
 
 def bin_readings(readings: Readings) -> BinnedRun:

@@ -18,7 +18,7 @@ MZ_COUNT = 100
 
 @dataclass(frozen=True)
 class Readings:
-    """Restricted readings of a run, sorted by temperature, then m/z.
+    """Restricted readings of a run, sorted by temperature, then m/z, then abundance.
 
     Parameters
     ----------
@@ -64,7 +64,12 @@ def restrict(run: Run) -> Readings:
     scan, column = np.nonzero(keep)
     readings_mz = whole[column]
     readings_temperature = temperature[scan, column]
+    abundance = run.abundance[scan, column]
     order = np.lexsort((readings_mz, readings_temperature))
+    tied = (np.diff(readings_temperature[order]) == 0) & (np.diff(readings_mz[order]) == 0)
+    if tied.any():
+        # Then by abundance, so that even rounding does not tell in which order the scans came.
+        order = np.lexsort((abundance, readings_mz, readings_temperature))
     readings_temperature = readings_temperature[order]
     if readings_temperature[0] == readings_temperature[-1]:
         raise InputError(
@@ -72,7 +77,7 @@ def restrict(run: Run) -> Readings:
             column="temp",
             expected="a sample that warms or cools",
         )
-    abundance = run.abundance[scan, column][order]
+    abundance = abundance[order]
     largest = abundance.max()
     if not largest > 0:
         raise InputError(

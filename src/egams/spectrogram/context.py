@@ -40,4 +40,7 @@ def context_of(run: PreparedRun) -> NDArray[np.float32]:
 
 
 def _level(abundance: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 1 + np.log10(np.clip(abundance, LOWEST_LEVEL, 1.0)) / -np.log10(LOWEST_LEVEL)
+    level: NDArray[np.float64] = np.log10(np.clip(abundance, LOWEST_LEVEL, 1.0))
+    level /= -np.log10(LOWEST_LEVEL)
+    level += 1
+    return level

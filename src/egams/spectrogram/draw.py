@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.resident import MZ_COUNT, ResidentRuns, column_temperatures
@@ -27,7 +28,7 @@ class Windows:
         Column number (run * columns + column) plus the cumulative share of the weights of its
         candidates, so that a column's last key is its number plus one ``[candidate]``, float64.
     scan
-        Scan of each key ``[candidate]``.
+        Scan of each key, and -1 past the last ``[candidate + 1]``.
     empty
         Columns without a candidate ``[run, temperature]``.
     """
@@ -103,11 +104,12 @@ def windows(runs: ResidentRuns, config: SpectrogramConfig) -> Windows:
         + (start.flatten()[window])
     )
     distance = (columns[window % len(columns)] - temperature[scan]).abs()
-    cumulative = torch.cumsum(1.0 / (COLUMN_WIDTH + distance), 0)
-    before = torch.where(ends > count, cumulative[(ends - count - 1).clamp_min(0)], 0.0)
-    share = (cumulative - before[window]) / (cumulative[(ends - 1).clamp_min(0)] - before)[window]
+    cumulative = pad(torch.cumsum(1.0 / (COLUMN_WIDTH + distance), 0), (1, 0))
+    before, upto = cumulative[ends - count], cumulative[ends]
+    share = (cumulative[1:] - before[window]) / (upto - before)[window]
     # The last candidate takes what rounding left over.
     share[(ends - 1)[count > 0]] = 1.0
+    scan = pad(scan, (0, 1), value=-1)
     return Windows(window + share, scan, (count == 0).reshape(len(runs), -1))
 
 
@@ -175,5 +177,4 @@ def _draw_scans(table: Windows, run: Tensor, generator: torch.Generator) -> Tens
     number = run[:, None] * columns + torch.arange(columns, device=run.device)
     point = torch.rand(number.shape, generator=generator, device=run.device, dtype=torch.float64)
     found = torch.searchsorted(table.key, number + point, side="right")
-    found = found.clamp_max(max(len(table.scan) - 1, 0))
     return torch.where(empty, -1, table.scan[found])

@@ -44,7 +44,8 @@ def rounding_steps(
     subtraction leaves, n the divisor of the normalisation and scale the random factor of the m/z.
     The step of an m/z is therefore tied to its smallest divisor and to the largest value that
     stands beside it: its own, or the run's unless random scaling turns that down. The smallest
-    step serves all normalisations, with and without the baseline.
+    step serves all normalisations, with and without the baseline; it is never below 2^-31 of the
+    largest value that is kept.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def rounding_steps(
     """
     helium = np.where(mz == HELIUM, HELIUM_SCALE, 1.0)
     largest = np.fmax.reduce(np.fmax(np.abs(abundance), np.abs(baseline)), axis=0)
-    step = np.full(len(mz), np.inf)
+    step: FloatArray = np.full(len(mz), np.inf)
     for values, highest in (
         (abundance, background[0, -1]),
         (abundance - baseline, background[1, -1]),
@@ -72,8 +73,9 @@ def rounding_steps(
             shown = _near_largest(signal / divisor) * helium
             beside = np.maximum(shown, shown.max() / UNLIKELY)
             step = np.minimum(step, TOLERANCE * divisor.min(axis=0) * beside / helium)
-    finest: FloatArray = np.maximum(step, largest / _LARGEST)
-    return np.where(finest > 0, finest, 1.0)
+    step = np.maximum(step, largest / _LARGEST)
+    step[step == 0] = 1.0
+    return step
 
 
 def _divisors(signal: FloatArray, mz: NDArray[np.intp]) -> Iterator[FloatArray]:
@@ -86,7 +88,8 @@ def _divisors(signal: FloatArray, mz: NDArray[np.intp]) -> Iterator[FloatArray]:
 def _near_largest(signal: FloatArray) -> FloatArray:
     """Fifth-largest value over scans: a random choice among neighbours hardly misses all five."""
     rank = min(5, len(signal))
-    return np.partition(signal, -rank, axis=0)[-rank]
+    fifth: FloatArray = np.partition(signal, -rank, axis=0)[-rank]
+    return fifth
 
 
 def encode(values: FloatArray, steps: FloatArray, *, order: int) -> bytes:
@@ -115,7 +118,7 @@ def decode(block: NDArray[np.uint8], steps: FloatArray, scans: int, *, order: in
     """
     size = scans * len(steps)
     try:
-        raw = _codec().decompress(memoryview(block), decompressed_size=4 * size, asbytes=True)
+        raw = _codec().decompress(block.data, decompressed_size=4 * size, asbytes=True)
     except OSError as error:
         raise ArtifactError(f"a block does not decompress ({error})") from error
     planes = np.frombuffer(raw, np.uint8).reshape(4, scans, len(steps))

@@ -109,7 +109,7 @@ def _line(content: dict[str, Any]) -> bytes:
 def _entry(line: bytes) -> dict[str, Any] | None:
     """Read a line; None where it was not written to its end."""
     try:
-        entry: dict[str, Any] = json.loads(line) if line.endswith(b"\n") else None
+        entry = json.loads(line)
     except ValueError:
         return None
-    return entry
+    return entry if isinstance(entry, dict) and line.endswith(b"\n") else None

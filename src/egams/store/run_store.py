@@ -67,7 +67,7 @@ def from_block(data: NDArray[np.uint8], entry: dict[str, Any]) -> PreparedRun:
     ArtifactError
         If a byte has changed since.
     """
-    if zlib.crc32(data) != entry["crc32"]:
+    if zlib.crc32(data.data) != entry["crc32"]:
         raise ArtifactError(f"run '{entry['run_id']}' is damaged in the store. Prepare it again.")
     ends = np.cumsum(entry["parts"])
     parts = np.split(data, ends[:-1])

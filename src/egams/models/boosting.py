@@ -1,0 +1,65 @@
+"""`lightgbm`: gradient-boosted trees on what a spectrogram says of each m/z."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from egams.models.layers import TEMPERATURE_COUNT
+
+COLUMNS_PER_BAND = 8
+
+
+class LightgbmConfig(BaseModel):
+    """Settings of one booster a family.
+
+    Parameters
+    ----------
+    renders
+        Random spectrograms of each training run.
+    trees, leaves, learning_rate, fewest_in_leaf, feature_share, row_share, l2
+        As LightGBM knows them (``num_iterations`` and so on); `fewest_in_leaf` counts renders.
+    context
+        Whether the run's context joins the features.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["lightgbm"] = "lightgbm"
+    renders: int = Field(6, ge=1)
+    trees: int = Field(300, ge=1)
+    leaves: int = Field(8, ge=2)
+    learning_rate: float = Field(0.04, gt=0)
+    fewest_in_leaf: int = Field(20, ge=1)
+    feature_share: float = Field(0.1, gt=0, le=1)
+    row_share: float = Field(0.7, gt=0, le=1)
+    l2: float = Field(5.0, ge=0)
+    context: bool = True
+
+
+def features(spectrogram: Tensor, context: Tensor, *, with_context: bool) -> Tensor:
+    """Describe each m/z of a spectrogram.
+
+    Returns
+    -------
+    Tensor
+        ``[B, feature]``: mean and maximum in 10 bands of 96 degC, overall mean, maximum, its
+        column, and the spread of the signal over temperature, of each m/z; then the context.
+    """
+    bands = spectrogram.reshape(*spectrogram.shape[:2], -1, COLUMNS_PER_BAND)
+    peak, column = spectrogram.max(2)
+    level = spectrogram.amin(2, keepdim=True)
+    weight = (spectrogram - level).clamp_min(1e-6)
+    position = torch.arange(TEMPERATURE_COUNT, device=spectrogram.device) / TEMPERATURE_COUNT
+    total = weight.sum(2)
+    centre = (weight * position).sum(2) / total
+    spread = ((weight * position**2).sum(2) / total - centre**2).clamp_min(0).sqrt()
+    per_mz = [bands.mean(3), bands.amax(3)]
+    columns = [part.flatten(1) for part in per_mz]
+    columns += [spectrogram.mean(2), peak, column.to(peak.dtype), centre, spread]
+    if with_context:
+        columns.append(context)
+    return torch.cat(columns, 1)

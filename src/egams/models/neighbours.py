@@ -1,0 +1,177 @@
+"""`neighbours`: what the nearest training runs were labelled, as a Gaussian process weighs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from egams.families import FAMILIES
+from egams.spectrogram.views import VIEWS
+
+EVIDENCE_FEATURES = len(FAMILIES) + 1
+LOGIT_SCALE = 4.0
+"""Brings logits to the order of one, as the other context features are."""
+
+
+class NeighboursConfig(BaseModel):
+    """Settings of `Neighbours`.
+
+    Parameters
+    ----------
+    steps, learning_rate
+        Of the fit of the kernel (Adam).
+    caution
+        Pulls the calibration of each family towards a common one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["neighbours"] = "neighbours"
+    steps: int = Field(60, ge=1)
+    learning_rate: float = Field(0.1, gt=0)
+    caution: float = Field(1e-3, ge=0)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Free numbers of the process, before they are made positive.
+
+    Parameters
+    ----------
+    weight
+        How much a difference counts, in each view ``[view]``.
+    noise
+        Logarithm of the share of labels that nothing explains, relative to the kernel ``[]``.
+    slope, doubt, shift
+        Calibration of each family ``[family]``: logit = e^slope mean / sqrt(1 + e^doubt variance)
+        + shift.
+    """
+
+    weight: Tensor
+    noise: Tensor
+    slope: Tensor
+    doubt: Tensor
+    shift: Tensor
+
+    @classmethod
+    def initial(cls) -> Kernel:
+        """Where the fit starts; nothing here is random."""
+        families = len(FAMILIES)
+        return cls(
+            weight=torch.full((len(VIEWS),), -3.0, dtype=torch.float64),
+            noise=torch.tensor(-2.0, dtype=torch.float64),
+            slope=torch.full((families,), 1.5, dtype=torch.float64),
+            doubt=torch.zeros(families, dtype=torch.float64),
+            shift=torch.zeros(families, dtype=torch.float64),
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """By name."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def covariance(self, distances: Tensor) -> Tensor:
+        """exp(-sum of weighted distances): ``[run, run]`` from ``[view, run, run]``."""
+        weights = functional.softplus(self.weight).to(distances)
+        return torch.exp(-torch.einsum("v,vab->ab", weights, distances))
+
+    def logits(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """Logits ``[run, family]`` of mean ``[run, family]`` and variance ``[run, 1]``."""
+        spread = torch.sqrt(1 + self.doubt.exp() * variance)
+        return self.slope.exp() * mean / spread + self.shift
+
+
+def distances(views: list[Tensor], others: list[Tensor]) -> Tensor:
+    """Euclidean distances in each view ``[view, run, other]``."""
+    pairs = zip(views, others, strict=True)
+    return torch.stack([torch.cdist(a.double(), b.double()) for a, b in pairs])
+
+
+class Neighbours(nn.Module):
+    """Gaussian-process regression on labels, calibrated to probabilities.
+
+    Source: Rasmussen & Williams 2006, section 6.5 (least-squares classification, with the sigmoid
+    fitted on leave-one-out means), equations 2.25, 2.26 (prediction) and 5.12 (leave-one-out).
+
+    Parameters
+    ----------
+    views
+        Training runs, as `egams.spectrogram.views.run_views` gives them.
+    scale
+        Mean distance of training runs in each view ``[view]``.
+    prior
+        Mean of the labels, -1 or 1, over training runs ``[family]``.
+    coefficients
+        ``[training run, family]``.
+    inverse
+        Inverse of the covariance with noise ``[training run, training run]``.
+    """
+
+    scale: Tensor
+    prior: Tensor
+    coefficients: Tensor
+    inverse: Tensor
+
+    def __init__(
+        self,
+        views: list[Tensor],
+        scale: Tensor,
+        prior: Tensor,
+        coefficients: Tensor,
+        inverse: Tensor,
+        kernel: Kernel,
+    ) -> None:
+        super().__init__()
+        for name, view in zip(VIEWS, views, strict=True):
+            self.register_buffer(f"view_{name}", view.half())
+        self.register_buffer("scale", scale.double())
+        self.register_buffer("prior", prior.double())
+        self.register_buffer("coefficients", coefficients.double())
+        self.register_buffer("inverse", inverse.float())
+        for name, value in kernel.tensors().items():
+            self.register_buffer(f"kernel_{name}", value.detach().clone())
+
+    @classmethod
+    def from_state(cls, state: dict[str, Tensor]) -> Neighbours:
+        """Build from a state dict, whatever the number of training runs."""
+        return cls(
+            [state[f"view_{name}"] for name in VIEWS],
+            state["scale"],
+            state["prior"],
+            state["coefficients"],
+            state["inverse"],
+            Kernel(**{name: state[f"kernel_{name}"] for name in Kernel.initial().tensors()}),
+        )
+
+    @property
+    def kernel(self) -> Kernel:
+        """The fitted kernel."""
+        return Kernel(
+            **{name: getattr(self, f"kernel_{name}") for name in Kernel.initial().tensors()}
+        )
+
+    def forward(self, views: list[Tensor]) -> Tensor:
+        """Return evidence ``[run, family + 1]``: logits / 4, then the variance (1: unlike any)."""
+        with torch.no_grad():
+            training = [getattr(self, f"view_{name}") for name in VIEWS]
+            away = distances(views, training) / self.scale[:, None, None]
+            kernel = self.kernel
+            shared = kernel.covariance(away)
+            mean = shared @ self.coefficients + self.prior
+            explained = ((shared @ self.inverse.double()) * shared).sum(1, keepdim=True)
+            variance = (1 + kernel.noise.exp() - explained).clamp_min(0)
+            return evidence(kernel.logits(mean, variance), variance)
+
+
+def evidence(logits: Tensor, variance: Tensor) -> Tensor:
+    """Join logits and variance as context features ``[run, family + 1]``, float32."""
+    return torch.cat([logits / LOGIT_SCALE, variance], 1).float()
+
+
+def logits_of(context: Tensor) -> Tensor:
+    """Logits ``[run, family]`` of a context that ends in evidence."""
+    return context[:, -EVIDENCE_FEATURES:-1] * LOGIT_SCALE

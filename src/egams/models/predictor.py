@@ -1,0 +1,253 @@
+"""Trained models behind one face: spectrograms in, probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from egams.errors import ArtifactError, ConfigError
+from egams.families import FAMILIES
+from egams.models.boosting import LightgbmConfig, features
+from egams.models.neighbours import EVIDENCE_FEATURES, Neighbours, NeighboursConfig, logits_of
+from egams.models.registry import NETWORKS, ModelConfig
+from egams.spectrogram.config import SpectrogramConfig
+from egams.spectrogram.context import CONTEXT_FEATURES
+from egams.spectrogram.draw import windows
+from egams.spectrogram.draw_each import draw_each
+from egams.spectrogram.render import render
+from egams.spectrogram.resident import ResidentRuns
+from egams.spectrogram.views import run_views
+
+WEIGHTS = "weights.safetensors"
+NEIGHBOURS = "neighbours.safetensors"
+
+
+class Predictor(Protocol):
+    """A trained model.
+
+    Parameters
+    ----------
+    neighbours
+        Gives the evidence that joins the context of each run; None where the model uses none.
+    """
+
+    neighbours: Neighbours | None
+
+    def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
+        """Return probabilities ``[B, family]`` from ``[B, m/z, temperature]``, ``[B, feature]``."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write into an existing folder, in formats that load without running code."""
+        ...
+
+
+class NetworkPredictor:
+    """A trained network."""
+
+    def __init__(self, network: nn.Module, neighbours: Neighbours | None = None) -> None:
+        self.network = network.eval()
+        self.neighbours = neighbours
+
+    def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
+        """See `Predictor`."""
+        with torch.inference_mode():
+            return torch.sigmoid(self.network(spectrogram, context).float())
+
+    def save(self, folder: Path) -> None:
+        """See `Predictor`."""
+        _save_tensors(self.network, folder / WEIGHTS)
+        _save_tensors(self.neighbours, folder / NEIGHBOURS)
+
+    @classmethod
+    def load(cls, files: Mapping[str, Path], config: ModelConfig) -> NetworkPredictor:
+        """Read what `save` wrote."""
+        from safetensors.torch import load_file
+
+        assert isinstance(config, NETWORKS)
+        neighbours = _load_neighbours(files)
+        with torch.random.fork_rng(devices=[]):  # its first weights are thrown away
+            network = config.build(context_features(neighbours is not None))
+        network.load_state_dict(load_file(files[WEIGHTS]))
+        return cls(network, neighbours)
+
+
+class BoosterPredictor:
+    """One LightGBM booster a family."""
+
+    def __init__(
+        self, boosters: list[Any], config: LightgbmConfig, neighbours: Neighbours | None = None
+    ) -> None:
+        self.boosters = boosters
+        self.config = config
+        self.neighbours = neighbours
+
+    def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
+        """See `Predictor`."""
+        table = features(spectrogram, context, with_context=self.config.context).cpu().numpy()
+        columns = [booster.predict(table, num_threads=1) for booster in self.boosters]
+        stacked = np.stack(columns, axis=1).astype(np.float32)
+        return torch.from_numpy(stacked).to(spectrogram.device)
+
+    def save(self, folder: Path) -> None:
+        """See `Predictor`."""
+        for family, booster in zip(FAMILIES, self.boosters, strict=True):
+            (folder / f"{family}.txt").write_text(booster.model_to_string(), encoding="utf-8")
+        _save_tensors(self.neighbours, folder / NEIGHBOURS)
+
+    @classmethod
+    def load(cls, files: Mapping[str, Path], config: ModelConfig) -> BoosterPredictor:
+        """Read what `save` wrote."""
+        import lightgbm
+
+        assert isinstance(config, LightgbmConfig)
+        texts = [files[f"{family}.txt"].read_text(encoding="utf-8") for family in FAMILIES]
+        boosters = [lightgbm.Booster(model_str=text) for text in texts]
+        return cls(boosters, config, _load_neighbours(files))
+
+
+class NeighbourPredictor:
+    """The evidence of the nearest training runs, taken at its word."""
+
+    def __init__(self, neighbours: Neighbours) -> None:
+        self.neighbours: Neighbours | None = neighbours
+
+    def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
+        """See `Predictor`; the same for every draw."""
+        return torch.sigmoid(logits_of(context))
+
+    def save(self, folder: Path) -> None:
+        """See `Predictor`."""
+        _save_tensors(self.neighbours, folder / NEIGHBOURS)
+
+    @classmethod
+    def load(cls, files: Mapping[str, Path], config: ModelConfig) -> NeighbourPredictor:
+        """Read what `save` wrote."""
+        neighbours = _load_neighbours({NEIGHBOURS: files[NEIGHBOURS]})
+        assert neighbours is not None
+        return cls(neighbours)
+
+
+def context_features(with_evidence: bool) -> int:
+    """Size of the context a model is shown."""
+    return CONTEXT_FEATURES + (EVIDENCE_FEATURES if with_evidence else 0)
+
+
+def _save_tensors(module: nn.Module | None, file: Path) -> None:
+    from safetensors.torch import save_file
+
+    if module is not None:
+        state = {name: value.contiguous() for name, value in module.state_dict().items()}
+        save_file(state, file)
+
+
+def _load_neighbours(files: Mapping[str, Path]) -> Neighbours | None:
+    from safetensors.torch import load_file
+
+    return Neighbours.from_state(load_file(files[NEIGHBOURS])) if NEIGHBOURS in files else None
+
+
+def load_predictor(files: Mapping[str, Path], config: ModelConfig) -> Predictor:
+    """Read a trained model.
+
+    Parameters
+    ----------
+    files
+        Where each file stands that `Predictor.save` wrote, by name.
+
+    Raises
+    ------
+    ArtifactError
+        If a file is missing or does not fit the configuration.
+    """
+    kind: type[NetworkPredictor | BoosterPredictor | NeighbourPredictor] = NetworkPredictor
+    if isinstance(config, LightgbmConfig):
+        kind = BoosterPredictor
+    if isinstance(config, NeighboursConfig):
+        kind = NeighbourPredictor
+    try:
+        return kind.load(files, config)
+    except Exception as error:
+        places = ", ".join(sorted({str(path.parent) for path in files.values()}))
+        raise ArtifactError(
+            f"{places or 'a member'}: the {config.kind} in it cannot be read "
+            f"({type(error).__name__}: {error}). "
+            "Copy or make it again, or install the egams that made it."
+        ) from error
+
+
+def predict_draws(
+    predictors: Sequence[Predictor],
+    runs: ResidentRuns,
+    positions: Tensor,
+    config: SpectrogramConfig,
+    draws: int,
+    seed: Sequence[int],
+    *,
+    batch_size: int = 256,
+) -> NDArray[np.float32]:
+    """Predict runs several times, each time from freshly drawn spectrograms.
+
+    The draws of a run depend on `seed` and on the run, not on the runs beside it.
+
+    Parameters
+    ----------
+    predictors
+        Models that see spectrograms of the same kind, the folds of an experiment, say: they are
+        shown the same draws.
+    positions
+        Which of `runs` ``[run]``.
+    draws
+        Test-time draws.
+    seed
+        Whole numbers, none negative: see `egams.spectrogram.draw_each`.
+
+    Returns
+    -------
+    NDArray
+        Probabilities ``[predictor, draw, run, family]``.
+
+    Raises
+    ------
+    ConfigError
+        If `draws` is below 1.
+
+    Source: the write-up, "Ensembling approach" (16 test-time samples).
+    """
+    if draws < 1:
+        raise ConfigError(f"{draws} test-time draws; expected 1 or more.")
+    config = config.without_mixing()
+    table = windows(runs, config)
+    contexts = _contexts(predictors, runs, positions)
+    parts = []
+    for batch in torch.split(torch.arange(len(positions)), max(1, batch_size // draws)):
+        drawn = draw_each(runs, table, positions[batch], config, draws, seed)
+        spectrogram = render(runs, drawn, config)
+        given = [
+            predictor.probabilities(spectrogram, context[batch].repeat_interleave(draws, 0))
+            for predictor, context in zip(predictors, contexts, strict=True)
+        ]
+        parts.append(torch.stack(given).cpu())
+    stacked: NDArray[np.float32] = torch.cat(parts, 1).numpy()
+    by_run = stacked.reshape(len(predictors), len(positions), draws, len(FAMILIES))
+    return by_run.swapaxes(1, 2)
+
+
+def _contexts(
+    predictors: Sequence[Predictor], runs: ResidentRuns, positions: Tensor
+) -> list[Tensor]:
+    """Return the context each predictor is shown ``[run, feature]``, evidence included."""
+    own = runs.context[positions]
+    if all(predictor.neighbours is None for predictor in predictors):
+        return [own] * len(predictors)
+    views = run_views(runs, positions)
+    return [
+        own if predictor.neighbours is None else torch.cat([own, predictor.neighbours(views)], 1)
+        for predictor in predictors
+    ]

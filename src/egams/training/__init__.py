@@ -1,0 +1,1 @@
+"""Training: the loop, folds, cross-validation."""
