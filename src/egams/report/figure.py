@@ -1,0 +1,238 @@
+"""One run on one page: ion traces, the spectrogram models see, and what they say of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
+
+from egams.errors import InputError
+from egams.families import FAMILIES
+from egams.preprocess.binning import BIN_WIDTH
+from egams.preprocess.prepare_runs import prepare_runs
+from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.restrict import HIGHEST_TEMPERATURE
+from egams.report.page import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    NOT_MEASURED,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    page,
+)
+from egams.report.typical import VIEW, typical_spectrogram
+from egams.run import FloatArray, Run
+from egams.spectrogram.resident import COLUMN_STEP, COLUMNS, FIRST_COLUMN, MZ_COUNT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from egams.ensemble.predictor import Predictions
+
+WIDTH, HEIGHT, LEFT = 10.0, 7.2, 0.075
+
+IONS: tuple[tuple[int, str, str], ...] = (
+    (18, "H₂O", BLUE),
+    (44, "CO₂", INK),
+    (64, "SO₂", ORANGE),
+    (32, "O₂", GREEN),
+    (36, "HCl", VERMILION),
+    (30, "NO", PURPLE),
+)
+"""m/z, the gas it usually stands for, and its colour."""
+
+_INSTRUMENT = {"commercial": "commercial instrument", "sam_testbed": "SAM testbed"}
+_DASHED: dict[str, Any] = {"linewidth": 0.9, "linestyle": (0, (4, 2.5))}
+_LOWEST_SHARE, _HIGHEST_SHARE = 1e-7, 0.05  # of the top, for the lower end of the trace axis
+
+
+def draw_run(run: Run, path: str | Path, *, predictions: Predictions | None = None) -> Path:
+    """Draw one run.
+
+    Ion traces with their asPLS baselines (what is not above zero has no place on a log axis);
+    below them, over the same temperatures, the spectrogram; at the right, where predictions are
+    given, the probability of each family with the standard deviation between the experiments of
+    the ensemble.
+
+    Parameters
+    ----------
+    run
+        The run, of either instrument, heated or cooled. Families it is labelled with are named
+        in bold.
+    path
+        File to write: .png (1300 x 936), .pdf or .svg. The same run gives the same bytes.
+    predictions
+        What `egams.ensemble.predictor.Bundle.predict` said of this run, among others or alone.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    InputError
+        If the run cannot be prepared, it is not among the predictions, or the file cannot be
+        written.
+    ConfigError
+        If the ending of `path` is none of these.
+    """
+    (prepared,) = prepare_runs([run])
+    if isinstance(prepared, InputError):
+        raise prepared
+    row = None if predictions is None else _row_of(run.run_id, predictions)
+    with page(path, WIDTH, HEIGHT) as figure:
+        _fill(figure, run, prepared, predictions, row)
+    return Path(path)
+
+
+def _row_of(run_id: str, predictions: Predictions) -> int:
+    if run_id not in predictions.run_ids:
+        raise InputError(
+            f"run '{run_id}' is not among the {len(predictions.run_ids)} predictions",
+            expected="predictions of the run that is drawn",
+        )
+    return predictions.run_ids.index(run_id)
+
+
+def _fill(
+    figure: Figure,
+    run: Run,
+    prepared: PreparedRun,
+    predictions: Predictions | None,
+    row: int | None,
+) -> None:
+    width = 0.825 if predictions is None else 0.54
+    right = LEFT + width
+    _title(figure, run)
+    traces = figure.add_axes((LEFT, 0.505, width, 0.325))
+    _draw_traces(traces, prepared)
+    below = figure.add_axes((LEFT, 0.08, width, 0.345), sharex=traces)
+    _draw_spectrogram(below, figure.add_axes((right + 0.01, 0.08, 0.011, 0.345)), prepared)
+    traces.set_xlim(FIRST_COLUMN - COLUMN_STEP / 2, HIGHEST_TEMPERATURE)
+    if predictions is not None and row is not None:
+        bars = figure.add_axes((0.805, 0.08, 0.14, 0.75))
+        _draw_families(bars, predictions.probabilities[row], predictions.spread[row], run)
+
+
+def _title(figure: Figure, run: Run) -> None:
+    temperature = run.scan_temperature
+    first, last = float(temperature[0]), float(temperature[-1])
+    way = "heated" if last >= first else "cooled"
+    facts = (
+        f"{_INSTRUMENT[run.instrument]},  {len(temperature)} scans,  "
+        f"{way} from {round(first)} to {round(last)} °C"
+    )
+    if run.instrument == "sam_testbed":
+        facts += f";  drawn as means over {BIN_WIDTH:.0f} °C"
+    figure.text(LEFT, 0.958, run.run_id, fontsize=13, fontweight="bold", parse_math=False)
+    figure.text(LEFT, 0.925, facts, color=FAINT)
+
+
+def _draw_traces(axes: Axes, run: PreparedRun) -> None:
+    """Abundance of `IONS` over temperature, each with its baseline."""
+    place = {int(mz): column for column, mz in enumerate(run.mz)}
+    axes.set_yscale("log", nonpositive="mask")
+    handles, drawn = [], []
+    for mz, gas, colour in IONS:
+        values = run.abundance[:, place[mz]] if mz in place else np.empty(0)
+        missing = "" if np.any(values > 0) else "not above zero" if mz in place else "not measured"
+        label = f"{gas}  {mz}: {missing}" if missing else f"{gas}  {mz}"
+        shown = NOT_MEASURED if missing else colour
+        handles.append(Line2D([], [], color=shown, linewidth=1.6, label=label))
+        if missing:
+            continue
+        read = ~np.isnan(values)
+        temperature, baseline = run.temperature[read], run.baseline[read, place[mz]]
+        axes.plot(temperature, values[read], color=colour, linewidth=1.2)
+        axes.plot(temperature, baseline, color=colour, zorder=3, **_DASHED)
+        drawn.append(values[values > 0])
+    handles.append(Line2D([], [], color=FAINT, label="asPLS baseline", **_DASHED))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(*_log_range(drawn))
+    axes.set_ylabel("abundance / largest of the run")
+    axes.tick_params(labelbottom=False)
+    axes.grid(axis="y", which="major", color=NOT_MEASURED, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        borderaxespad=0.2,
+        borderpad=0.2,
+        ncols=4,
+        handlelength=1.5,
+        columnspacing=1.6,
+    )
+
+
+def _log_range(traces: list[FloatArray]) -> tuple[float, float]:
+    """Limits that show what is above zero, but for the deepest dips of noise towards it."""
+    if not traces:
+        return _LOWEST_SHARE, 1.0
+    top = max(float(trace.max()) for trace in traces)
+    low = min(float(np.quantile(trace, 0.02)) for trace in traces)
+    return max(min(low / 1.6, top * _HIGHEST_SHARE), top * _LOWEST_SHARE), top * 1.6
+
+
+def _draw_spectrogram(axes: Axes, bar: Axes, run: PreparedRun) -> None:
+    """m/z over temperature, as models see it less the random part."""
+    image, measured = typical_spectrogram(run)
+    last = FIRST_COLUMN + COLUMN_STEP * (COLUMNS - 1)
+    shown = axes.imshow(
+        np.ma.masked_array(image, ~measured),
+        cmap=colormaps["viridis"].with_extremes(bad=NOT_MEASURED),
+        vmin=np.log10(VIEW.floor),
+        vmax=0.0,
+        origin="lower",
+        aspect="auto",
+        interpolation="none",
+        extent=(FIRST_COLUMN - COLUMN_STEP / 2, last + COLUMN_STEP / 2, -0.5, MZ_COUNT - 0.5),
+    )
+    axes.set_title("Spectrogram, background subtracted (grey: not measured)")
+    axes.set_xlabel("sample temperature, °C")
+    axes.set_ylabel("m/z")
+    for mz, _, colour in IONS:
+        # A mark in the colour of its trace leads the eye from one panel to the other.
+        axes.plot(
+            last + COLUMN_STEP, mz, marker="<", markersize=4.5, color=colour, markeredgewidth=0
+        )
+    assert axes.figure is not None
+    axes.figure.colorbar(shown, cax=bar, ticks=[-4, -3, -2, -1, 0])
+    bar.set_yticks([-4, -3, -2, -1, 0], ["≤ 10⁻⁴", "10⁻³", "10⁻²", "10⁻¹", "1"])
+    bar.set_title("signal / max", loc="center", fontsize=8)
+    bar.tick_params(length=2)
+
+
+def _draw_families(axes: Axes, probability: FloatArray, spread: FloatArray, run: Run) -> None:
+    """Probability of each family, the likeliest on top."""
+    order = np.argsort(probability, kind="stable")
+    place = np.arange(len(order))
+    axes.barh(place, probability[order], height=0.5, color=SKY)
+    low = np.clip(probability - spread, 0, 1)
+    high = np.clip(probability + spread, 0, 1)
+    axes.hlines(place, low[order], high[order], color=INK, linewidth=1.2)
+    for y, family in enumerate(order):
+        axes.text(
+            1.04, y, f"{probability[family]:.2f}", va="center", fontsize=8.5,
+            transform=axes.get_yaxis_transform(),
+        )  # fmt: skip
+    axes.set_xlim(0, 1)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.set_ylim(-0.6, len(order) - 0.4)
+    axes.set_yticks(place, [FAMILIES[family].replace("_", " ") for family in order])
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("probability, and the spread\nbetween experiments")
+    if run.labels is not None:
+        for label, family in zip(axes.get_yticklabels(), order, strict=True):
+            label.set_fontweight("bold" if run.labels[family] > 0 else "normal")
+        axes.set_title("Bold: labelled", loc="right")

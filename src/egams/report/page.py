@@ -1,0 +1,91 @@
+"""What all figures share: type, colours, and a way to the disk that leaves no halves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from egams.artifact import written_whole
+from egams.errors import ArtifactError, ConfigError, InputError
+
+DPI = 130
+INK, FAINT = "#222222", "#8a8a8a"
+NOT_MEASURED = "#e4e4e4"
+
+BLUE, ORANGE, GREEN = "#0072b2", "#e69f00", "#009e73"
+VERMILION, PURPLE, SKY = "#d55e00", "#cc79a7", "#56b4e9"
+"""Colours that people with any colour vision tell apart (Okabe & Ito 2008)."""
+
+_STYLE: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that machines agree
+    "font.size": 9.0,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 7.0,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "svg.hashsalt": "egams",  # ids in an SVG are random otherwise
+    "svg.fonttype": "none",
+}
+
+# A file that holds the date, or the version of its maker, differs from one day to the next.
+_UNDATED: dict[str, dict[str, Any]] = {
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+    ".svg": {"Date": None, "Creator": None},
+}
+
+
+@contextmanager
+def page(path: str | Path, width: float, height: float) -> Iterator[Figure]:
+    """Give an empty figure; write it to `path` when the block ends without error.
+
+    The same content gives the same bytes. Nothing of pyplot is touched, so this works in threads
+    without a screen, and beside the figures of whoever calls it.
+
+    Parameters
+    ----------
+    path
+        File that ends in .png, .pdf or .svg; replaced whole or not at all.
+    width, height
+        Inches; a PNG has `DPI` dots in each.
+
+    Raises
+    ------
+    ConfigError
+        If the ending is another.
+    InputError
+        If the file cannot be written.
+    """
+    target = Path(path)
+    kind = target.suffix.lower()
+    if kind not in _UNDATED:
+        raise ConfigError(f"{target}: no figure ends in '{kind}'; expected {', '.join(_UNDATED)}.")
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+        FigureCanvasAgg(figure)
+        yield figure
+        try:
+            with written_whole(target) as temporary:
+                figure.savefig(temporary, format=kind[1:], metadata=_UNDATED[kind])
+        except (OSError, ArtifactError) as error:
+            raise InputError(
+                f"the figure cannot be written ({error})",
+                file=target,
+                expected="a file name in a folder you may write to",
+            ) from error
