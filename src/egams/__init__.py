@@ -24,7 +24,16 @@ _HOME = {
     "prepare": "egams.store.prepare",
     "read": "egams.io",
 }
-__all__ = ["__version__", *sorted(_HOME)]
+__all__ = [
+    "FAMILIES",
+    "Run",
+    "RunStore",
+    "__version__",
+    "cross_validate",
+    "load_bundle",
+    "prepare",
+    "read",
+]
 
 
 def __getattr__(name: str) -> Any:

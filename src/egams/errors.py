@@ -75,9 +75,7 @@ def _rebuild_input_error(
     expected: str | None,
     hint: str | None,
 ) -> InputError:
-    return InputError(
-        problem, file=file, row=row, column=column, expected=expected, hint=hint
-    )
+    return InputError(problem, file=file, row=row, column=column, expected=expected, hint=hint)
 
 
 class ConfigError(EgamsError):

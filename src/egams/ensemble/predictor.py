@@ -113,6 +113,9 @@ class Bundle:
             If no run can be used, or one cannot and `strict` is set.
         """
         draws = self.manifest["draws"] if draws is None else draws
+        for member in self.members:
+            for predictor in member.predictors:
+                predictor.to(device)
         skipped: list[dict[str, str]] = []
         parts = []
         for part in _parts(runs, jobs, strict, progress):
@@ -182,7 +185,7 @@ def load_bundle(path: str | Path) -> Bundle:
     """
     folder = Path(path)
     manifest = read_manifest(folder, KIND, FORMAT_VERSION)
-    incomplete = {"families", "members", "clips", "draws", "files"} - manifest.keys()
+    incomplete = {"families", "members", "clips", "draws", "files", "same_as"} - manifest.keys()
     if incomplete:
         raise ArtifactError(
             f"{folder}: the manifest lacks '{min(incomplete)}'. Copy or make the bundle again."

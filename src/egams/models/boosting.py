@@ -8,7 +8,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from egams.families import FAMILIES
 from egams.models.layers import TEMPERATURE_COUNT
+from egams.models.neighbours import logits_of
+from egams.spectrogram.context import CONTEXT_FEATURES
 
 COLUMNS_PER_BAND = 8
 
@@ -63,3 +66,10 @@ def features(spectrogram: Tensor, context: Tensor, *, with_context: bool) -> Ten
     if with_context:
         columns.append(context)
     return torch.cat(columns, 1)
+
+
+def logits_to_add_to(context: Tensor) -> Tensor:
+    """Return the logits that trees improve on ``[B, family]``: those of the evidence, else none."""
+    if context.shape[1] > CONTEXT_FEATURES:
+        return logits_of(context)
+    return context.new_zeros(len(context), len(FAMILIES))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from egams.errors import ArtifactError, ConfigError
 from egams.families import FAMILIES
-from egams.models.boosting import LightgbmConfig, features
+from egams.models.boosting import LightgbmConfig, features, logits_to_add_to
 from egams.models.neighbours import EVIDENCE_FEATURES, Neighbours, NeighboursConfig, logits_of
 from egams.models.registry import NETWORKS, ModelConfig
 from egams.spectrogram.config import SpectrogramConfig
@@ -43,6 +43,10 @@ class Predictor(Protocol):
         """Return probabilities ``[B, family]`` from ``[B, m/z, temperature]``, ``[B, feature]``."""
         ...
 
+    def to(self, device: torch.device | str) -> None:
+        """Move to a device, where the runs to predict are."""
+        ...
+
     def save(self, folder: Path) -> None:
         """Write into an existing folder, in formats that load without running code."""
         ...
@@ -59,6 +63,11 @@ class NetworkPredictor:
         """See `Predictor`."""
         with torch.inference_mode():
             return torch.sigmoid(self.network(spectrogram, context).float())
+
+    def to(self, device: torch.device | str) -> None:
+        """See `Predictor`."""
+        self.network.to(device)
+        _move(self.neighbours, device)
 
     def save(self, folder: Path) -> None:
         """See `Predictor`."""
@@ -91,9 +100,15 @@ class BoosterPredictor:
     def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
         """See `Predictor`."""
         table = features(spectrogram, context, with_context=self.config.context).cpu().numpy()
-        columns = [booster.predict(table, num_threads=1) for booster in self.boosters]
-        stacked = np.stack(columns, axis=1).astype(np.float32)
-        return torch.from_numpy(stacked).to(spectrogram.device)
+        columns = [
+            booster.predict(table, raw_score=True, num_threads=1) for booster in self.boosters
+        ]
+        added = torch.from_numpy(np.stack(columns, axis=1).astype(np.float32))
+        return torch.sigmoid(logits_to_add_to(context) + added.to(context.device))
+
+    def to(self, device: torch.device | str) -> None:
+        """See `Predictor`; the boosters stay where they are."""
+        _move(self.neighbours, device)
 
     def save(self, folder: Path) -> None:
         """See `Predictor`."""
@@ -122,6 +137,10 @@ class NeighbourPredictor:
         """See `Predictor`; the same for every draw."""
         return torch.sigmoid(logits_of(context))
 
+    def to(self, device: torch.device | str) -> None:
+        """See `Predictor`."""
+        _move(self.neighbours, device)
+
     def save(self, folder: Path) -> None:
         """See `Predictor`."""
         _save_tensors(self.neighbours, folder / NEIGHBOURS)
@@ -137,6 +156,11 @@ class NeighbourPredictor:
 def context_features(with_evidence: bool) -> int:
     """Size of the context a model is shown."""
     return CONTEXT_FEATURES + (EVIDENCE_FEATURES if with_evidence else 0)
+
+
+def _move(module: nn.Module | None, device: torch.device | str) -> None:
+    if module is not None:
+        module.to(device)
 
 
 def _save_tensors(module: nn.Module | None, file: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -69,20 +68,18 @@ def rounding_steps(
         (abundance - baseline, background[1, -1]),
     ):
         signal = np.maximum(np.nan_to_num(values - highest), 0.0)
-        for divisor in _divisors(signal, mz):
-            shown = _near_largest(signal / divisor) * helium
-            beside = np.maximum(shown, shown.max() / UNLIKELY)
-            step = np.minimum(step, TOLERANCE * divisor.min(axis=0) * beside / helium)
+        row = _near_largest(signal)
+        total = signal[:, mz != HELIUM].sum(axis=1, keepdims=True) + OFFSET
+        for shown, divisor in (  # norm max, band and share
+            (row, 1.0),
+            (row / (row + OFFSET), row + OFFSET),
+            (_near_largest(signal / total), total.min()),
+        ):
+            beside = np.maximum(shown * helium, (shown * helium).max() / UNLIKELY)
+            step = np.minimum(step, TOLERANCE * divisor * beside / helium)
     step = np.maximum(step, largest / _LARGEST)
     step[step == 0] = 1.0
     return step
-
-
-def _divisors(signal: FloatArray, mz: NDArray[np.intp]) -> Iterator[FloatArray]:
-    """What ``norm`` max, band and share divide by, ``[scan, m/z]`` or 1 in place of an axis."""
-    yield np.ones((1, 1))
-    yield _near_largest(signal)[None] + OFFSET
-    yield signal[:, mz != HELIUM].sum(axis=1, keepdims=True) + OFFSET
 
 
 def _near_largest(signal: FloatArray) -> FloatArray:

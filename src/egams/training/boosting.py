@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from egams.families import FAMILIES
-from egams.models.boosting import LightgbmConfig, features
+from egams.models.boosting import LightgbmConfig, features, logits_to_add_to
 from egams.models.predictor import BoosterPredictor
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import draw, windows
@@ -38,14 +38,15 @@ def train_boosters(
 
     generator = torch.Generator(runs.device).manual_seed(seed)
     table = windows(runs, spectrogram)
+    context = runs.context[positions]
     rows, labels = [], []
     for _ in range(model.renders):
         draws = draw(runs, table, positions, spectrogram, generator, partners=positions)
         image = render(runs, draws, spectrogram)
-        rows.append(features(image, runs.context[positions], with_context=model.context).cpu())
-        labels.append(mixed_labels(runs, draws).cpu())
-    data = torch.cat(rows).numpy()
-    target = torch.cat(labels).numpy()
+        rows.append(features(image, context, with_context=model.context).cpu().numpy())
+        labels.append(mixed_labels(runs, draws).cpu().numpy())
+    data = np.concatenate(rows)
+    target = np.concatenate(labels)
     settings = {
         "objective": "binary",
         "learning_rate": model.learning_rate,
@@ -63,9 +64,11 @@ def train_boosters(
         "verbosity": -1,
     }
     table_of_rows = lightgbm.Dataset(data, params=settings).construct()
+    start = logits_to_add_to(context).repeat(model.renders, 1).double().cpu().numpy()
     boosters = []
     for number, _family in enumerate(FAMILIES):
         table_of_rows.set_label(np.ascontiguousarray(target[:, number]))
+        table_of_rows.set_init_score(np.ascontiguousarray(start[:, number]))
         boosters.append(lightgbm.train(settings, table_of_rows, model.trees))
         if progress is not None:
             progress(number + 1, len(FAMILIES), float("nan"))

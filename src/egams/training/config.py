@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -50,3 +50,7 @@ class TrainingConfig(BaseModel):
     average_decay: float = Field(0.995, ge=0, lt=1)
     average_share: float = Field(0.25, gt=0, le=1)
     precision: Literal["fp32", "bf16"] = "fp32"
+
+    def lasting(self, epochs: int, **changes: Any) -> TrainingConfig:
+        """Return this training with another number of epochs, and other changes if need be."""
+        return TrainingConfig(**(self.model_dump() | {"epochs": epochs} | changes))

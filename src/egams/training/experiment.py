@@ -59,19 +59,52 @@ def _experiments(rows: Iterable[Experiment]) -> dict[str, Experiment]:
     return {row.name: row for row in rows}
 
 
+_BAND = SpectrogramConfig(norm="band", baseline_prob=0.5)
+_SHARE = SpectrogramConfig(norm="share")
+_GENTLE = TrainingConfig(weight_decay=0.05)
+_TREES_ON_EVIDENCE = LightgbmConfig(trees=100, leaves=6, learning_rate=0.03, feature_share=0.2)
+
 COMPACT: dict[str, Experiment] = _experiments(
     [
-        Experiment(name="conv1d_max", model=Conv1dConfig()),
-        Experiment(
-            name="conv1d_band", model=Conv1dConfig(), spectrogram=SpectrogramConfig(norm="band")
-        ),
-        Experiment(
-            name="conv1d_share", model=Conv1dConfig(), spectrogram=SpectrogramConfig(norm="share")
-        ),
-        Experiment(name="gru", model=GruConfig()),
-        Experiment(name="cnn", model=CnnConfig()),
-        Experiment(name="vit1d", model=Vit1dConfig()),
+        Experiment(name="neighbours", model=NeighboursConfig()),
         Experiment(name="lightgbm", model=LightgbmConfig()),
+        Experiment(name="lightgbm_evidence", model=_TREES_ON_EVIDENCE, evidence=True),
+        Experiment(
+            name="lightgbm_band_evidence",
+            model=_TREES_ON_EVIDENCE,
+            spectrogram=_BAND,
+            evidence=True,
+        ),
+        Experiment(
+            name="conv1d_max",
+            model=Conv1dConfig(dropout=0.4),
+            training=_GENTLE.lasting(60),
+        ),
+        Experiment(
+            name="conv1d_band",
+            model=Conv1dConfig(dropout=0.4),
+            spectrogram=_BAND,
+            training=_GENTLE.lasting(60),
+        ),
+        Experiment(
+            name="conv1d_share_evidence",
+            model=Conv1dConfig(),
+            spectrogram=_SHARE,
+            training=_GENTLE.lasting(25),
+            evidence=True,
+        ),
+        Experiment(
+            name="gru_evidence",
+            model=GruConfig(depth=1),
+            training=_GENTLE.lasting(25),
+            evidence=True,
+        ),
+        Experiment(
+            name="vit1d",
+            model=Vit1dConfig(),
+            training=_GENTLE.lasting(30, learning_rate=5e-4),
+        ),
+        Experiment(name="cnn", model=CnnConfig(), training=_GENTLE.lasting(30)),
     ]
 )
 """Experiments that two cores train; their ensemble is the compact one."""

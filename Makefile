@@ -1,0 +1,42 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint check bench clean
+
+help:
+	@echo "make demo   install, then simulate, train, predict and score: some minutes"
+	@echo "make test   every test"
+	@echo "make lint   style and types"
+	@echo "make check  lint and test"
+	@echo "make bench  every benchmark"
+	@echo "make clean  remove the environment, caches and the demo"
+
+# Made anew when what it depends on changes; a stopped install leaves no stamp and is repeated.
+$(INSTALLED): pyproject.toml constraints.txt
+	@echo "Installing into $(VENV); torch is the largest part and can take minutes"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED)
+	$(BIN)/egams demo demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint test
+
+bench: $(INSTALLED)
+	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script"; done
+
+clean:
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

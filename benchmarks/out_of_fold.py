@@ -1,0 +1,95 @@
+"""Out-of-fold log loss of a study's ensemble beside LightGBM on 100 degC bins, same folds.
+
+    python benchmarks/out_of_fold.py STORE STUDY
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from egams.ensemble.bundle import choose_ensemble, study_predictions
+from egams.families import FAMILIES
+from egams.logloss import mean_log_loss
+from egams.preprocess.prepared_run import PreparedRun
+from egams.store.run_store import RunStore
+from egams.training.folds import Folds
+from egams.training.study import MEMBER, Study, read_member
+
+TARGET = 0.128
+BAND = 100.0
+BANDS = 10
+MZ_COUNT = 100
+TREES = 100
+
+
+def banded(run: PreparedRun) -> NDArray[np.float32]:
+    """Mean abundance above the minimum in bands of 100 degC ``[m/z * band]``, as most entries did."""
+    above = run.abundance - np.nanmin(run.abundance, axis=0)
+    band = np.minimum(run.temperature // BAND, BANDS - 1).astype(int)
+    table = np.full((MZ_COUNT, BANDS), np.nan, np.float32)
+    for number in np.unique(band):
+        rows = above[band == number]
+        known = ~np.isnan(rows).all(0)
+        table[run.mz[known], number] = np.nanmean(rows[:, known], axis=0)
+    return (table / np.nanmax(table)).ravel()
+
+
+def reference(store: RunStore, folds: Folds) -> float:
+    """Out-of-fold log loss of LightGBM with its default settings, 100 trees a family."""
+    place = {run: position for position, run in enumerate(store.ids)}
+    rows = [place[run] for run in folds.run_ids]
+    table = np.stack([banded(store[row]) for row in rows])
+    labels = store.labels[rows]
+    given = np.zeros_like(labels)
+    settings = {"objective": "binary", "verbosity": -1, "learning_rate": 0.05, "seed": 0}
+    for fold in range(folds.count):
+        held = folds.fold == fold
+        for number in range(len(FAMILIES)):
+            data = lightgbm.Dataset(table[~held], label=labels[~held, number])
+            booster = lightgbm.train(settings, data, TREES)
+            given[held, number] = booster.predict(table[held])
+    return mean_log_loss(labels, given)
+
+
+def core_minutes(study: Study, names: tuple[str, ...], folds: int) -> float:
+    """Minutes of training, one core each, that the members of an ensemble took."""
+    seconds = [
+        read_member(path.parent)["seconds"] * read_member(path.parent)["threads"]
+        for name in names
+        for fold in range(folds)
+        for path in [study.member_folder(name, str(fold)) / MEMBER]
+    ]
+    return sum(seconds) / 60
+
+
+def main() -> None:
+    """Print both."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("store", type=Path)
+    parser.add_argument("study", type=Path)
+    arguments = parser.parse_args()
+    store, study = RunStore.open(arguments.store), Study.open(arguments.study)
+    predictions = study_predictions(study)
+    ensemble = choose_ensemble(predictions)
+    folds = Folds.load(study.folds_path, tuple(sorted(predictions.run_ids)))
+    theirs = reference(store, folds)
+    nested, chosen = ensemble.scores["nested"], ensemble.scores["chosen"]
+    minutes = core_minutes(study, predictions.names, study.manifest["folds"])
+    print(f"{len(predictions.run_ids)} runs, {study.manifest['folds']} folds, mean log loss")
+    print(f"  members: {', '.join(ensemble.selection.members)}")
+    print(f"  ours, members and clips chosen on the other folds (nested)  {nested:.4f}")
+    print(f"  ours, chosen and scored on the same runs                    {chosen:.4f}")
+    print(f"  ours, every experiment, nothing chosen                      "
+          f"{ensemble.scores['all_members']:.4f}")
+    print(f"  reference: LightGBM on 100 degC bins, same folds            {theirs:.4f}")
+    print(f"  ratio (nested / reference) {nested / theirs:.2f}; to reach {TARGET}")
+    print(f"  training of all experiments, all folds: {minutes:.0f} core minutes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""The steps of the demo: what a user of the library would write, with a line said for each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+import egams
+from egams.artifact import remove, write_json, write_text
+from egams.cli.show import console, probability_table, progress_bar, say, say_used, training_bars
+from egams.ensemble.bundle import make_bundle
+from egams.ensemble.predictor import Predictions, load_bundle
+from egams.errors import ConfigError
+from egams.evaluate.submission import evaluate_files, write_submission
+from egams.report.figure import draw_run
+from egams.simulate import SimulationConfig, simulate_challenge
+from egams.training.experiment import COMPACT, Experiment
+
+TRAIN_RUNS, UNSEEN_RUNS, FOLDS = 160, 40, 3
+# A SAM testbed run of full length has 20 times the readings of a commercial one.
+SIMULATION = SimulationConfig(sam_share=0.1, sam_sweeps=60)
+SHARES = {"neighbours": 1.0, "lightgbm": 0.5, "conv1d_max": 0.5}
+
+MARK = "demo.json"
+CHALLENGE, STORE, STUDY, BUNDLE = "challenge", "train.store", "study", "families.bundle"
+PREDICTIONS, SCORES, PICTURE = "predictions.csv", "scores.md", "run.png"
+MADE = (CHALLENGE, STORE, f"{STORE}.partial", STUDY, BUNDLE, PREDICTIONS, SCORES, PICTURE)
+
+
+def demo_experiments() -> list[Experiment]:
+    """Experiments of the compact ensemble, trained for a share of the time they are due."""
+    return [COMPACT[name].shortened(share) for name, share in SHARES.items()]
+
+
+def run_demo(folder: Path, seed: int = 0, jobs: int | None = None) -> None:
+    """Go the whole way once, and say what is done.
+
+    Parameters
+    ----------
+    folder
+        Where everything is written; new, empty, or of an earlier demo.
+    seed
+        Of the simulation and the training.
+    jobs
+        Processes; None takes one for each core.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds something else.
+    """
+    _begin(folder, seed)
+    _simulate(folder / CHALLENGE, seed)
+    say("\nPrepare the training runs")
+    with progress_bar("preparing") as progress:
+        reader = egams.read(folder / CHALLENGE, split="train")
+        store = egams.prepare(reader, folder / STORE, jobs=jobs, progress=progress)
+    say_used(store.instruments.tolist(), store.notes, store.skipped)
+
+    experiments = demo_experiments()
+    say(f"\nTrain {len(experiments)} experiments on {FOLDS} folds")
+    with training_bars(len(experiments) * FOLDS) as report:
+        study = egams.cross_validate(
+            store, experiments, folder / STUDY, folds=FOLDS, seed=seed, jobs=jobs, report=report
+        )
+    bundle = load_bundle(make_bundle(study, folder / BUNDLE))
+    members = ", ".join(member.experiment.name for member in bundle.members)
+    say(f"chosen on out-of-fold predictions: {members}")
+
+    say("\nPredict the unseen runs")
+    with progress_bar("reading") as progress:
+        unseen = egams.read(folder / CHALLENGE, split="test")
+        predictions = bundle.predict(unseen, seed=seed, jobs=jobs, progress=progress)
+    console().print(probability_table(predictions))
+    say_used(predictions.instruments, predictions.notes, predictions.skipped)
+    write_submission(folder / PREDICTIONS, predictions.run_ids, predictions.probabilities)
+
+    say("\nScore them against the truth")
+    _score(folder)
+    _draw(folder, predictions)
+    _finish(folder, seed)
+
+
+def _begin(folder: Path, seed: int) -> None:
+    """Claim the folder; remove what an earlier demo made, unless this one goes on with it."""
+    mark = folder / MARK
+    if folder.is_dir() and any(folder.iterdir()) and not mark.is_file():
+        raise ConfigError(f"{folder}: holds something else. Choose a new folder for the demo.")
+    ours = _mark(seed, finished=False)
+    if not mark.is_file() or json.loads(mark.read_text(encoding="utf-8")) != ours:
+        for name in MADE:
+            remove(folder / name)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(mark, ours)
+
+
+def _mark(seed: int, *, finished: bool) -> dict[str, object]:
+    return {"egams_version": egams.__version__, "seed": seed, "finished": finished}
+
+
+def _simulate(folder: Path, seed: int) -> None:
+    total = TRAIN_RUNS + UNSEEN_RUNS
+    say(f"Simulate {TRAIN_RUNS} labelled and {UNSEEN_RUNS} unseen runs of both instruments")
+    if (folder / "metadata.csv").is_file():  # written last: the folder is complete
+        return
+    remove(folder)
+    with progress_bar("simulating") as progress:
+        simulate_challenge(
+            folder,
+            TRAIN_RUNS,
+            0,
+            UNSEEN_RUNS,
+            np.random.default_rng(seed),
+            config=SIMULATION,
+            progress=lambda done: progress(done, total),
+        )
+
+
+def _score(folder: Path) -> None:
+    scores = evaluate_files(
+        folder / PREDICTIONS,
+        folder / CHALLENGE / "truth" / "test_labels_truth.csv",
+        folder / CHALLENGE / "metadata.csv",
+    ).scores
+    scores.print(console())
+    write_text(folder / SCORES, scores.markdown())
+
+
+def _draw(folder: Path, predictions: Predictions) -> None:
+    """Draw the unseen run whose families are surest: it shows best what a family looks like."""
+    surest = predictions.run_ids[int(predictions.probabilities.sum(1).argmax())]
+    run = egams.io.open_source(folder / CHALLENGE).load(surest)
+    draw_run(run, folder / PICTURE, predictions=predictions)
+
+
+def _finish(folder: Path, seed: int) -> None:
+    write_json(folder / MARK, _mark(seed, finished=True))
+    say("\nWritten:")
+    for name, what in (
+        (CHALLENGE, "the simulated data set, in the layout of the challenge"),
+        (STORE, "prepared training runs"),
+        (STUDY, "trained members and out-of-fold predictions"),
+        (BUNDLE, "the ensemble: egams predict takes it"),
+        (PREDICTIONS, "probabilities of the unseen runs"),
+        (SCORES, "the table above"),
+        (PICTURE, "one unseen run"),
+    ):
+        say(f"  {folder / name}: {what}")

@@ -1,0 +1,95 @@
+"""`egams`: the list of commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from egams.cli.bundle import bundle
+from egams.cli.cross_validate import cross_validate
+from egams.cli.demo import demo
+from egams.cli.evaluate import evaluate
+from egams.cli.experiments import experiments
+from egams.cli.plot import plot
+from egams.cli.predict import predict
+from egams.cli.prepare import prepare
+from egams.cli.simulate import simulate
+from egams.cli.tables import tables
+from egams.errors import EgamsError
+
+# Rich would format help and tracebacks, but takes longer to import than the help to print.
+app = typer.Typer(
+    name="egams",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (
+    demo,
+    simulate,
+    prepare,
+    cross_validate,
+    tables,
+    bundle,
+    predict,
+    evaluate,
+    plot,
+    experiments,
+):
+    app.command()(command)
+
+DEBUG = "--debug"
+REFUSED = 2
+INTERRUPTED = 130
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from egams import __version__
+
+        typer.echo(f"egams {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def egams(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option(DEBUG, help="Show the traceback of an error; stands anywhere.")
+    ] = False,
+) -> None:
+    """Which families of compounds are in this sample: evolved gas analysis, raw runs to
+    probabilities.
+    """
+
+
+def main() -> None:
+    """Run the command line: errors made for people are one message and exit status 2."""
+    # Threads of OpenMP would spin while they wait: beside other work on two cores, torch takes ten
+    # times the processor time for a small prediction. It is read when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    arguments = [argument for argument in sys.argv[1:] if argument != DEBUG]
+    try:
+        app(arguments)
+    except (EgamsError, OSError) as error:
+        if DEBUG in sys.argv:
+            raise
+        _complain(str(error))
+        sys.exit(REFUSED)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            _complain("interrupted; give the same command again to go on")
+        raise
+
+
+def _complain(message: str) -> None:
+    typer.secho(f"egams: {message}", fg=typer.colors.RED, err=True)

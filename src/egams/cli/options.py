@@ -1,0 +1,46 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from egams.families import Instrument
+
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SOURCE",
+        help="The challenge's folder, a folder or zip of CSVs, a .csv, .csv.gz or .parquet.",
+    ),
+]
+Metadata = Annotated[
+    Path | None,
+    typer.Option(
+        help="CSV with sample_id, instrument_type and perhaps split; else metadata.csv in the "
+        "folder or beside the file."
+    ),
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        help="CSV with sample_id and 0 or 1 for each family; else every *labels*.csv there."
+    ),
+]
+OfInstrument = Annotated[
+    Instrument | None,
+    typer.Option(
+        "--instrument", help="Instrument of runs the metadata do not name; else told from the data."
+    ),
+]
+Split = Annotated[str | None, typer.Option(help="Only runs of this split of the metadata.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop at the first run that cannot be used.")
+]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Processes; one for each core if left out.")]
+Seed = Annotated[int, typer.Option(min=0, help="Same seed, same machine: same numbers.")]
+Study = Annotated[
+    Path, typer.Argument(metavar="STUDY", help="Folder that egams cross-validate wrote.")
+]

@@ -1,0 +1,43 @@
+"""`egams plot`: a picture of one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from egams.cli.options import Metadata, OfInstrument, Source
+
+
+def plot(
+    *,
+    source: Source,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: .png or .svg.")],
+    run: Annotated[
+        str | None, typer.Option(help="Which run to draw, where the source holds several.")
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Bundle whose probabilities to draw beside the run.")
+    ] = None,
+    metadata: Metadata = None,
+    instrument: OfInstrument = None,
+) -> None:
+    """Draw one run, and what a bundle says of it.
+
+    Ion traces over temperature with their baselines, and the spectrogram that models see.
+    """
+    from egams.cli.show import say
+    from egams.ensemble.predictor import load_bundle
+    from egams.errors import InputError
+    from egams.io import open_source
+    from egams.report.figure import draw_run
+
+    opened = open_source(source, instrument=instrument, metadata=metadata)
+    if run is None and len(opened.ids) != 1:
+        raise InputError(
+            f"holds {len(opened.ids)} runs", file=source, expected="one", hint="Name it with --run."
+        )
+    drawn = opened.load(run or opened.ids[0])
+    predictions = load_bundle(bundle).predict(drawn) if bundle else None
+    say(f"{drawn.run_id} in {draw_run(drawn, output, predictions=predictions)}")

@@ -1,0 +1,47 @@
+"""`egams prepare`: runs of any format into a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from egams.cli.options import Jobs, Labels, Metadata, OfInstrument, Source, Split, Strict
+
+
+def prepare(
+    *,
+    source: Source,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Store to write, a folder.")],
+    metadata: Metadata = None,
+    labels: Labels = None,
+    instrument: OfInstrument = None,
+    split: Split = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare md5 sums with the metadata.")
+    ] = False,
+    strict: Strict = False,
+    jobs: Jobs = None,
+) -> None:
+    """Read runs of any format into a store to train from.
+
+    Restricts and bins them and fits baselines. One that was stopped goes on from
+    where it was.
+    """
+    from egams.cli.show import progress_bar, say, say_used
+    from egams.io import read
+    from egams.store.prepare import prepare as prepare_runs
+
+    reader = read(
+        source,
+        instrument=instrument,
+        metadata=metadata,
+        labels=labels,
+        split=split,
+        verify=verify,
+    )
+    with progress_bar("preparing") as progress:
+        store = prepare_runs(reader, output, jobs=jobs, strict=strict, progress=progress)
+    say_used(store.instruments.tolist(), store.notes, store.skipped)
+    say(f"{int(store.labelled.sum())} of them labelled; all in {output}")

@@ -1,0 +1,143 @@
+"""What the commands show: lines, progress bars, tables of probabilities."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from egams.families import FAMILIES
+
+if TYPE_CHECKING:
+    from egams.ensemble.predictor import Predictions
+    from egams.training.executor import JobReport
+
+RUNS_SHOWN = 20
+WIDE = 160
+PRESENT = 0.5
+
+_HEADINGS = {
+    "carbonate": "carbo-\nnate",
+    "chloride": "chlo-\nride",
+    "iron_oxide": "iron\noxide",
+    "oxalate": "oxa-\nlate",
+    "oxychlorine": "oxy-\nchlo-\nrine",
+    "phyllosilicate": "phyllo-\nsili-\ncate",
+    "silicate": "sili-\ncate",
+    "sulfate": "sul-\nfate",
+    "sulfide": "sul-\nfide",
+}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return where to print; a file or pipe has lines as long as tables need."""
+    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=WIDE)
+
+
+def say(line: str) -> None:
+    """Print a line as it is, without rich's markup, and never broken."""
+    console().print(Text(line), soft_wrap=True)
+
+
+def say_used(
+    instruments: Sequence[str],
+    notes: Sequence[Sequence[str]],
+    skipped: Sequence[Mapping[str, str]],
+) -> None:
+    """Say how many runs were used and which were not, and each kind of note once."""
+    kinds = ", ".join(f"{count} {name}" for name, count in Counter(instruments).items())
+    say(f"{len(instruments)} runs used ({kinds}), {len(skipped)} skipped")
+    for entry in skipped:
+        say(f"  skipped {entry['run_id']}: {entry['reason']}")
+    for note, count in gathered(notes).items():
+        say(f"  note on {count} {'run' if count == 1 else 'runs'}: {note}")
+
+
+def gathered(notes: Sequence[Sequence[str]]) -> dict[str, int]:
+    """Count runs by note; notes that differ in their numbers alone count as one."""
+    kinds: defaultdict[str, list[str]] = defaultdict(list)
+    for note in (note for of_run in notes for note in of_run):
+        kinds[re.sub(r"\d+([.,]\d+)*", "N", note)].append(note)
+    return {same[0] if len(set(same)) == 1 else kind: len(same) for kind, same in kinds.items()}
+
+
+def probability_table(predictions: Predictions, limit: int = RUNS_SHOWN) -> Table:
+    """Probabilities in percent, a row a run; the families more likely than not are bold."""
+    shown = len(predictions.run_ids[:limit])
+    more = len(predictions.run_ids) - shown
+    caption = "Probability in percent."
+    table = Table(
+        box=box.SIMPLE,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        caption=caption + (f" {more} more runs are not shown." if more else ""),
+        caption_justify="left",
+    )
+    table.add_column("run", overflow="fold")
+    for family in FAMILIES:
+        table.add_column(_HEADINGS.get(family, family), justify="right", no_wrap=True)
+    for run, row in zip(predictions.run_ids[:limit], predictions.probabilities, strict=False):
+        table.add_row(Text(run), *(_percent(value) for value in row.tolist()))
+    return table
+
+
+def _percent(probability: float) -> Text:
+    style = "bold green" if probability >= PRESENT else "dim" if probability < 0.1 else ""
+    return Text(f"{100 * probability:.0f}", style=style)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar; yields what is called with (done, total)."""
+    with _bars() as bars:
+        task = bars.add_task(what, total=None, loss="")
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+@contextmanager
+def training_bars(trainings: int) -> Iterator[Callable[[JobReport], None]]:
+    """Show a bar for all trainings and one for each that runs, with its loss."""
+    with _bars() as bars:
+        overall = bars.add_task("trainings", total=trainings, loss="")
+        running: dict[str, TaskID] = {}
+
+        def report(entry: JobReport) -> None:
+            if entry.job not in running:
+                running[entry.job] = bars.add_task(entry.job, total=entry.total, loss="")
+            loss = "" if math.isnan(entry.loss) else f"loss {entry.loss:.4f}"
+            bars.update(running[entry.job], completed=entry.done, loss=loss)
+            if entry.done == entry.total:
+                bars.update(running[entry.job], visible=False)
+                bars.advance(overall)
+
+        yield report
+        # Those that were finished by an earlier call reported nothing.
+        bars.update(overall, completed=trainings)
+
+
+def _bars() -> Progress:
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[loss]}"),
+        console=console(stderr=True),
+    )

@@ -1,0 +1,309 @@
+"""Bundles: what is in them, that every way in predicts the same, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from egams.artifact import MANIFEST
+from egams.ensemble.bundle import choose_ensemble, make_bundle, study_predictions
+from egams.ensemble.predictor import Bundle, Predictions, load_bundle
+from egams.errors import ArtifactError, ConfigError, EgamsError, InputError
+from egams.families import FAMILIES
+from egams.io import write_csv
+from egams.models.boosting import LightgbmConfig
+from egams.run import Run
+from egams.store.prepare import prepare
+from egams.training.cross_validation import cross_validate
+from egams.training.experiment import Experiment
+from egams.training.study import Study
+from training_samples import labelled_runs, tiny_experiment
+
+TREES = Experiment(name="trees", model=LightgbmConfig(trees=6, renders=2, fewest_in_leaf=2))
+FOLDS, DRAWS, LABELLED, SAM = 2, 2, 20, 4
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    store = prepare(labelled_runs(LABELLED, 0, sam=SAM), jobs=1)
+    net = tiny_experiment(epochs=3, learning_rate=1e-2)
+    evident = net.model_copy(update={"name": "evident", "evidence": True})
+    output = tmp_path_factory.mktemp("bundles") / "study"
+    return cross_validate(
+        store, [net, evident, TREES], output, folds=FOLDS, draws=DRAWS, jobs=1, sam_fold=True
+    )
+
+
+@pytest.fixture(scope="module")
+def bundle(study: Study) -> Bundle:
+    return load_bundle(make_bundle(study, study.folder.parent / "bundle"))
+
+
+@pytest.fixture(scope="module")
+def runs() -> list[Run]:
+    """Runs of both instruments that the study has not seen, without labels."""
+    return [replace(run, labels=None) for run in labelled_runs(5, 77, sam=2)]
+
+
+@pytest.fixture(scope="module")
+def predicted(bundle: Bundle, runs: list[Run]) -> Predictions:
+    return bundle.predict(runs)
+
+
+@pytest.fixture
+def copied(study: Study, bundle: Bundle, tmp_path: Path) -> Path:
+    """A bundle to damage."""
+    return Path(shutil.copytree(study.folder.parent / "bundle", tmp_path / "copy"))
+
+
+def edit(folder: Path, **changes: Any) -> None:
+    """Change the manifest; None removes a key."""
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8")) | changes
+    kept = {key: value for key, value in manifest.items() if value is not None}
+    (folder / MANIFEST).write_text(json.dumps(kept), encoding="utf-8")
+
+
+def refuse(saying: str, kind: type[EgamsError], call: Callable[[], Any]) -> None:
+    with pytest.raises(kind, match=f"(?s){saying}"):
+        call()
+
+
+def same(first: Predictions, second: Predictions, atol: float = 1e-6) -> None:
+    assert first.run_ids == second.run_ids
+    assert first.instruments == second.instruments
+    np.testing.assert_allclose(first.probabilities, second.probabilities, atol=atol)
+    np.testing.assert_allclose(first.spread, second.spread, atol=atol)
+
+
+def picked(predictions: Predictions, run_id: str) -> np.ndarray:
+    return predictions.probabilities[predictions.run_ids.index(run_id)]
+
+
+def test_predictions_are_complete(predicted: Predictions, runs: list[Run]) -> None:
+    assert predicted.run_ids == tuple(run.run_id for run in runs)
+    assert predicted.instruments == tuple(run.instrument for run in runs)
+    assert predicted.probabilities.shape == predicted.spread.shape == (len(runs), len(FAMILIES))
+    assert predicted.notes == tuple(run.notes for run in runs)
+    assert predicted.skipped == ()
+
+
+def test_every_way_in_predicts_the_same(
+    bundle: Bundle, predicted: Predictions, runs: list[Run], tmp_path: Path
+) -> None:
+    store = prepare(runs, jobs=1)
+    same(bundle.predict(store), predicted)
+    same(bundle.predict(prepare(runs, tmp_path / "store", jobs=1)), predicted)
+    same(bundle.predict(iter(runs)), predicted)
+    for run in runs[:3]:
+        np.testing.assert_allclose(
+            bundle.predict(run).probabilities[0], picked(predicted, run.run_id), atol=1e-6
+        )
+
+
+def test_files_predict_as_the_runs_in_them(
+    bundle: Bundle, predicted: Predictions, runs: list[Run], tmp_path: Path
+) -> None:
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    for run in runs:
+        write_csv(run, folder / f"{run.run_id}.csv")
+    same(bundle.predict(folder), predicted, atol=2e-3)  # text holds fewer digits
+
+
+def test_a_run_is_predicted_alike_in_any_company(
+    bundle: Bundle, predicted: Predictions, runs: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backwards = bundle.predict(runs[::-1])
+    np.testing.assert_allclose(backwards.probabilities[::-1], predicted.probabilities, atol=1e-6)
+    renamed = bundle.predict(replace(runs[1], run_id="another name"))
+    np.testing.assert_allclose(renamed.probabilities[0], predicted.probabilities[1], atol=1e-6)
+    monkeypatch.setattr("egams.ensemble.predictor.RUNS_IN_PART", 2)
+    same(bundle.predict(runs), predicted)
+
+
+def test_draws_and_seed_matter_and_repeat(bundle: Bundle, runs: list[Run]) -> None:
+    state = torch.get_rng_state()
+    first, again = (bundle.predict(runs[0], draws=1, seed=1) for _ in range(2))
+    assert np.array_equal(first.probabilities, again.probabilities)
+    for other in (
+        bundle.predict(runs[0], draws=1, seed=2),
+        bundle.predict(runs[0], draws=3, seed=1),
+    ):
+        assert not np.allclose(first.probabilities, other.probabilities, atol=1e-7)
+    assert torch.equal(torch.get_rng_state(), state)
+    refuse("0 test-time draws", ConfigError, lambda: bundle.predict(runs[0], draws=0))
+
+
+def test_clip_of_the_instrument_bounds_probabilities(
+    bundle: Bundle, predicted: Predictions, runs: list[Run]
+) -> None:
+    clips = {"commercial": 0.03, "sam_testbed": 0.2}
+    unclipped = Bundle(bundle.manifest | {"clips": dict.fromkeys(clips, 0.0)}, bundle.members)
+    clipped = Bundle(bundle.manifest | {"clips": clips}, bundle.members).predict(runs)
+    plain = unclipped.predict(runs).probabilities
+    assert set(predicted.instruments) == set(clips)
+    for row, instrument in enumerate(clipped.instruments):
+        c = clips[instrument]
+        expected = plain[row] * (1 - 2 * c) + c
+        np.testing.assert_allclose(clipped.probabilities[row], expected, atol=1e-6)
+        assert clipped.probabilities[row].min() >= c
+        assert clipped.probabilities[row].max() <= 1 - c
+
+
+def test_few_sam_runs_keep_the_default_clip(bundle: Bundle) -> None:
+    assert bundle.manifest["clips"]["sam_testbed"] >= 0.01
+    assert "only 4 sam_testbed runs" in bundle.manifest["clip_notes"]["sam_testbed"]
+
+
+def test_bad_runs_are_listed_with_the_reason(
+    bundle: Bundle, predicted: Predictions, runs: list[Run]
+) -> None:
+    cold = replace(runs[0], run_id="cold", temperature=np.full(runs[0].temperature.shape, 5.0))
+    mixed = bundle.predict([runs[0], cold, *runs[1:]])
+    same(mixed, predicted)
+    (skipped,) = mixed.skipped
+    assert skipped["run_id"] == "cold"
+    assert "cold" in skipped["reason"]
+    refuse("cold", InputError, lambda: bundle.predict([runs[0], cold], strict=True))
+    refuse("none of 1 runs can be used: .*cold", InputError, lambda: bundle.predict(cold))
+
+
+def test_damaged_file_among_good_ones(bundle: Bundle, runs: list[Run], tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    for run in runs[:2]:
+        write_csv(run, folder / f"{run.run_id}.csv")
+    (folder / "broken.csv").write_text("time,temp,m/z,abundance\n0,hot,18,1e-9\n", encoding="utf-8")
+    predictions = bundle.predict(folder)
+    assert set(predictions.run_ids) == {run.run_id for run in runs[:2]}
+    assert [entry["run_id"] for entry in predictions.skipped] == ["broken"]
+    assert "hot" in predictions.skipped[0]["reason"]
+
+
+def test_only_harmless_formats_are_in_it(bundle: Bundle, study: Study) -> None:
+    folder = study.folder.parent / "bundle"
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    for path in files:
+        content = path.read_bytes()
+        if path.suffix == ".safetensors":
+            length = int.from_bytes(content[:8], "little")
+            assert "dtype" in str(json.loads(content[8 : 8 + length]))
+        elif path.suffix == ".txt":
+            assert content.startswith(b"tree\n")
+        else:
+            assert path.suffix == ".json"
+            json.loads(content)
+    listed = set(bundle.manifest["files"])
+    assert listed == {str(path.relative_to(folder)) for path in files} - {MANIFEST}
+
+
+def test_manifest_says_where_it_comes_from(bundle: Bundle, study: Study) -> None:
+    manifest = bundle.manifest
+    assert manifest["families"] == list(FAMILIES)
+    assert manifest["draws"] == DRAWS
+    assert manifest["data"] == study.manifest["data"]
+    assert manifest["study"]["runs_used"] == LABELLED
+    assert manifest["egams_version"]
+
+
+def test_choice_rests_on_out_of_fold_predictions_only(bundle: Bundle, study: Study) -> None:
+    predictions = study_predictions(study)
+    assert predictions.names == ("evident", "tiny", "trees")
+    assert predictions.probabilities.shape == (3, DRAWS, LABELLED, len(FAMILIES))
+    assert len(set(predictions.run_ids)) == LABELLED
+    chosen = choose_ensemble(predictions)
+    assert [member.experiment.name for member in bundle.members] == list(chosen.selection.members)
+    assert all(len(member.predictors) == FOLDS for member in bundle.members)
+    assert bundle.manifest["scores"] == {
+        name: pytest.approx(score, abs=1e-5) for name, score in chosen.scores.items()
+    }
+    assert set(chosen.scores) == {"chosen", "nested", "all_members"}
+    sam = study_predictions(study, sam_fold=True)
+    assert set(sam.instruments) == {"sam_testbed"}
+    assert len(sam.run_ids) == SAM
+
+
+def test_nested_score_does_not_see_the_fold_it_scores(study: Study) -> None:
+    """Labels of one fold decide nothing about what is chosen for that fold."""
+    predictions = study_predictions(study)
+    before = choose_ensemble(predictions).nested
+    held = predictions.folds == 0
+    labels = np.where(held[:, None], 1 - predictions.labels, predictions.labels)
+    after = choose_ensemble(replace(predictions, labels=labels)).nested
+    np.testing.assert_array_equal(after.probabilities[held], before.probabilities[held])
+
+
+def test_unfinished_study_makes_no_bundle(study: Study, tmp_path: Path) -> None:
+    unfinished = Study(Path(shutil.copytree(study.folder, tmp_path / "study")))
+    shutil.rmtree(unfinished.member_folder("trees", "1"))
+    assert study_predictions(unfinished).names == ("evident", "tiny")
+    for name in ("evident", "tiny"):
+        shutil.rmtree(unfinished.folder / name)
+    refuse(
+        "no experiment has finished", ArtifactError, lambda: make_bundle(unfinished, tmp_path / "b")
+    )
+    refuse("expected a study", ArtifactError, lambda: make_bundle(tmp_path / "no", tmp_path / "b"))
+
+
+def test_nothing_but_a_bundle_is_replaced(study: Study, copied: Path, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "thesis.txt").write_text("years of work", encoding="utf-8")
+    refuse("is no bundle", ConfigError, lambda: make_bundle(study, notes))
+    assert (notes / "thesis.txt").is_file()
+    refuse("is no bundle", ConfigError, lambda: make_bundle(study, notes / "thesis.txt"))
+    refuse("is no bundle", ConfigError, lambda: make_bundle(study, study.folder))
+    assert study.folds_done("tiny") == ["0", "1", "sam"]
+
+    (copied / "left over").write_text("", encoding="utf-8")
+    edit(copied, format_version=99)
+    make_bundle(study, copied)
+    assert not (copied / "left over").exists()
+    load_bundle(copied)
+
+
+def test_damage_to_weights_is_found(copied: Path) -> None:
+    for name in json.loads((copied / MANIFEST).read_text(encoding="utf-8"))["files"]:
+        file = copied / name
+        whole = file.read_bytes()
+        flipped = bytearray(whole)
+        flipped[len(whole) // 2] ^= 1
+        file.write_bytes(flipped)
+        refuse(f"{file.name}: is damaged.*again", ArtifactError, lambda: load_bundle(copied))
+        file.unlink()
+        refuse(f"{file.name}: is missing.*again", ArtifactError, lambda: load_bundle(copied))
+        file.write_bytes(whole)
+    load_bundle(copied)
+
+
+@pytest.mark.parametrize(
+    ("changes", "saying"),
+    [
+        ({"format_version": 99}, r"format 99, made by egams .* Make it again, or install"),
+        ({"kind": "store"}, "holds a store; expected a bundle"),
+        ({"families": ["gold"]}, r"predicts other families \(gold\).* Install egams"),
+        ({"families": None}, "lacks 'families'"),
+        ({"clips": None}, "lacks 'clips'"),
+        ({"members": [{"experiment": {"name": "x"}, "folds": []}]}, "does not know.*Install"),
+    ],
+)
+def test_bundle_of_something_else_is_refused(
+    copied: Path, changes: dict[str, Any], saying: str
+) -> None:
+    edit(copied, **changes)
+    refuse(saying, ArtifactError, lambda: load_bundle(copied))
+
+
+def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
+    refuse("expected a bundle", ArtifactError, lambda: load_bundle(tmp_path))
+    refuse("expected a bundle", ArtifactError, lambda: load_bundle(tmp_path / "nowhere"))
+    (tmp_path / MANIFEST).write_text("{", encoding="utf-8")
+    refuse("not readable as JSON", ArtifactError, lambda: load_bundle(tmp_path))

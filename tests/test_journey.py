@@ -1,0 +1,192 @@
+"""The whole way through the installed command: from CSVs to tables and scored predictions."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import egams as library
+from command_line import egams, readme_commands
+from egams.cli.main import app
+from egams.evaluate.metrics import mean_log_loss
+from egams.evaluate.submission import read_labels, read_submission
+
+TINY = [
+    {
+        "name": "tiny-conv",
+        "model": {"kind": "conv1d", "width": 8, "dilations": [1]},
+        "training": {"epochs": 2, "learning_rate": 0.01},
+    },
+    {"name": "tiny-trees", "model": {"kind": "lightgbm", "trees": 8, "renders": 1}},
+]
+TABLES = {"experiments", "ensemble-size", "draws", "clips", "scores", "sam-fold"}
+COVERED = {
+    *("simulate", "prepare", "cross-validate", "tables", "bundle", "predict", "evaluate"),
+    *("plot", "experiments", "demo"),
+}
+"""Commands that a test here runs; of the demo, which takes minutes, only the beginning."""
+
+
+def experiment_options(folder: Path) -> list[str]:
+    options = []
+    for settings in TINY:
+        path = folder / f"{settings['name']}.json"
+        path.write_text(json.dumps(settings), encoding="utf-8")
+        options += ["--experiment", str(path)]
+    return options
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("journey")
+
+
+@pytest.fixture(scope="module")
+def challenge(place) -> Path:
+    sizes = ("--train", 24, "--val", 5, "--test", 0)
+    sam = ("--sam-share", 0.25, "--sam-sweeps", 20)
+    egams("simulate", place / "challenge", *sizes, *sam, "--seed", 3)
+    return place / "challenge"
+
+
+@pytest.fixture(scope="module")
+def study(place, challenge) -> Path:
+    said = egams("prepare", challenge, "--split", "train", "-o", place / "train.store", "--verify")
+    assert "24 runs used" in said.stdout
+    assert "24 of them labelled" in said.stdout
+    size = ("--folds", 2, "--sam-fold", "--draws", 2, "--jobs", 2)
+    said = egams(
+        *("cross-validate", place / "train.store", "-o", place / "study"),
+        *(*experiment_options(place), *size),
+    )
+    assert "tiny-conv: log loss 0." in said.stdout
+    return place / "study"
+
+
+@pytest.fixture(scope="module")
+def bundle(place, study) -> Path:
+    said = egams("bundle", study, "-o", place / "families.bundle").stdout
+    assert "clip of sam_testbed" in said
+    assert "nested" in said
+    return place / "families.bundle"
+
+
+def test_tables_say_how_they_were_made_in_both_formats(place, study):
+    import pyarrow.parquet as pq
+
+    egams("tables", study, "-o", place / "tables")
+    written = {path.name for path in (place / "tables").iterdir()}
+    assert written == {f"{name}.{end}" for name in TABLES for end in ("md", "parquet")}
+    sam = (place / "tables" / "sam-fold.md").read_text(encoding="utf-8")
+    assert "trained on commercial runs alone" in sam
+    sizes = pq.read_table(place / "tables" / "ensemble-size.parquet")
+    assert sizes["model added"].to_pylist()[0] in {"tiny-conv", "tiny-trees"}
+    assert json.loads(sizes.schema.metadata[b"study"])["folds"] == 2
+
+
+def test_predictions_have_the_layout_of_the_challenge_and_are_scored(place, challenge, bundle):
+    output, truth = place / "predictions.csv", challenge / "truth" / "val_labels_truth.csv"
+    said = egams("predict", bundle, challenge, "--split", "val", "-o", output).stdout
+    assert "5 runs used (5 commercial), 0 skipped" in said
+    assert rows(output)[0] == rows(challenge / "submission_format.csv")[0]
+    assert column(output) == column(challenge / "submission_format.csv")
+
+    said = egams("evaluate", output, truth, "--metadata", challenge / "metadata.csv").stdout
+    score = mean_log_loss(read_labels(truth)[1], read_submission(output)[1])
+    assert f"{score:.4f}" in next(line for line in said.splitlines() if "all runs" in line)
+
+
+def test_one_csv_gives_the_same_from_the_command_line_and_from_python(place, challenge, bundle):
+    with zipfile.ZipFile(challenge / "val_features.zip") as archive:
+        member = archive.namelist()[0]
+        archive.extract(member, place)
+    run_csv, output = place / member, place / "one.csv"
+    said = egams("predict", bundle, run_csv, "-o", output).stdout
+    assert "note on 1 run: instrument told from the data: commercial" in said
+
+    (run,) = library.read(run_csv)
+    predictions = library.load_bundle(bundle).predict(run)
+    run_ids, probabilities = read_submission(output)
+    assert run_ids == predictions.run_ids == (run_csv.stem,)
+    np.testing.assert_array_equal(probabilities, predictions.probabilities)
+
+    picture = place / "run.png"
+    egams("plot", run_csv, "-o", picture, "--bundle", bundle)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_that_cannot_be_used_is_named_with_the_reason(place, challenge, bundle):
+    with zipfile.ZipFile(challenge / "val_features.zip") as archive:
+        archive.extractall(place / "mixed", archive.namelist()[:2])
+    runs = place / "mixed" / "val_features"
+    (runs / "broken.csv").write_text("time,temp,m/z,abundance\n0,hot,18,1\n", encoding="utf-8")
+    said = egams("predict", bundle, runs).stdout
+    assert "2 runs used (2 commercial), 1 skipped" in said
+    assert "skipped broken:" in said
+    assert "column 'temp'" in said
+    refused = egams("prepare", runs, "--strict", "-o", place / "mixed.store", ok=False)
+    assert refused.returncode == 2
+    assert "column 'temp'" in refused.stderr
+
+
+def test_the_same_seed_gives_the_same_study_and_another_study_is_not_overwritten(place, study):
+    options = (*experiment_options(place)[-2:], "--folds", 2, "--draws", 2, "--jobs", 1)
+    egams("cross-validate", place / "train.store", "-o", place / "again", *options)
+    held_out = "tiny-trees/fold-0/held-out.parquet"
+    assert (place / "again" / held_out).read_bytes() == (study / held_out).read_bytes()
+    refused = egams(
+        "cross-validate", place / "train.store", "-o", study, *options, "--seed", 1, ok=False
+    )
+    assert refused.returncode == 2
+    assert "another seed" in refused.stderr
+
+
+def test_built_in_experiments_are_listed():
+    said = CliRunner().invoke(app, ["experiments"]).stdout
+    assert {"lightgbm", "conv1d_max", "gru"} <= set(said.split())
+
+
+def test_the_demo_takes_no_folder_that_holds_something_else(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work", encoding="utf-8")
+    refused = egams("demo", tmp_path, ok=False)
+    assert refused.returncode == 2
+    assert "holds something else" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_the_journey_covers_every_command_of_the_readme():
+    named = {words[1] for words in readme_commands() if words[0] == "egams" and len(words) > 1}
+    assert {name for name in named if not name.startswith("-")} <= COVERED
+
+
+@pytest.mark.real
+def test_real_runs_go_the_whole_way(place, real_data):
+    mini = real_data / "drivendata-mini"
+    store, study, bundle = place / "real.store", place / "real-study", place / "real.bundle"
+    said = egams("prepare", mini, "--split", "train", "--verify", "-o", store).stdout
+    assert "42 runs used (36 commercial, 6 sam_testbed), 0 skipped" in said
+    options = (*experiment_options(place), "--folds", 2, "--draws", 2, "--jobs", 1)
+    egams("cross-validate", store, "-o", study, *options)
+    egams("bundle", study, "-o", bundle)
+    predicted = set()
+    for split in ("val", "test"):
+        output = place / f"real-{split}.csv"
+        egams("predict", bundle, mini, "--split", split, "--draws", 2, "-o", output)
+        assert rows(output)[0] == rows(mini / "submission_format.csv")[0]
+        predicted |= set(column(output))
+    assert predicted == set(column(mini / "submission_format.csv"))
+
+
+def rows(path: Path) -> list[list[str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def column(path: Path) -> list[str]:
+    return [row[0] for row in rows(path)[1:]]

@@ -1,0 +1,318 @@
+"""What every model in the registry promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from egams.errors import ArtifactError, ConfigError
+from egams.families import FAMILIES
+from egams.logloss import mean_log_loss
+from egams.models.boosting import LightgbmConfig
+from egams.models.layers import DropMz
+from egams.models.predictor import NEIGHBOURS, NetworkPredictor, load_predictor, predict_draws
+from egams.models.registry import NETWORKS
+from egams.spectrogram.config import SpectrogramConfig
+from egams.spectrogram.context import CONTEXT_FEATURES
+from egams.spectrogram.draw import windows
+from egams.spectrogram.draw_each import draw_each
+from egams.spectrogram.views import run_views
+from egams.training.config import TrainingConfig
+from egams.training.cross_validation import train_experiment
+from egams.training.experiment import Experiment
+from training_samples import MODELS, batch, kind_of, resident, small, store
+
+networks = pytest.mark.parametrize("kind", NETWORKS, ids=kind_of)
+models = pytest.mark.parametrize("kind", MODELS, ids=kind_of)
+
+CALM = SpectrogramConfig(mz_sigma=0.0)
+MEMORISED = 20
+
+
+def network(kind: type, seed: int = 0, **changes: Any) -> torch.nn.Module:
+    torch.manual_seed(seed)
+    return small(kind, **changes).build()
+
+
+# One network and the trees stand for all in what concerns evidence.
+EVIDENT = [NETWORKS[0], LightgbmConfig]
+CASES = [(kind, False) for kind in MODELS] + [(kind, True) for kind in EVIDENT]
+
+
+@pytest.fixture(
+    scope="module",
+    params=CASES,
+    ids=lambda case: kind_of(case[0]) + ("-evidence" if case[1] else ""),
+)
+def trained(request: pytest.FixtureRequest) -> tuple[Experiment, Any]:
+    """A model of each kind, trained for a few seconds on 20 runs."""
+    kind, evidence = request.param
+    experiment = Experiment(
+        name="memory",
+        model=small(kind),
+        spectrogram=CALM,
+        evidence=evidence,
+        training=TrainingConfig(
+            epochs=110, batch_size=20, learning_rate=2e-2, smoothing=0.0, average="none"
+        ),
+    )
+    positions = torch.arange(MEMORISED)
+    return experiment, train_experiment(experiment, resident(), positions, 0)
+
+
+@networks
+def test_logits_for_every_family_of_every_run(kind: type) -> None:
+    logits = network(kind).eval()(*batch(5))
+    assert logits.shape == (5, len(FAMILIES))
+    assert torch.isfinite(logits).all()
+
+
+@networks
+def test_gradient_reaches_every_parameter(kind: type) -> None:
+    model = network(kind).train()
+    with torch.no_grad():  # some start at zero, and hide what stands before them
+        for parameter in model.parameters():
+            parameter.add_(0.02 * torch.randn(parameter.shape))
+    logits = model(*batch(8))
+    (logits * torch.randn(logits.shape)).sum().backward()
+    unreached = [
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.grad is None or not bool(parameter.grad.ne(0).any())
+    ]
+    assert not unreached
+
+
+@networks
+def test_prediction_is_deterministic_and_draws_no_random_number(kind: type) -> None:
+    model = network(kind, dropout=0.5, mz_dropout=0.5).eval()
+    state = torch.get_rng_state()
+    assert torch.equal(model(*batch()), model(*batch()))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@networks
+@pytest.mark.parametrize("setting", ["dropout", "mz_dropout"])
+def test_training_drops_out_at_random(kind: type, setting: str) -> None:
+    if setting not in kind.model_fields:
+        pytest.skip(f"{kind_of(kind)} has no {setting}")
+    model = network(kind, **{setting: 0.5})
+    given = []
+    for each in (network(kind), model):  # of equal weights
+        torch.manual_seed(0)
+        given.append(each.train()(*batch(4)))
+    assert not torch.allclose(*given, atol=1e-4)
+
+
+def test_silenced_m_z_fall_to_the_lowest_value() -> None:
+    silence = DropMz(0.5).train()
+    spectrogram, _ = batch(6)
+    dropped = silence(spectrogram)
+    silenced = (dropped != spectrogram).any(2)
+    assert 0.3 < silenced.float().mean() < 0.7
+    assert not (silenced == silenced[:1]).all(), "the same m/z in every run"
+    lowest = spectrogram.amin((1, 2))
+    for run in range(6):
+        assert torch.equal(dropped[run][silenced[run]].unique(), lowest[run : run + 1]), (
+            "not the floor"
+        )
+    assert torch.equal(silence.eval()(spectrogram), spectrogram)
+
+
+@networks
+def test_a_run_is_judged_by_itself(kind: type) -> None:
+    """Neither the size of the batch nor the other runs in it matter, but for rounding."""
+    model = network(kind).eval()
+    spectrogram, context = batch(8)
+    together = model(spectrogram, context)
+    alone = [model(spectrogram[k : k + 1], context[k : k + 1]) for k in range(8)]
+    torch.testing.assert_close(torch.cat(alone), together, rtol=1e-4, atol=1e-5)
+    backwards = model(spectrogram.flip(0), context.flip(0)).flip(0)
+    torch.testing.assert_close(backwards, together, rtol=1e-4, atol=1e-5)
+
+
+@networks
+def test_layout_in_memory_does_not_matter(kind: type) -> None:
+    model = network(kind).eval()
+    spectrogram, context = batch(4)
+    assert not spectrogram.is_contiguous()  # rendered as [run, temperature, m/z]
+    view = model(spectrogram, context)
+    torch.testing.assert_close(model(spectrogram.contiguous(), context), view, rtol=1e-4, atol=1e-5)
+
+
+@networks
+def test_input_is_left_as_it_was(kind: type) -> None:
+    spectrogram, context = batch(4)
+    before = spectrogram.clone(), context.clone()
+    network(kind, mz_dropout=0.5).train()(spectrogram, context)
+    assert torch.equal(spectrogram, before[0])
+    assert torch.equal(context, before[1])
+
+
+@networks
+def test_every_m_z_every_temperature_and_the_context_count(kind: type) -> None:
+    model = network(kind).eval()
+    spectrogram, context = (part.clone().requires_grad_() for part in batch(4))
+    logits = model(spectrogram, context)
+    (logits * torch.randn(logits.shape)).sum().backward()
+    assert spectrogram.grad.ne(0).any(2).any(0).all(), "an m/z is not looked at"
+    assert spectrogram.grad.ne(0).any(1).any(0).all(), "a temperature is not looked at"
+    assert context.grad.ne(0).any()
+
+
+@networks
+def test_context_can_be_left_out(kind: type) -> None:
+    model = network(kind, context_width=0).eval()
+    spectrogram, context = batch(4)
+    other = torch.rand(4, CONTEXT_FEATURES)
+    assert torch.equal(model(spectrogram, context), model(spectrogram, other))
+    assert not torch.equal(
+        network(kind).eval()(spectrogram, context), network(kind)(spectrogram, other)
+    )
+
+
+@networks
+def test_bfloat16_stays_finite(kind: type) -> None:
+    model = network(kind).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(*batch())
+    logits.float().square().mean().backward()
+    assert torch.isfinite(logits).all()
+    assert all(bool(torch.isfinite(parameter.grad).all()) for parameter in model.parameters())
+
+
+@networks
+def test_same_seed_same_first_weights(kind: type) -> None:
+    first, again, other = (network(kind, seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+@networks
+def test_loading_leaves_global_randomness_alone(kind: type, tmp_path: Path) -> None:
+    NetworkPredictor(network(kind)).save(tmp_path)
+    state = torch.get_rng_state()
+    load_predictor(files_in(tmp_path), small(kind))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@models
+def test_configuration_survives_json_and_refuses_unknown_keys(kind: type) -> None:
+    config = small(kind)
+    assert kind.model_validate_json(config.model_dump_json()) == config
+    with pytest.raises(ValueError, match="Extra inputs"):
+        kind(no_such_setting=1)
+
+
+def test_every_kind_has_its_own_name() -> None:
+    assert len({kind_of(kind) for kind in MODELS}) == len(MODELS)
+    assert set(NETWORKS) <= set(MODELS)
+
+
+def test_memorises_twenty_runs(trained: tuple[Experiment, Any]) -> None:
+    experiment, predictor = trained
+    positions = torch.arange(MEMORISED)
+    (given,) = predict_draws([predictor], resident(), positions, experiment.spectrogram, 4, (1,))
+    labels = store().labels[:MEMORISED]
+    # Neighbours judge by resemblance and are kept from certainty: they do better than the rates.
+    rates = mean_log_loss(labels, np.broadcast_to(labels.mean(0), labels.shape))
+    enough = rates if experiment.model.kind == "neighbours" else 0.05
+    assert mean_log_loss(labels, given.mean(0)) < enough
+
+
+def judged(predictor: Any, size: int = 8) -> torch.Tensor:
+    """Probabilities of the first runs; the context as `predict_draws` shows it."""
+    spectrogram, context = batch(size)
+    if predictor.neighbours is not None:
+        views = run_views(resident(), torch.arange(size))
+        context = torch.cat([context, predictor.neighbours(views)], 1)
+    return predictor.probabilities(spectrogram, context)
+
+
+def files_in(folder: Path) -> dict[str, Path]:
+    return {path.name: path for path in folder.iterdir()}
+
+
+def test_probabilities_are_probabilities(trained: tuple[Experiment, Any]) -> None:
+    _, predictor = trained
+    given = judged(predictor)
+    assert given.shape == (8, len(FAMILIES))
+    assert given.dtype == torch.float32
+    assert bool(((given >= 0) & (given <= 1)).all())
+
+
+def test_saved_and_loaded_it_predicts_the_same(
+    trained: tuple[Experiment, Any], tmp_path: Path
+) -> None:
+    experiment, predictor = trained
+    predictor.save(tmp_path)
+    loaded = load_predictor(files_in(tmp_path), experiment.model)
+    assert torch.equal(judged(loaded), judged(predictor))
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".safetensors", ".txt", ".json"}
+
+
+def test_damaged_or_missing_weights_are_named(
+    trained: tuple[Experiment, Any], tmp_path: Path
+) -> None:
+    experiment, predictor = trained
+    predictor.save(tmp_path)
+    for file in tmp_path.iterdir():
+        whole = file.read_bytes()
+        file.write_bytes(whole[:100])
+        with pytest.raises(ArtifactError, match=r"(?s)cannot be read .*again") as told:
+            load_predictor(files_in(tmp_path), experiment.model)
+        assert str(tmp_path) in str(told.value)
+        file.unlink()
+        # Boosters notice when they predict: the evidence they were trained with is not there.
+        if file.name != NEIGHBOURS or experiment.model.kind != "lightgbm":
+            with pytest.raises(ArtifactError, match="cannot be read"):
+                load_predictor(files_in(tmp_path), experiment.model)
+        file.write_bytes(whole)
+
+
+def test_a_family_never_seen_is_unlikely_not_impossible(trained: tuple[Experiment, Any]) -> None:
+    experiment, _ = trained
+    runs = resident()
+    rows = torch.nonzero(runs.labels[:, 0] == 0).flatten()[:12]
+    brief = experiment.shortened(0.1)
+    predictor = train_experiment(brief, runs, rows, 0)
+    given = judged(predictor)[:, 0]
+    assert bool(((given > 0) & (given < 0.5)).all())
+
+
+def test_draws_of_a_run_do_not_depend_on_its_company(trained: tuple[Experiment, Any]) -> None:
+    experiment, predictor = trained
+    spectrogram = experiment.spectrogram.model_copy(update={"mz_sigma": 1.0, "baseline_prob": 0.5})
+
+    def given(positions: list[int], **settings: int) -> np.ndarray:
+        return predict_draws(
+            [predictor], resident(), torch.tensor(positions), spectrogram, 3, (5,), **settings
+        )[0]
+
+    together = given([0, 1, 2, 3, 4])
+    np.testing.assert_allclose(given([3, 1]), together[:, [3, 1]], atol=1e-5)
+    np.testing.assert_allclose(given([0, 1, 2, 3, 4], batch_size=1), together, atol=1e-5)
+    if experiment.model.kind != "neighbours":
+        assert not np.allclose(together[0], together[1], atol=1e-4), "draws are all the same"
+
+
+def test_every_run_has_draws_of_its_own() -> None:
+    config, runs = SpectrogramConfig(mz_sigma=0.5), resident()
+    drawn = draw_each(runs, windows(runs, config), torch.tensor([4, 2]), config, 3, (0,))
+    assert drawn.run.tolist() == [4, 4, 4, 2, 2, 2]
+    assert len(drawn.mz_scale[:, 0].unique()) == 6
+    again = draw_each(runs, windows(runs, config), torch.tensor([2]), config, 3, (0,))
+    assert torch.equal(again.mz_scale, drawn.mz_scale[3:])
+    assert torch.equal(again.scan, drawn.scan[3:])
+    other = draw_each(runs, windows(runs, config), torch.tensor([2]), config, 3, (1,))
+    assert not torch.equal(other.mz_scale, again.mz_scale)
+
+
+def test_no_draws_is_refused(trained: tuple[Experiment, Any]) -> None:
+    experiment, predictor = trained
+    with pytest.raises(ConfigError, match="0 test-time draws"):
+        predict_draws([predictor], resident(), torch.arange(2), experiment.spectrogram, 0, (1,))

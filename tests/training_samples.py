@@ -1,0 +1,96 @@
+"""Small runs, models and trainings for the tests of models, trainings and bundles."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, get_args
+
+import numpy as np
+import torch
+
+from egams.models.registry import ModelConfig
+from egams.run import Run
+from egams.simulate import SimulationConfig, simulate_run, simulate_runs
+from egams.spectrogram.config import SpectrogramConfig
+from egams.spectrogram.resident import ResidentRuns
+from egams.store.prepare import prepare
+from egams.store.run_store import RunStore
+from egams.training.config import TrainingConfig
+from egams.training.experiment import Experiment
+
+torch.set_num_threads(1)  # the models are tiny: more threads only wait for each other
+
+MODELS: tuple[type, ...] = get_args(get_args(ModelConfig)[0])
+"""Every configuration in the registry: a new kind joins the contract by being there."""
+
+SMALL: dict[str, dict[str, Any]] = {
+    "conv1d": {"width": 32, "dilations": (1, 2)},
+    "gru": {"hidden": 24, "depth": 1},
+    "cnn": {
+        "backbone_settings": {"channels": [4, 8, 8, 16], "stem_width": 4, "stem_type": ""},
+    },
+    "vit1d": {"columns": 4, "width": 32, "depth": 1, "heads": 2},
+    "lightgbm": {"trees": 60, "fewest_in_leaf": 1, "learning_rate": 0.2, "l2": 0.0, "renders": 4},
+}
+SIMULATION = SimulationConfig.tiny(sam_share=0.2)
+RUNS = 36
+
+
+def kind_of(config: type) -> str:
+    return config.model_fields["kind"].default
+
+
+def small(config: type, **changes: Any) -> Any:
+    """A small model without dropout; changes that its kind does not know are left out."""
+    calm = {"dropout": 0.0, "mz_dropout": 0.0, **SMALL.get(kind_of(config), {}), **changes}
+    return config(**{name: value for name, value in calm.items() if name in config.model_fields})
+
+
+@lru_cache
+def simulated() -> tuple[Run, ...]:
+    return tuple(simulate_runs(RUNS, np.random.default_rng(7), config=SIMULATION))
+
+
+@lru_cache
+def store() -> RunStore:
+    return prepare(simulated(), jobs=1)
+
+
+@lru_cache
+def resident() -> ResidentRuns:
+    return ResidentRuns.load(store())
+
+
+def batch(size: int = 8, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Spectrograms ``[B, m/z, temperature]`` and contexts ``[B, feature]`` as rendered runs."""
+    from egams.spectrogram.draw import draw, windows
+    from egams.spectrogram.render import render
+
+    config, runs = SpectrogramConfig(), resident()
+    positions = torch.arange(size)
+    generator = torch.Generator().manual_seed(seed)
+    drawn = draw(runs, windows(runs, config), positions, config, generator)
+    return render(runs, drawn, config), runs.context[positions]
+
+
+def tiny_experiment(name: str = "tiny", epochs: int = 2, **training: Any) -> Experiment:
+    """A network with dropout that trains in a blink."""
+    return Experiment(
+        name=name,
+        model={"kind": "conv1d", "width": 8, "dilations": (1,)},
+        training=TrainingConfig(epochs=epochs, batch_size=8, **training),
+    )
+
+
+def labelled_runs(count: int, seed: int, sam: int = 0) -> list[Run]:
+    """Runs of which the first `sam` are of the SAM testbed."""
+    children = np.random.default_rng(seed).spawn(count)
+    return [
+        simulate_run(
+            rng,
+            instrument="sam_testbed" if number < sam else "commercial",
+            config=SIMULATION,
+            run_id=f"X{number:03d}",
+        )
+        for number, rng in enumerate(children)
+    ]
