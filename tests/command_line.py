@@ -15,7 +15,7 @@ EGAMS = Path(sys.executable).with_name("egams")
 def egams(*arguments: object, ok: bool = True) -> subprocess.CompletedProcess[str]:
     """Run ``egams`` and return what it said; fails where it fails, unless `ok` is False."""
     command = [str(EGAMS), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert not ok or done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
     return done
 

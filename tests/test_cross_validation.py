@@ -23,12 +23,12 @@ from egams.store.run_store import RunStore
 from egams.training import cross_validation
 from egams.training.cross_validation import cross_validate
 from egams.training.executor import Job, JobReport, run_jobs
-from egams.training.experiment import Experiment
+from egams.training.experiment import COMPACT, Experiment
 from egams.training.study import MEMBER, Study
 from job_samples import work
 from training_samples import labelled_runs, tiny_experiment
 
-TREES = Experiment(name="trees", model=LightgbmConfig(trees=4, renders=1, fewest_in_leaf=2))
+TREES = Experiment(name="trees", model=LightgbmConfig(trees=4, renders=1, fewest_in_leaf=1))
 BROKEN = Experiment(name="broken", model=Vit1dConfig(width=30, heads=8))
 SETTINGS: dict[str, Any] = {"folds": 3, "draws": 2, "seed": 5}
 LABELLED, SAM = 24, 6
@@ -259,7 +259,8 @@ def test_requests_that_make_no_sense_are_refused(store_path: Path, tmp_path: Pat
     def ask(store: Any = store_path, experiments: Any = TREES, **changes: Any) -> None:
         cross_validate(store, experiments, tmp_path / "s", jobs=1, **{**SETTINGS, **changes})
 
-    refuse("Did you mean 'gru'", ConfigError, lambda: ask(experiments="gruu"))
+    name = next(iter(COMPACT))
+    refuse(f"Did you mean '{name}'", ConfigError, lambda: ask(experiments=f"{name}x"))
     refuse("two experiments are called 'trees'", ConfigError, lambda: ask(experiments=[TREES] * 2))
     refuse("24 labelled runs for 13 folds", ConfigError, lambda: ask(folds=13))
     refuse("fold '0' would leave 0 runs", ConfigError, lambda: ask(folds=1))

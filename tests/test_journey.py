@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 
 import egams as library
 from command_line import egams, readme_commands
+from egams.cli.demo_steps import run_demo
 from egams.cli.main import app
+from egams.errors import ArtifactError, ConfigError
 from egams.evaluate.metrics import mean_log_loss
 from egams.evaluate.submission import read_labels, read_submission
 
@@ -136,15 +138,16 @@ def test_a_run_that_cannot_be_used_is_named_with_the_reason(place, challenge, bu
 
 
 def test_the_same_seed_gives_the_same_study_and_another_study_is_not_overwritten(place, study):
-    options = (*experiment_options(place)[-2:], "--folds", 2, "--draws", 2, "--jobs", 1)
-    egams("cross-validate", place / "train.store", "-o", place / "again", *options)
+    trees = (*experiment_options(place)[-2:], "--folds", "2", "--draws", "2", "--jobs", "1")
+    arguments = ["cross-validate", str(place / "train.store"), *trees]
+    again = CliRunner().invoke(app, [*arguments, "-o", str(place / "again")])
+    assert again.exit_code == 0
     held_out = "tiny-trees/fold-0/held-out.parquet"
     assert (place / "again" / held_out).read_bytes() == (study / held_out).read_bytes()
-    refused = egams(
-        "cross-validate", place / "train.store", "-o", study, *options, "--seed", 1, ok=False
-    )
-    assert refused.returncode == 2
-    assert "another seed" in refused.stderr
+
+    other = CliRunner().invoke(app, [*arguments, "-o", str(study), "--seed", "1"])
+    assert isinstance(other.exception, ArtifactError)
+    assert "another seed" in str(other.exception)
 
 
 def test_built_in_experiments_are_listed():
@@ -154,9 +157,8 @@ def test_built_in_experiments_are_listed():
 
 def test_the_demo_takes_no_folder_that_holds_something_else(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work", encoding="utf-8")
-    refused = egams("demo", tmp_path, ok=False)
-    assert refused.returncode == 2
-    assert "holds something else" in refused.stderr
+    with pytest.raises(ConfigError, match="holds something else"):
+        run_demo(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 

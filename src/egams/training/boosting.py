@@ -12,6 +12,7 @@ from egams.families import FAMILIES
 from egams.models.boosting import LightgbmConfig, features, logits_to_add_to
 from egams.models.predictor import BoosterPredictor
 from egams.spectrogram.config import SpectrogramConfig
+from egams.spectrogram.context import CONTEXT_FEATURES
 from egams.spectrogram.draw import draw, windows
 from egams.spectrogram.render import mixed_labels, render
 from egams.spectrogram.resident import ResidentRuns
@@ -64,11 +65,15 @@ def train_boosters(
         "verbosity": -1,
     }
     table_of_rows = lightgbm.Dataset(data, params=settings).construct()
+    # Without evidence LightGBM starts from the base rate itself: a start at zero would leave a
+    # family that no run has at 0.5.
+    with_evidence = context.shape[1] > CONTEXT_FEATURES
     start = logits_to_add_to(context).repeat(model.renders, 1).double().cpu().numpy()
     boosters = []
     for number, _family in enumerate(FAMILIES):
         table_of_rows.set_label(np.ascontiguousarray(target[:, number]))
-        table_of_rows.set_init_score(np.ascontiguousarray(start[:, number]))
+        if with_evidence:
+            table_of_rows.set_init_score(np.ascontiguousarray(start[:, number]))
         boosters.append(lightgbm.train(settings, table_of_rows, model.trees))
         if progress is not None:
             progress(number + 1, len(FAMILIES), float("nan"))

@@ -59,52 +59,59 @@ def _experiments(rows: Iterable[Experiment]) -> dict[str, Experiment]:
     return {row.name: row for row in rows}
 
 
-_BAND = SpectrogramConfig(norm="band", baseline_prob=0.5)
+_BAND = SpectrogramConfig(norm="band", mz_sigma=1.0, baseline_prob=0.5)
 _SHARE = SpectrogramConfig(norm="share")
-_GENTLE = TrainingConfig(weight_decay=0.05)
-_TREES_ON_EVIDENCE = LightgbmConfig(trees=100, leaves=6, learning_rate=0.03, feature_share=0.2)
+_TRAINING = TrainingConfig(weight_decay=0.05)
+_FEW_TREES = LightgbmConfig(trees=100, leaves=6, learning_rate=0.03, feature_share=0.2)
 
 COMPACT: dict[str, Experiment] = _experiments(
     [
         Experiment(name="neighbours", model=NeighboursConfig()),
         Experiment(name="lightgbm", model=LightgbmConfig()),
-        Experiment(name="lightgbm_evidence", model=_TREES_ON_EVIDENCE, evidence=True),
+        Experiment(name="lightgbm_band", model=LightgbmConfig(), spectrogram=_BAND),
+        Experiment(name="lightgbm_share", model=LightgbmConfig(), spectrogram=_SHARE),
+        Experiment(name="lightgbm_evidence", model=_FEW_TREES, evidence=True),
         Experiment(
-            name="lightgbm_band_evidence",
-            model=_TREES_ON_EVIDENCE,
+            name="lightgbm_band_evidence", model=_FEW_TREES, spectrogram=_BAND, evidence=True
+        ),
+        Experiment(
+            name="lightgbm_share_evidence", model=_FEW_TREES, spectrogram=_SHARE, evidence=True
+        ),
+        Experiment(
+            name="conv1d_max", model=Conv1dConfig(dropout=0.4), training=_TRAINING.lasting(60)
+        ),
+        Experiment(
+            name="conv1d_band_evidence",
+            model=Conv1dConfig(),
             spectrogram=_BAND,
+            training=_TRAINING.lasting(25),
             evidence=True,
-        ),
-        Experiment(
-            name="conv1d_max",
-            model=Conv1dConfig(dropout=0.4),
-            training=_GENTLE.lasting(60),
-        ),
-        Experiment(
-            name="conv1d_band",
-            model=Conv1dConfig(dropout=0.4),
-            spectrogram=_BAND,
-            training=_GENTLE.lasting(60),
         ),
         Experiment(
             name="conv1d_share_evidence",
             model=Conv1dConfig(),
             spectrogram=_SHARE,
-            training=_GENTLE.lasting(25),
+            training=_TRAINING.lasting(25),
             evidence=True,
         ),
         Experiment(
             name="gru_evidence",
             model=GruConfig(depth=1),
-            training=_GENTLE.lasting(25),
+            training=_TRAINING.lasting(25),
             evidence=True,
         ),
         Experiment(
-            name="vit1d",
+            name="vit1d_evidence",
             model=Vit1dConfig(),
-            training=_GENTLE.lasting(30, learning_rate=5e-4),
+            training=_TRAINING.lasting(15, learning_rate=5e-4),
+            evidence=True,
         ),
-        Experiment(name="cnn", model=CnnConfig(), training=_GENTLE.lasting(30)),
+        Experiment(
+            name="cnn_evidence",
+            model=CnnConfig(),
+            training=_TRAINING.lasting(12),
+            evidence=True,
+        ),
     ]
 )
 """Experiments that two cores train; their ensemble is the compact one."""
