@@ -1,6 +1,6 @@
 """Out-of-fold log loss of a study's ensemble beside LightGBM on 100 degC bins, same folds.
 
-    python benchmarks/out_of_fold.py STORE STUDY
+python benchmarks/out_of_fold.py STORE STUDY
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TREES = 100
 
 
 def banded(run: PreparedRun) -> NDArray[np.float32]:
-    """Mean abundance above the minimum in bands of 100 degC ``[m/z * band]``, as most entries did."""
+    """Mean abundance above the minimum in bands of 100 degC ``[m/z * band]``."""
     above = run.abundance - np.nanmin(run.abundance, axis=0)
     band = np.minimum(run.temperature // BAND, BANDS - 1).astype(int)
     table = np.full((MZ_COUNT, BANDS), np.nan, np.float32)
@@ -84,8 +84,10 @@ def main() -> None:
     print(f"  members: {', '.join(ensemble.selection.members)}")
     print(f"  ours, members and clips chosen on the other folds (nested)  {nested:.4f}")
     print(f"  ours, chosen and scored on the same runs                    {chosen:.4f}")
-    print(f"  ours, every experiment, nothing chosen                      "
-          f"{ensemble.scores['all_members']:.4f}")
+    print(
+        f"  ours, every experiment, nothing chosen                      "
+        f"{ensemble.scores['all_members']:.4f}"
+    )
     print(f"  reference: LightGBM on 100 degC bins, same folds            {theirs:.4f}")
     print(f"  ratio (nested / reference) {nested / theirs:.2f}; to reach {TARGET}")
     print(f"  training of all experiments, all folds: {minutes:.0f} core minutes")

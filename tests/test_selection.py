@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egams.ensemble.average import draw_groups, join_folds, mean_probability
+from egams.ensemble.average import draw_groups, mean_probability
 from egams.ensemble.clip import (
     CLIP_GRID,
     DEFAULT_CLIPS,
@@ -147,7 +147,7 @@ def test_tta_groups_take_the_luck_out():
     assert table.rows[0][2] == pytest.approx(nested_selection(y, p, names, folds).score, abs=1e-7)
 
 
-def test_means_and_folds_keep_their_rows():
+def test_means_keep_their_rows():
     rng = np.random.default_rng(0)
     p = rng.random((3, 4, 16, 7, 10)).astype(np.float32)
     np.testing.assert_allclose(mean_probability(p), p.mean(axis=(0, 1, 2)), rtol=1e-5)
@@ -155,11 +155,6 @@ def test_means_and_folds_keep_their_rows():
     groups = draw_groups(p[0], 5)
     assert groups.shape == (3, 4, 7, 10)
     np.testing.assert_allclose(groups[1], p[0][:, 5:10].mean(axis=1), rtol=1e-5)
-    rows = [[5, 0], [2, 6, 3], [1, 4]]
-    held = [p[0, 0][:, index] for index in rows]
-    np.testing.assert_array_equal(join_folds(rows, held, 7), p[0, 0])
-    with pytest.raises(InputError, match=r"run 4 .* by 0 folds"):
-        join_folds([*rows[:2], [1]], [held[0], held[1], p[0, 0][:, [1]]], 7)
     with pytest.raises(ConfigError):
         mean_probability(p, [1, 2])
     with pytest.raises(ConfigError):

@@ -123,6 +123,8 @@ def training_bars(trainings: int) -> Iterator[Callable[[JobReport], None]]:
                 running[entry.job] = bars.add_task(entry.job, total=entry.total, loss="")
             loss = "" if math.isnan(entry.loss) else f"loss {entry.loss:.4f}"
             bars.update(running[entry.job], completed=entry.done, loss=loss)
+            if entry.done == entry.total and not bars.console.is_terminal:
+                bars.console.print(f"{entry.job} is trained", markup=False, highlight=False)
             if entry.done == entry.total:
                 bars.update(running[entry.job], visible=False)
                 bars.advance(overall)

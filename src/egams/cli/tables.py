@@ -23,7 +23,7 @@ def tables(
     import numpy as np
 
     from egams.cli.show import say
-    from egams.cli.study_tables import study_tables, write_tables
+    from egams.evaluate.study_tables import study_tables, write_tables
     from egams.training.study import Study as OpenStudy
 
     opened = OpenStudy.open(study)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from egams.errors import ConfigError, InputError
+from egams.errors import ConfigError
 
 FloatArray = NDArray[np.float64]
 
@@ -77,40 +75,3 @@ def draw_groups(probabilities: ArrayLike, size: int) -> FloatArray:
     kept = p[..., : groups * size, :, :]
     shape = (*p.shape[:-3], groups, size, *p.shape[-2:])
     return np.moveaxis(kept.reshape(shape).mean(axis=-3, dtype=np.float64), -3, 0)
-
-
-def join_folds(
-    rows: Sequence[ArrayLike], probabilities: Sequence[ArrayLike], runs: int
-) -> NDArray[np.float32]:
-    """Put the held-out predictions of every fold into the order of the runs.
-
-    Parameters
-    ----------
-    rows
-        For each fold the indices of its held-out runs ``[held-out run]``.
-    probabilities
-        For each fold ``[..., held-out run, family]``, predicted by models that were not trained
-        on these runs.
-    runs
-        Number of runs.
-
-    Returns
-    -------
-    NDArray[np.float32]
-        Out-of-fold probabilities ``[..., run, family]``.
-
-    Raises
-    ------
-    InputError
-        If a run is held out by no fold or by several.
-    """
-    index = np.concatenate([np.asarray(fold, dtype=np.intp) for fold in rows])
-    times = np.bincount(index, minlength=runs)
-    if times.size > runs or not bool(np.all(times == 1)):
-        raise InputError(
-            f"run {int(np.flatnonzero(times != 1)[0])} (counted from 0) is held out by "
-            f"{int(times[times != 1][0])} folds",
-            expected=f"each of the {runs} runs to be held out once",
-        )
-    p = np.concatenate([np.asarray(fold, dtype=np.float32) for fold in probabilities], axis=-2)
-    return p[..., np.argsort(index), :]

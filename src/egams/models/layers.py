@@ -63,7 +63,7 @@ def with_temperature(spectrogram: Tensor) -> Tensor:
 
 
 class DropMz(nn.Module):
-    """Silence whole m/z at random in training, as if the instrument had not measured them.
+    """Silence whole m/z at random in training; the context still says that they were measured.
 
     Source: 2nd place's "dropout of whole input channels".
     """

@@ -1,7 +1,7 @@
 """What gases each family gives off, at which temperature, and how a gas breaks into ions.
 
-The numbers are of two kinds. *Measured*: read off runs of the Mars Spectrometry challenge or given
-with the family's gases in the domain notes. *General knowledge*: textbook values that make
+The numbers are of two kinds. *Measured*: read off runs of the Mars Spectrometry challenge or known
+from them to go with a family. *General knowledge*: textbook values that make
 plausible test data; nothing in egams but the simulator may rely on them.
 """
 

@@ -26,7 +26,7 @@ class SpectrogramConfig(BaseModel):
     mix
         Chance that a second run is mixed in; in training only.
     baseline_prob
-        Chance that the asPLS baseline is subtracted; never in validation draws during training.
+        Chance that the asPLS baseline is subtracted, in training and in prediction.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

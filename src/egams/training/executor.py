@@ -9,9 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
-
-ExecutorName = Literal["local", "processes"]
+from typing import Any
 
 
 @dataclass(frozen=True)

@@ -36,13 +36,3 @@ def restarts(epoch: int) -> float:
         period *= PERIOD_GROWTH
     progress = (epoch - start) / period
     return LOWEST + (1 - LOWEST) * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def ends_of_cycles(epochs: int) -> list[int]:
-    """Epochs (counted from 1) after which a cycle of `restarts` is complete."""
-    ends, start, period = [], 0.0, float(FIRST_PERIOD)
-    while start + period <= epochs:
-        start += period
-        ends.append(math.ceil(start))
-        period *= PERIOD_GROWTH
-    return ends
