@@ -21,6 +21,9 @@ FloatArray = NDArray[np.float64]
 
 DEFAULT_CLIPS: Mapping[Instrument, float] = {"commercial": 0.002, "sam_testbed": 0.01}
 CLIP_GRID: tuple[float, ...] = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
+ALIKE = 2e-4
+"""Clips whose log losses differ by less are alike; the largest of them is the most cautious."""
+
 MIN_RUNS = 20
 """With fewer runs a lucky streak without a confident error would argue for no clip at all."""
 
@@ -189,7 +192,7 @@ def _choose(
     if runs == 0:
         return ClipChoice(default, 0, (), f"no {instrument} runs: the method's default {default}")
     scores = log_loss_of_truth(clip_probabilities(truth, grid[:, None])).mean(axis=(1, 2))
-    best = float(grid[np.argmin(np.round(scores, 12))])
+    best = float(grid[scores <= scores.min() + ALIKE].max())
     note = ""
     if runs < min_runs:
         note = (

@@ -19,7 +19,13 @@ from egams.ensemble.clip import clip_probabilities, run_clips
 from egams.errors import ArtifactError, InputError
 from egams.families import FAMILIES
 from egams.io import RunReader, RunSource
-from egams.models.predictor import Predictor, load_predictor, predict_draws
+from egams.models.predictor import (
+    Predictor,
+    Shared,
+    gather_evidence,
+    load_predictor,
+    predict_draws,
+)
 from egams.run import Run
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare_in_parts
@@ -141,6 +147,8 @@ class Bundle:
     def _members_mean(self, runs: ResidentRuns, draws: int, seed: int) -> NDArray[np.float64]:
         """Mean over folds and draws of each member ``[member, run, family]``."""
         positions = torch.arange(len(runs), device=runs.device)
+        everyone = [predictor for member in self.members for predictor in member.predictors]
+        evidence = gather_evidence(everyone, runs, positions)
         means = [
             predict_draws(
                 member.predictors,
@@ -149,6 +157,7 @@ class Bundle:
                 member.experiment.spectrogram,
                 draws,
                 (seed, number),
+                evidence=evidence,
             ).mean((0, 1), dtype=np.float64)
             for number, member in enumerate(self.members)
         ]
@@ -197,6 +206,7 @@ def load_bundle(path: str | Path) -> Bundle:
         )
     _refuse_damaged(folder, manifest["files"])
     members = []
+    shared: Shared = {}
     for entry in manifest["members"]:
         try:
             experiment = Experiment.model_validate(entry["experiment"])
@@ -206,7 +216,9 @@ def load_bundle(path: str | Path) -> Bundle:
                 f"{manifest['egams_version']}: {explain(error)} Install that version."
             ) from error
         predictors = tuple(
-            load_predictor(member_files(folder, manifest, experiment.name, fold), experiment.model)
+            load_predictor(
+                member_files(folder, manifest, experiment.name, fold), experiment.model, shared
+            )
             for fold in entry["folds"]
         )
         members.append(Member(experiment, predictors))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +26,9 @@ from egams.spectrogram.views import run_views
 
 WEIGHTS = "weights.safetensors"
 NEIGHBOURS = "neighbours.safetensors"
+
+Shared = dict[Path, Neighbours]
+Evidence = Mapping[Neighbours, Tensor]
 
 
 class Predictor(Protocol):
@@ -75,12 +78,14 @@ class NetworkPredictor:
         _save_tensors(self.neighbours, folder / NEIGHBOURS)
 
     @classmethod
-    def load(cls, files: Mapping[str, Path], config: ModelConfig) -> NetworkPredictor:
+    def load(
+        cls, files: Mapping[str, Path], config: ModelConfig, shared: Shared
+    ) -> NetworkPredictor:
         """Read what `save` wrote."""
         from safetensors.torch import load_file
 
         assert isinstance(config, NETWORKS)
-        neighbours = _load_neighbours(files)
+        neighbours = _load_neighbours(files, shared)
         with torch.random.fork_rng(devices=[]):  # its first weights are thrown away
             network = config.build(context_features(neighbours is not None))
         network.load_state_dict(load_file(files[WEIGHTS]))
@@ -117,14 +122,16 @@ class BoosterPredictor:
         _save_tensors(self.neighbours, folder / NEIGHBOURS)
 
     @classmethod
-    def load(cls, files: Mapping[str, Path], config: ModelConfig) -> BoosterPredictor:
+    def load(
+        cls, files: Mapping[str, Path], config: ModelConfig, shared: Shared
+    ) -> BoosterPredictor:
         """Read what `save` wrote."""
         import lightgbm
 
         assert isinstance(config, LightgbmConfig)
         texts = [files[f"{family}.txt"].read_text(encoding="utf-8") for family in FAMILIES]
         boosters = [lightgbm.Booster(model_str=text) for text in texts]
-        return cls(boosters, config, _load_neighbours(files))
+        return cls(boosters, config, _load_neighbours(files, shared))
 
 
 class NeighbourPredictor:
@@ -146,9 +153,11 @@ class NeighbourPredictor:
         _save_tensors(self.neighbours, folder / NEIGHBOURS)
 
     @classmethod
-    def load(cls, files: Mapping[str, Path], config: ModelConfig) -> NeighbourPredictor:
+    def load(
+        cls, files: Mapping[str, Path], config: ModelConfig, shared: Shared
+    ) -> NeighbourPredictor:
         """Read what `save` wrote."""
-        neighbours = _load_neighbours({NEIGHBOURS: files[NEIGHBOURS]})
+        neighbours = _load_neighbours({NEIGHBOURS: files[NEIGHBOURS]}, shared)
         assert neighbours is not None
         return cls(neighbours)
 
@@ -171,19 +180,28 @@ def _save_tensors(module: nn.Module | None, file: Path) -> None:
         save_file(state, file)
 
 
-def _load_neighbours(files: Mapping[str, Path]) -> Neighbours | None:
+def _load_neighbours(files: Mapping[str, Path], shared: Shared) -> Neighbours | None:
     from safetensors.torch import load_file
 
-    return Neighbours.from_state(load_file(files[NEIGHBOURS])) if NEIGHBOURS in files else None
+    if NEIGHBOURS not in files:
+        return None
+    path = files[NEIGHBOURS]
+    if path not in shared:
+        shared[path] = Neighbours.from_state(load_file(path))
+    return shared[path]
 
 
-def load_predictor(files: Mapping[str, Path], config: ModelConfig) -> Predictor:
+def load_predictor(
+    files: Mapping[str, Path], config: ModelConfig, shared: Shared | None = None
+) -> Predictor:
     """Read a trained model.
 
     Parameters
     ----------
     files
         Where each file stands that `Predictor.save` wrote, by name.
+    shared
+        Neighbours that were loaded already, by file; those loaded here join them.
 
     Raises
     ------
@@ -196,7 +214,7 @@ def load_predictor(files: Mapping[str, Path], config: ModelConfig) -> Predictor:
     if isinstance(config, NeighboursConfig):
         kind = NeighbourPredictor
     try:
-        return kind.load(files, config)
+        return kind.load(files, config, {} if shared is None else shared)
     except Exception as error:
         places = ", ".join(sorted({str(path.parent) for path in files.values()}))
         raise ArtifactError(
@@ -214,6 +232,7 @@ def predict_draws(
     draws: int,
     seed: Sequence[int],
     *,
+    evidence: Evidence | None = None,
     batch_size: int = 256,
 ) -> NDArray[np.float32]:
     """Predict runs several times, each time from freshly drawn spectrograms.
@@ -231,6 +250,8 @@ def predict_draws(
         Test-time draws.
     seed
         Whole numbers, none negative: see `egams.spectrogram.draw_each`.
+    evidence
+        As `gather_evidence` gives it for these runs, where several experiments share it.
 
     Returns
     -------
@@ -248,7 +269,13 @@ def predict_draws(
         raise ConfigError(f"{draws} test-time draws; expected 1 or more.")
     config = config.without_mixing()
     table = windows(runs, config)
-    contexts = _contexts(predictors, runs, positions)
+    if evidence is None:
+        evidence = gather_evidence(predictors, runs, positions)
+    own = runs.context[positions]
+    contexts = [
+        own if nearest is None else torch.cat([own, evidence[nearest]], 1)
+        for nearest in (predictor.neighbours for predictor in predictors)
+    ]
     parts = []
     for batch in torch.split(torch.arange(len(positions)), max(1, batch_size // draws)):
         drawn = draw_each(runs, table, positions[batch], config, draws, seed)
@@ -263,15 +290,16 @@ def predict_draws(
     return by_run.swapaxes(1, 2)
 
 
-def _contexts(
-    predictors: Sequence[Predictor], runs: ResidentRuns, positions: Tensor
-) -> list[Tensor]:
-    """Return the context each predictor is shown ``[run, feature]``, evidence included."""
-    own = runs.context[positions]
-    if all(predictor.neighbours is None for predictor in predictors):
-        return [own] * len(predictors)
-    views = run_views(runs, positions)
-    return [
-        own if predictor.neighbours is None else torch.cat([own, predictor.neighbours(views)], 1)
-        for predictor in predictors
-    ]
+def gather_evidence(
+    predictors: Iterable[Predictor], runs: ResidentRuns, positions: Tensor
+) -> Evidence:
+    """Ask the neighbours of all predictors about some runs, each once.
+
+    Returns
+    -------
+    Mapping
+        ``[run, family + 1]`` by neighbours.
+    """
+    asked = {predictor.neighbours for predictor in predictors} - {None}
+    views = run_views(runs, positions) if asked else []
+    return {nearest: nearest(views) for nearest in asked if nearest is not None}
