@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 
 import egams as library
 from command_line import egams, readme_commands
-from egams.cli.demo_steps import run_demo
+from egams.cli.demo_steps import demo_experiments, run_demo
 from egams.cli.main import app
 from egams.errors import ArtifactError, ConfigError
 from egams.evaluate.metrics import mean_log_loss
 from egams.evaluate.submission import read_labels, read_submission
+from egams.training.experiment import COMPACT
 
 TINY = [
     {
@@ -152,7 +153,8 @@ def test_the_same_seed_gives_the_same_study_and_another_study_is_not_overwritten
 
 def test_built_in_experiments_are_listed():
     said = CliRunner().invoke(app, ["experiments"]).stdout
-    assert {"lightgbm", "conv1d_max", "gru"} <= set(said.split())
+    assert set(COMPACT) <= set(said.split())
+    assert {experiment.name for experiment in demo_experiments()} <= set(COMPACT)
 
 
 def test_the_demo_takes_no_folder_that_holds_something_else(tmp_path):
