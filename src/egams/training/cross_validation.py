@@ -38,7 +38,7 @@ DRAWS = 16
 def cross_validate(
     store: RunStore | str | Path,
     experiments: Experiment | str | Sequence[Experiment | str],
-    output: str | Path,
+    output: str | Path = "study",
     *,
     folds: int = 4,
     sam_fold: bool = False,
