@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -89,6 +89,25 @@ def main() -> None:
         if end.code == INTERRUPTED:
             _complain("interrupted; give the same command again to go on")
         raise
+
+
+def process() -> NoReturn:
+    """Run the command line as a process of its own, which ends without taking torch apart.
+
+    Unloading torch's libraries costs most of a second after the answer is printed; nothing here
+    waits for it: files are renamed when they are whole, and pools end with their commands.
+    """
+    code: object = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code
+    if isinstance(code, str):
+        _complain(code)
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0)
 
 
 def _complain(message: str) -> None:
