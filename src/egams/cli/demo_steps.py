@@ -21,7 +21,7 @@ from egams.training.experiment import COMPACT, Experiment
 TRAIN_RUNS, UNSEEN_RUNS, FOLDS = 160, 40, 3
 # A SAM testbed run of full length has 20 times the readings of a commercial one.
 SIMULATION = SimulationConfig(sam_share=0.1, sam_sweeps=60)
-SHARES = {"neighbours": 1.0, "lightgbm": 0.5, "conv1d_max": 0.5}
+SHARES = {"neighbours": 1.0, "lightgbm_evidence": 1.0, "conv1d_share_evidence": 1.0}
 
 MARK = "demo.json"
 CHALLENGE, STORE, STUDY, BUNDLE = "challenge", "train.store", "study", "families.bundle"
