@@ -13,21 +13,21 @@ import os
 for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ[f"{_library}_NUM_THREADS"] = "1"
 
-import time  # noqa: E402
-import warnings  # noqa: E402
-from collections.abc import Callable  # noqa: E402
-from pathlib import Path  # noqa: E402
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
 
-import numpy as np  # noqa: E402
-import pybaselines  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
+import numpy as np
+import pybaselines
+from numpy.typing import NDArray
 
-from egams.io import open_source  # noqa: E402
-from egams.preprocess.aspls import aspls  # noqa: E402
-from egams.preprocess.binning import bin_readings, traces  # noqa: E402
-from egams.preprocess.restrict import restrict  # noqa: E402
-from egams.run import Run  # noqa: E402
-from egams.simulate.runs import simulate_run  # noqa: E402
+from egams.io import open_source
+from egams.preprocess.aspls import aspls
+from egams.preprocess.binning import bin_readings, traces
+from egams.preprocess.restrict import restrict
+from egams.run import Run
+from egams.simulate.runs import simulate_run
 
 RUNS = 32
 EVERY = 16  # pybaselines fits one trace in so many: it needs seconds per hundred
