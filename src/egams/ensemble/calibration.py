@@ -1,0 +1,259 @@
+"""Calibration: probabilities that mean what they say, for each family and instrument.
+
+Platt 1999 (a line through the logits), with a pull towards no change at all. The line is a sum: one
+common to everything, what a family adds, what an instrument adds. So a few runs of one instrument
+move that instrument a little, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from egams.ensemble.folds import held_out_masks
+from egams.errors import ArtifactError, InputError
+from egams.families import INSTRUMENTS
+from egams.logloss import truth_probability
+
+FloatArray = NDArray[np.float64]
+Instruments = Sequence[str] | NDArray[np.str_]
+
+SMALLEST = 1e-4
+"""Probabilities are kept this far from 0 and 1: a logit of 9.2 at most."""
+
+COMMON_PULL = 0.2
+"""Standard deviation that the common slope is expected to have around 1; shifts twice that."""
+
+OWN_PULL = 0.05
+"""The same for what a family or an instrument adds."""
+
+SHIFT_TO_SLOPE = 2.0
+
+SMALLEST_SLOPE = 0.05
+"""Keeps the order of runs, whatever the labels say."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """``logit' = slope * logit + shift``.
+
+    Parameters
+    ----------
+    slope, shift
+        Of each instrument ``[family]``.
+    runs
+        Runs of each instrument it was fitted on.
+    """
+
+    slope: Mapping[str, tuple[float, ...]]
+    shift: Mapping[str, tuple[float, ...]]
+    runs: Mapping[str, int]
+
+    def apply(self, probability: ArrayLike, instruments: Instruments) -> FloatArray:
+        """Calibrate.
+
+        Parameters
+        ----------
+        probability
+            ``[..., run, family]``, 0 to 1.
+        instruments
+            Instrument of each run ``[run]``.
+
+        Returns
+        -------
+        FloatArray
+            Of the same shape, above 0 and below 1. The order of runs within a family and an
+            instrument stays.
+
+        Raises
+        ------
+        InputError
+            If runs or families disagree, or an instrument is unknown.
+        """
+        p = np.asarray(probability, dtype=np.float64)
+        rows = instrument_rows(instruments)
+        families = len(next(iter(self.slope.values())))
+        if p.ndim < 2 or p.shape[-2:] != (len(rows), families):
+            raise InputError(
+                f"probabilities have shape {p.shape}",
+                expected=f"[..., {len(rows)}, {families}], run and family",
+            )
+        slope = np.array([self.slope[name] for name in INSTRUMENTS])
+        shift = np.array([self.shift[name] for name in INSTRUMENTS])
+        calibrated: FloatArray = _sigmoid(slope[rows] * _logit(p) + shift[rows])
+        return calibrated
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "slope": {name: list(values) for name, values in self.slope.items()},
+            "shift": {name: list(values) for name, values in self.shift.items()},
+            "runs": dict(self.runs),
+        }
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Calibration:
+        """From what `to_dict` gave.
+
+        Raises
+        ------
+        ArtifactError
+            If something is missing or does not fit.
+        """
+        slope, shift = by_instrument(entry, "slope"), by_instrument(entry, "shift")
+        if len({len(values) for values in (*slope.values(), *shift.values())}) != 1:
+            raise ArtifactError(
+                "calibration: slopes and shifts are for unequal numbers of families."
+            )
+        return cls(slope, shift, dict(entry.get("runs", {})))
+
+
+def fit_calibration(
+    truth: ArrayLike, probability: ArrayLike, instruments: Instruments
+) -> Calibration:
+    """Fit on out-of-fold predictions.
+
+    Minimises the log loss, summed over runs and averaged over families (the families of a run are
+    wrong together, so a run counts once), plus half the squared deviations from no change, each in
+    units of its expected standard deviation (`COMMON_PULL`, `OWN_PULL`). The problem is convex.
+
+    Parameters
+    ----------
+    truth
+        0 or 1 ``[run, family]``.
+    probability
+        Out-of-fold probabilities ``[run, family]``.
+    instruments
+        Instrument of each run ``[run]``. One without runs gets the maps of the families.
+
+    Raises
+    ------
+    InputError
+        If shapes disagree or an instrument is unknown; and as `egams.logloss.truth_probability`.
+    """
+    truth_probability(truth, probability)
+    y = np.asarray(truth, dtype=np.float64)
+    logit = _logit(np.asarray(probability, dtype=np.float64))
+    rows = instrument_rows(instruments)
+    if len(rows) != len(y):
+        raise InputError(f"{len(rows)} instruments for {len(y)} runs", expected="one for each")
+    slope, shift = _fit(y, logit, rows)
+    counts = np.bincount(rows, minlength=len(INSTRUMENTS))
+    return Calibration(
+        slope={name: tuple(slope[row].tolist()) for row, name in enumerate(INSTRUMENTS)},
+        shift={name: tuple(shift[row].tolist()) for row, name in enumerate(INSTRUMENTS)},
+        runs={name: int(counts[row]) for row, name in enumerate(INSTRUMENTS)},
+    )
+
+
+def nested_calibration(
+    truth: ArrayLike, probability: ArrayLike, instruments: Instruments, folds: ArrayLike
+) -> FloatArray:
+    """Calibrate each fold with what was fitted on the others ``[run, family]``.
+
+    Parameters and errors as `fit_calibration`; `folds` is the fold of each run ``[run]``, two or
+    more.
+    """
+    y, p, names = np.asarray(truth), np.asarray(probability), np.asarray(instruments)
+    calibrated = np.empty(p.shape, dtype=np.float64)
+    for _, held in held_out_masks(folds, len(y)):
+        fitted = fit_calibration(y[~held], p[~held], names[~held])
+        calibrated[held] = fitted.apply(p[held], names[held])
+    return calibrated
+
+
+def instrument_rows(instruments: Instruments) -> NDArray[np.intp]:
+    """Place of each run's instrument in `egams.families.INSTRUMENTS` ``[run]``.
+
+    Raises
+    ------
+    InputError
+        If an instrument is unknown.
+    """
+    names = np.asarray(instruments, dtype=np.str_)
+    known = np.array(INSTRUMENTS)
+    matches = names[:, None] == known
+    if not bool(matches.any(axis=1).all()):
+        unknown = names[~matches.any(axis=1)][0]
+        raise InputError(f"unknown instrument '{unknown}'", expected=" or ".join(INSTRUMENTS))
+    rows: NDArray[np.intp] = matches.argmax(axis=1)
+    return rows
+
+
+def by_instrument(entry: Mapping[str, Any], key: str) -> dict[str, tuple[float, ...]]:
+    """Read the numbers of every instrument ``[family]`` out of an artifact's entry.
+
+    Raises
+    ------
+    ArtifactError
+        If they are not there.
+    """
+    try:
+        return {name: tuple(map(float, entry[key][name])) for name in INSTRUMENTS}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"'{key}' should hold a number for each family of {' and '.join(INSTRUMENTS)}. "
+            "Copy or make the bundle again."
+        ) from error
+
+
+def _fit(y: FloatArray, logit: FloatArray, rows: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+    """Slope and shift ``[instrument, family]``."""
+    from scipy.optimize import minimize
+
+    families, kinds = y.shape[1], len(INSTRUMENTS)
+    terms = 1 + families + kinds
+    pull = np.array([COMMON_PULL, *[OWN_PULL] * (families + kinds)])
+
+    def maps(free: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return 1.0 + _sum_up(free[:terms] * pull, families), _sum_up(
+            free[terms:] * pull * SHIFT_TO_SLOPE, families
+        )
+
+    def loss(free: FloatArray) -> tuple[float, FloatArray]:
+        slope, shift = maps(free)
+        z = slope[rows] * logit + shift[rows]
+        wrong = (_sigmoid(z) - y) / families
+        value = float((np.logaddexp(0.0, z) - y * z).sum() / families + 0.5 * free @ free)
+        slopes, shifts = np.zeros((kinds, families)), np.zeros((kinds, families))
+        np.add.at(slopes, rows, wrong * logit)
+        np.add.at(shifts, rows, wrong)
+        gradient = [_hand_down(slopes) * pull, _hand_down(shifts) * pull * SHIFT_TO_SLOPE]
+        return value, np.concatenate(gradient) + free
+
+    found = minimize(
+        loss,
+        np.zeros(2 * terms),
+        jac=True,
+        method="L-BFGS-B",
+        options={"ftol": 1e-14, "gtol": 1e-8},
+    )
+    slope, shift = maps(np.asarray(found.x))
+    return np.maximum(slope, SMALLEST_SLOPE), shift
+
+
+def _sum_up(terms: FloatArray, families: int) -> FloatArray:
+    """Common + family + instrument ``[instrument, family]``."""
+    total: FloatArray = terms[0] + terms[None, 1 : 1 + families] + terms[1 + families :, None]
+    return total
+
+
+def _hand_down(cells: FloatArray) -> FloatArray:
+    """Gradient of the terms of `_sum_up` from that of ``[instrument, family]``."""
+    return np.concatenate([[cells.sum()], cells.sum(axis=0), cells.sum(axis=1)])
+
+
+def _logit(p: FloatArray) -> FloatArray:
+    kept = np.clip(p, SMALLEST, 1.0 - SMALLEST)
+    logit: FloatArray = np.log(kept) - np.log1p(-kept)
+    return logit
+
+
+def _sigmoid(z: FloatArray) -> FloatArray:
+    # By way of tanh, which never overflows.
+    probability: FloatArray = 0.5 * (1.0 + np.tanh(0.5 * z))
+    return probability

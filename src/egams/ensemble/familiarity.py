@@ -1,0 +1,333 @@
+"""Familiarity: what sets a run apart from the training runs, in words.
+
+An ensemble answers whatever it is asked. Here each thing that a model leans on is compared with
+the training runs: the instrument, the m/z that were measured, the temperatures, the scans, the
+background, and how far away the nearest training run is. Limits are quantiles of the training runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from egams.ensemble.calibration import Instruments, instrument_rows
+from egams.errors import ArtifactError, InputError
+from egams.families import INSTRUMENTS, Instrument
+from egams.preprocess.restrict import MZ_COUNT
+from egams.spectrogram.context import CONTEXT_FEATURES, LOWEST_LEVEL
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+NEARLY_ALL = 0.99
+"""Share of training runs that measured an ion or a gas, from which on its absence is unusual."""
+
+FEW_RUNS = 20
+"""With fewer training runs of an instrument, little is known of it."""
+
+
+@dataclass(frozen=True)
+class Gas:
+    """A gas, the m/z that show it, the strongest first, and the families it tells."""
+
+    name: str
+    ions: tuple[int, ...]
+    families: tuple[str, ...]
+
+
+GASES: tuple[Gas, ...] = (
+    Gas("H2O", (18, 17), ("phyllosilicate", "iron_oxide")),
+    Gas("CO", (28,), ("oxalate",)),
+    Gas("O2", (32,), ("oxychlorine", "sulfate")),
+    Gas("H2S", (34,), ("sulfide",)),
+    Gas("HCl", (36, 38), ("chloride", "oxychlorine")),
+    Gas("CO2", (44,), ("carbonate", "oxalate")),
+    Gas("SO2", (64, 48), ("sulfate", "sulfide")),
+)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something measured of a run, with a limit on one side.
+
+    Parameters
+    ----------
+    name
+        As in `Familiarity.limits`.
+    unusual
+        Side of the limit that is unusual.
+    tail
+        Share of training runs on that side.
+    words
+        What to say of a run there, with its ``value`` and the ``limit``.
+    """
+
+    name: str
+    unusual: Literal["above", "below"]
+    tail: float
+    words: str
+
+    def limit(self, values: FloatArray) -> float:
+        """Quantile of the training runs ``[run]``; a value that one of them has."""
+        if self.unusual == "above":
+            return float(np.quantile(values, 1 - self.tail, method="higher"))
+        return float(np.quantile(values, self.tail, method="lower"))
+
+    def beyond(self, values: FloatArray, limit: float) -> BoolArray:
+        """Whether each value is on the unusual side ``[run]``."""
+        return values > limit if self.unusual == "above" else values < limit
+
+
+QUANTITIES: tuple[Quantity, ...] = (
+    Quantity(
+        "mz_count",
+        "below",
+        0.005,
+        "{value:.0f} m/z measured; nearly all training runs have {limit:.0f} or more",
+    ),
+    Quantity(
+        "start",
+        "above",
+        0.005,
+        "starts at {value:.0f} degC, nearly all training runs by {limit:.0f}: gas released below "
+        "is not seen",
+    ),
+    Quantity(
+        "end",
+        "below",
+        0.005,
+        "ends at {value:.0f} degC, nearly all training runs not before {limit:.0f}: gas released "
+        "above is not seen",
+    ),
+    Quantity(
+        "scans",
+        "below",
+        0.005,
+        "{value:.0f} scans; nearly all training runs have {limit:.0f} or more",
+    ),
+    Quantity(
+        "step",
+        "above",
+        0.005,
+        "{value:.1f} degC from scan to scan; nearly all training runs have {limit:.1f} or less",
+    ),
+    Quantity(
+        "background",
+        "above",
+        0.005,
+        "weak signal: the background is {value:.2g} of the run's maximum, in nearly all "
+        "training runs {limit:.2g} or less",
+    ),
+    Quantity(
+        "distance",
+        "above",
+        0.01,
+        "unlike every training run: the nearest is at distance {value:.2f}, of nearly all training "
+        "runs at {limit:.2f} or less",
+    ),
+)
+"""Tails of half a percent, one for the distance: few training runs are beyond any limit."""
+
+_NAMES: Mapping[Instrument, str] = {
+    "commercial": "a commercial instrument",
+    "sam_testbed": "the SAM testbed",
+}
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """What the training runs were like.
+
+    Parameters
+    ----------
+    runs
+        Number of training runs of each instrument.
+    usual_mz
+        m/z that nearly all of them measured.
+    usual_gases
+        Names of `GASES` that nearly all of them measured by one ion or another.
+    limits
+        Limit of each of `QUANTITIES`: ``mz_count``, ``start`` and ``end``, degC, ``scans``,
+        ``step``, degC, ``background``, geometric mean over the usual m/z of the 0.05 quantile,
+        relative to the run's maximum, ``distance`` to the nearest training run.
+    """
+
+    runs: Mapping[str, int]
+    usual_mz: tuple[int, ...]
+    usual_gases: tuple[str, ...]
+    limits: Mapping[str, float]
+
+    def flags(
+        self, context: ArrayLike, nearest_distance: ArrayLike, instruments: Instruments
+    ) -> tuple[tuple[str, ...], ...]:
+        """Say what is unusual about runs.
+
+        Parameters
+        ----------
+        context
+            As `egams.spectrogram.context` describes runs ``[run, 206]``.
+        nearest_distance
+            Distance to the nearest training run, measured as in the fit ``[run]``.
+        instruments
+            Instrument of each run ``[run]``.
+
+        Returns
+        -------
+        tuple of tuple of str
+            Reasons for each run; none where nothing is unusual.
+
+        Raises
+        ------
+        InputError
+            If shapes disagree, a number is not finite, or an instrument is unknown.
+        """
+        described, distance, rows = _checked(context, nearest_distance, instruments)
+        of_instrument = [self._of_instrument(name) for name in INSTRUMENTS]
+        reasons: list[list[str]] = [list(of_instrument[row]) for row in rows.tolist()]
+        measured = _measured(described)
+        for gas in GASES:
+            for run in np.flatnonzero(self._misses(gas, measured)):
+                reasons[run].append(_missing(gas, measured[run]))
+        values = _quantities(described, distance, self.usual_mz)
+        for quantity in QUANTITIES:
+            limit, of_runs = self.limits[quantity.name], values[quantity.name]
+            for run in np.flatnonzero(quantity.beyond(of_runs, limit)):
+                reasons[run].append(quantity.words.format(value=of_runs[run], limit=limit))
+        return tuple(map(tuple, reasons))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "runs": dict(self.runs),
+            "usual_mz": list(self.usual_mz),
+            "usual_gases": list(self.usual_gases),
+            "limits": dict(self.limits),
+        }
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Familiarity:
+        """From what `to_dict` gave.
+
+        Raises
+        ------
+        ArtifactError
+            If something is missing.
+        """
+        try:
+            return cls(
+                runs={name: int(entry["runs"][name]) for name in INSTRUMENTS},
+                usual_mz=tuple(map(int, entry["usual_mz"])),
+                usual_gases=tuple(map(str, entry["usual_gases"])),
+                limits={each.name: float(entry["limits"][each.name]) for each in QUANTITIES},
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(
+                f"the familiarity lacks {error}. Copy or make the bundle again."
+            ) from error
+
+    def _misses(self, gas: Gas, measured: BoolArray) -> BoolArray:
+        """Whether an ion is missing that is usual, or every ion of a usual gas ``[run]``."""
+        usual = [ion for ion in gas.ions if ion in self.usual_mz]
+        lacks: BoolArray = np.any(~measured[:, usual], axis=1)
+        return lacks | (~_shown(gas, measured) & (gas.name in self.usual_gases))
+
+    def _of_instrument(self, name: Instrument) -> tuple[str, ...]:
+        known = self.runs[name]
+        if known >= FEW_RUNS:
+            return ()
+        share = f"{known or 'none'} of {sum(self.runs.values())} training runs"
+        return (f"little is known of {_NAMES[name]}: {share}",)
+
+
+def fit_familiarity(
+    context: ArrayLike, nearest_distance: ArrayLike, instruments: Instruments
+) -> Familiarity:
+    """Learn what is usual.
+
+    Parameters
+    ----------
+    context
+        Of the training runs, as `egams.spectrogram.context` describes them ``[run, 206]``.
+    nearest_distance
+        Distance of each to the nearest other training run ``[run]``.
+    instruments
+        Instrument of each ``[run]``.
+
+    Raises
+    ------
+    InputError
+        If there is no run, shapes disagree, a number is not finite, or an instrument is unknown.
+    """
+    described, distance, rows = _checked(context, nearest_distance, instruments)
+    if not len(described):
+        raise InputError("no training run", expected="at least one")
+    measured = _measured(described)
+    usual_mz = tuple(np.flatnonzero(measured.mean(axis=0) >= NEARLY_ALL).tolist())
+    values = _quantities(described, distance, usual_mz)
+    counts = np.bincount(rows, minlength=len(INSTRUMENTS)).tolist()
+    return Familiarity(
+        runs=dict(zip(INSTRUMENTS, counts, strict=True)),
+        usual_mz=usual_mz,
+        usual_gases=tuple(gas.name for gas in GASES if _shown(gas, measured).mean() >= NEARLY_ALL),
+        limits={each.name: each.limit(values[each.name]) for each in QUANTITIES},
+    )
+
+
+def _quantities(
+    context: FloatArray, distance: FloatArray, usual_mz: Sequence[int]
+) -> dict[str, FloatArray]:
+    """Values of `QUANTITIES` ``[run]``, out of the units of the context."""
+    scans, start, end, step, _, _ = context[:, 2 * MZ_COUNT :].T
+    usual = list(usual_mz)
+    measured = _measured(context)[:, usual]
+    level = (context[:, usual] * measured).sum(axis=1) / np.maximum(measured.sum(axis=1), 1)
+    return {
+        "mz_count": _measured(context).sum(axis=1).astype(np.float64),
+        "start": start * 1000,
+        "end": end * 1000,
+        "scans": np.rint(np.exp2(scans * 10)),
+        "step": np.exp2(step * 10),
+        "background": LOWEST_LEVEL ** (1 - level),
+        "distance": distance,
+    }
+
+
+def _missing(gas: Gas, measured: BoolArray) -> str:
+    """Say which ions of a gas a run lacks, which it has, and who is told by them."""
+    lacks = [str(ion) for ion in gas.ions if not measured[ion]]
+    has = [str(ion) for ion in gas.ions if measured[ion]]
+    left = f", {' and '.join(has)} is" if has else ""
+    families = ", ".join(gas.families).replace("_", " ")
+    return f"m/z {' and '.join(lacks)} ({gas.name}) not measured{left}: it tells {families}"
+
+
+def _shown(gas: Gas, measured: BoolArray) -> BoolArray:
+    """Whether a run measured the gas by any ion ``[run]``."""
+    shown: BoolArray = np.any(measured[:, list(gas.ions)], axis=1)
+    return shown
+
+
+def _measured(context: FloatArray) -> BoolArray:
+    measured: BoolArray = context[:, MZ_COUNT : 2 * MZ_COUNT] > 0
+    return measured
+
+
+def _checked(
+    context: ArrayLike, distance: ArrayLike, instruments: Instruments
+) -> tuple[FloatArray, FloatArray, NDArray[np.intp]]:
+    described = np.asarray(context, dtype=np.float64)
+    away = np.asarray(distance, dtype=np.float64)
+    rows = instrument_rows(instruments)
+    runs = len(rows)
+    if described.shape != (runs, CONTEXT_FEATURES) or away.shape != (runs,):
+        raise InputError(
+            f"contexts have shape {described.shape}, distances {away.shape}",
+            expected=f"[{runs}, {CONTEXT_FEATURES}] and [{runs}], for {runs} instruments",
+        )
+    if not (np.isfinite(described).all() and np.isfinite(away).all()):
+        raise InputError("a context or a distance is not finite", expected="numbers")
+    return described, away, rows
