@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egams.errors import ArtifactError
+from egams.errors import ArtifactError, ConfigError
 from egams.families import FAMILIES
 from egams.training.folds import MOST_COMPARED, Folds, make_folds
 
@@ -99,4 +99,104 @@ def test_file_of_another_format_is_refused(tmp_path: Path) -> None:
     newer = json.loads(path.read_text(encoding="utf-8")) | {"format_version": 99}
     path.write_text(json.dumps(newer), encoding="utf-8")
     with pytest.raises(ArtifactError, match="format 99"):
+        Folds.load(path, folds.run_ids)
+
+
+def drawn_grouped_folds(
+    runs: int, count: int, seed: int
+) -> tuple[Folds, np.ndarray, np.ndarray, np.ndarray]:
+    """Folds of runs in groups, from all alone to some of a tenth of the runs."""
+    rng = np.random.default_rng(seed)
+    groups = rng.integers(0, runs * rng.uniform(0.4, 2), runs)
+    large = rng.random(runs) < 0.1
+    groups[large] = -1
+    frequency = rng.uniform(0, 0.6, len(FAMILIES))
+    # Runs of one group mostly have the same labels and instrument: take those of its number.
+    draw = rng.uniform(size=(2 * runs + 1, len(FAMILIES) + 1))[groups]
+    labels = (draw[:, :-1] < frequency).astype(np.float32)
+    instruments = np.where(draw[:, -1] < 0.2, "sam_testbed", "commercial")
+    run_ids = tuple(f"run{number}" for number in rng.permutation(runs))
+    folds = make_folds(run_ids, labels, instruments, count, rng, groups)
+    return folds, labels, instruments, groups
+
+
+@given(st.integers(30, 150), st.integers(2, 5), st.integers(0, 2**32))
+def test_groups_are_dealt_whole_and_evenly(runs: int, count: int, seed: int) -> None:
+    folds, labels, instruments, groups = drawn_grouped_folds(runs, count, seed)
+    assert folds.group is not None
+    assert np.array_equal(folds.group, groups)
+    for group in np.unique(groups):
+        assert len(set(folds.fold[groups == group])) == 1, "a group straddles two folds"
+    largest = np.unique(groups, return_counts=True)[1].max()
+    assert np.ptp(counts(folds, np.ones(runs))) <= largest
+    families = counts(folds, labels)
+    assert np.abs(families - labels.sum(0) / count).max() <= largest + 1
+    sam = counts(folds, instruments == "sam_testbed")
+    assert np.ptp(sam) <= largest + 1
+
+
+@given(st.integers(12, 80), st.integers(0, 2**32))
+def test_grouped_folds_depend_on_ids_and_seed_not_on_order(runs: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels = (rng.random((runs, len(FAMILIES))) < 0.3).astype(np.float32)
+    instruments = np.where(rng.random(runs) < 0.1, "sam_testbed", "commercial")
+    groups = rng.integers(0, runs, runs)
+    run_ids = np.array([f"run{number}" for number in range(runs)])
+
+    def made(order: np.ndarray, numbers: np.ndarray) -> dict[str, int]:
+        folds = make_folds(
+            tuple(run_ids[order].tolist()),
+            labels[order],
+            instruments[order],
+            3,
+            np.random.default_rng(seed),
+            numbers[order],
+        )
+        return dict(zip(folds.run_ids, folds.fold.tolist(), strict=True))
+
+    renumbered = rng.permutation(runs)[groups]
+    assert made(np.arange(runs), groups) == made(rng.permutation(runs), renumbered)
+
+
+def test_groups_of_one_run_leave_folds_as_even_as_without() -> None:
+    rng = np.random.default_rng(3)
+    labels = (rng.random((200, len(FAMILIES))) < 0.3).astype(np.float32)
+    instruments = np.where(np.arange(200) < 8, "sam_testbed", "commercial")
+    ids = tuple(map(str, range(200)))
+    folds = make_folds(ids, labels, instruments, 4, rng, np.arange(200))
+    assert np.abs(counts(folds, labels) - labels.sum(0) / 4).max() < 2
+    assert counts(folds, instruments == "sam_testbed").tolist() == [2, 2, 2, 2]
+    assert np.ptp(counts(folds, np.ones(200))) <= 1
+
+
+def test_fewer_groups_than_folds_are_refused() -> None:
+    groups = np.arange(12) % 3
+    labels = np.zeros((12, len(FAMILIES)), np.float32)
+    with pytest.raises(ConfigError, match="3 groups of runs for 4 folds"):
+        make_folds(
+            tuple(map(str, range(12))),
+            labels,
+            np.array(["commercial"] * 12),
+            4,
+            np.random.default_rng(0),
+            groups,
+        )
+
+
+def test_folds_without_groups_stay_what_they_were() -> None:
+    folds, _, _ = drawn_folds(24, 3, 1)
+    assert folds.group is None
+    assert "".join(map(str, folds.fold)) == "101202120100122110222100"
+
+
+def test_groups_are_kept_in_the_file(tmp_path: Path) -> None:
+    folds, _, _, groups = drawn_grouped_folds(30, 3, 0)
+    path = tmp_path / "folds.json"
+    folds.save(path)
+    loaded = Folds.load(path, folds.run_ids[::-1])
+    assert np.array_equal(loaded.group, groups[::-1])
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["group"]["run7"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ArtifactError, match="groups are of other runs"):
         Folds.load(path, folds.run_ids)

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egams.artifact import header, write_json
-from egams.errors import ArtifactError
+from egams.errors import ArtifactError, ConfigError
 
 SAM_FOLD = "sam"
+WHOLE = "whole"
+"""Name of the fold that holds nothing out: members that predict new runs."""
 KIND = "folds"
 FORMAT_VERSION = 1
 MOST_COMPARED = 800
@@ -29,10 +31,14 @@ class Folds:
         ``[run]``.
     fold
         0 .. count - 1 ``[run]``.
+    group
+        Number of the group of each run, none of which is in two folds ``[run]``; None where runs
+        were dealt one by one.
     """
 
     run_ids: tuple[str, ...]
     fold: NDArray[np.intp]
+    group: NDArray[np.intp] | None = None
 
     @property
     def count(self) -> int:
@@ -41,8 +47,10 @@ class Folds:
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
-        assignment = {run: int(fold) for run, fold in zip(self.run_ids, self.fold, strict=True)}
-        write_json(path, header(KIND, FORMAT_VERSION) | {"fold": assignment})
+        content = header(KIND, FORMAT_VERSION) | {"fold": _by_run(self.run_ids, self.fold)}
+        if self.group is not None:
+            content["group"] = _by_run(self.run_ids, self.group)
+        write_json(path, content)
 
     @classmethod
     def load(cls, path: Path, run_ids: tuple[str, ...]) -> Folds:
@@ -57,6 +65,7 @@ class Folds:
             content = json.loads(path.read_text(encoding="utf-8"))
             made_by = content["kind"], content["format_version"]
             assignment = {run: int(fold) for run, fold in content["fold"].items()}
+            groups = {run: int(group) for run, group in content.get("group", {}).items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArtifactError(f"{path}: not a folds file ({error!r}).") from error
         if made_by != (KIND, FORMAT_VERSION):
@@ -71,7 +80,19 @@ class Folds:
                 f"{path}: {lacking} run '{differing[0]}', and {len(differing) - 1} more runs "
                 "differ. Folds belong to the store they were made for; make them anew."
             )
-        return cls(run_ids, np.array([assignment[run] for run in run_ids], dtype=np.intp))
+        if groups and set(groups) != set(assignment):
+            raise ArtifactError(
+                f"{path}: its groups are of other runs than its folds. Make the folds anew."
+            )
+        return cls(
+            run_ids,
+            np.array([assignment[run] for run in run_ids], dtype=np.intp),
+            np.array([groups[run] for run in run_ids], dtype=np.intp) if groups else None,
+        )
+
+
+def _by_run(run_ids: tuple[str, ...], numbers: NDArray[np.intp]) -> dict[str, int]:
+    return {run: int(number) for run, number in zip(run_ids, numbers, strict=True)}
 
 
 def make_folds(
@@ -80,6 +101,7 @@ def make_folds(
     instruments: NDArray[np.str_],
     count: int,
     rng: np.random.Generator,
+    groups: NDArray[np.intp] | None = None,
 ) -> Folds:
     """Spread instruments, each family, and runs without any, evenly over folds.
 
@@ -87,19 +109,33 @@ def make_folds(
     each instrument too. Then two runs of one instrument change places, each time the two that
     bring the families nearest to even, until no two would.
 
+    With groups, each is dealt whole, the largest first, to the fold with the fewest runs; then
+    two groups of any size change places, or one moves, as long as that brings families,
+    instruments and runs nearer to even. The folds then depend on the ids of the runs, not on
+    their order.
+
     Parameters
     ----------
     labels
         ``[run, family]``.
+    groups
+        Number of the group of each run ``[run]``; None lets every run go its own way.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer groups than folds.
     """
+    without_any = labels.sum(1, keepdims=True) == 0
+    marks = np.concatenate([labels, without_any], axis=1).astype(np.float64)
+    if groups is not None:
+        return Folds(run_ids, _deal_whole(run_ids, marks, instruments, count, rng, groups), groups)
     fold = np.empty(len(run_ids), dtype=np.intp)
     dealt = 0
     for instrument in np.unique(instruments):
         rows = rng.permutation(np.flatnonzero(instruments == instrument))
         fold[rows] = (dealt + np.arange(len(rows))) % count
         dealt += len(rows)
-    without_any = labels.sum(1, keepdims=True) == 0
-    marks = np.concatenate([labels, without_any], axis=1).astype(np.float64)
     while True:
         rows = _some(len(run_ids), rng)
         change = _change_by_exchange(marks, fold, count, rows)
@@ -109,6 +145,52 @@ def make_folds(
             return Folds(run_ids, fold)
         pair = rows[[first, second]]
         fold[pair] = fold[pair[::-1]]
+
+
+def _deal_whole(
+    run_ids: tuple[str, ...],
+    marks: NDArray[np.float64],
+    instruments: NDArray[np.str_],
+    count: int,
+    rng: np.random.Generator,
+    groups: NDArray[np.intp],
+) -> NDArray[np.intp]:
+    """Fold of each run, all runs of a group in one ``[run]``."""
+    by_id = np.argsort(np.array(run_ids))
+    _, first, inverse = np.unique(groups[by_id], return_index=True, return_inverse=True)
+    if len(first) < count:
+        raise ConfigError(
+            f"{len(first)} groups of runs for {count} folds; expected at least {count}. "
+            "Ask for fewer folds, or for folds that are not grouped."
+        )
+    number = np.empty(len(groups), dtype=np.intp)
+    number[by_id] = first.argsort().argsort()[inverse]
+    of_instrument = instruments[:, None] == np.unique(instruments)
+    every = np.ones((len(groups), 1))
+    whole = np.zeros((len(first), marks.shape[1] + of_instrument.shape[1] + 1))
+    np.add.at(whole, number, np.concatenate([marks, of_instrument, every], axis=1))
+
+    shuffled = rng.permutation(len(first))
+    largest_first = shuffled[np.argsort(-whole[shuffled, -1], kind="stable")]
+    fold = np.empty(len(first), dtype=np.intp)
+    size = np.zeros(count)
+    for group in largest_first:
+        fold[group] = size.argmin()
+        size[fold[group]] += whole[group, -1]
+
+    # Changing places with nothing is a move: each fold is given one group without runs.
+    nothing = len(first) + np.arange(count)
+    whole = np.concatenate([whole, np.zeros((count, whole.shape[1]))])
+    fold = np.concatenate([fold, np.arange(count)])
+    while True:
+        rows = np.concatenate([_some(len(first), rng), nothing])
+        change = _change_by_exchange(whole, fold, count, rows)
+        one, other = np.unravel_index(change.argmin(), change.shape)
+        if change[one, other] >= 0:
+            return fold[number]
+        pair = rows[[one, other]]
+        fold[pair] = fold[pair[::-1]]
+        fold[nothing] = np.arange(count)
 
 
 def _some(count: int, rng: np.random.Generator) -> NDArray[np.intp]:
