@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
-from egams.models.layers import MZ_COUNT, DropMz, Head, with_temperature
-from egams.spectrogram.context import CONTEXT_FEATURES
+from egams.models.layers import DropMz, Head, with_temperature
+from egams.models.network import NetworkSettings, Sizes
 
 
-class Conv1dConfig(BaseModel):
-    """Settings of `Conv1d`.
+class Conv1dConfig(NetworkSettings):
+    """Settings of `Conv1d`, beside those of `NetworkSettings`.
 
     Parameters
     ----------
@@ -23,27 +23,16 @@ class Conv1dConfig(BaseModel):
         One residual block each.
     stride
         Of the first convolution.
-    mz_dropout
-        Share of m/z silenced in training.
-    dropout
-        Before the logits.
-    context_width
-        Size the run's context is brought to; 0 leaves it out.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["conv1d"] = "conv1d"
     width: int = Field(128, ge=8, multiple_of=8)
     dilations: tuple[int, ...] = (1, 2, 4)
     stride: int = Field(2, ge=1)
-    mz_dropout: float = Field(0.1, ge=0, lt=1)
-    dropout: float = Field(0.3, ge=0, lt=1)
-    context_width: int = Field(32, ge=0)
 
-    def build(self, context_features: int = CONTEXT_FEATURES) -> nn.Module:
-        """Make the model, freshly initialised, for contexts of that size."""
-        return Conv1d(self, context_features)
+    def build(self, sizes: Sizes) -> nn.Module:
+        """Make the model, freshly initialised."""
+        return Conv1d(self, sizes)
 
 
 class _Block(nn.Module):
@@ -69,16 +58,16 @@ class Conv1d(nn.Module):
     Source: the 2nd place's network (group norm, randomised ReLU, dilations, channel dropout).
     """
 
-    def __init__(self, config: Conv1dConfig, context_features: int) -> None:
+    def __init__(self, config: Conv1dConfig, sizes: Sizes) -> None:
         super().__init__()
         self.drop_mz = DropMz(config.mz_dropout)
-        self.stem = nn.Conv1d(MZ_COUNT + 1, config.width, 5, config.stride, padding=2)
+        self.stem = nn.Conv1d(sizes.rows + 1, config.width, 5, config.stride, padding=2)
         self.blocks = nn.Sequential(*(_Block(config.width, step) for step in config.dilations))
         self.last = nn.Sequential(nn.GroupNorm(8, config.width), nn.RReLU())
-        self.head = Head(2 * config.width, context_features, config.context_width, config.dropout)
+        self.head = Head(2 * config.width, sizes, config)
 
     def forward(self, spectrogram: Tensor, context: Tensor) -> Tensor:
-        """Logits ``[B, family]`` from ``[B, m/z, temperature]`` and ``[B, feature]``."""
+        """Logits ``[B, output]`` from ``[B, row, temperature]`` and ``[B, feature]``."""
         signal = with_temperature(self.drop_mz(spectrogram))
         features = self.last(self.blocks(self.stem(signal)))
         pooled = torch.cat([features.mean(2), features.amax(2)], 1)

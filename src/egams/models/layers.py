@@ -5,54 +5,53 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from egams.families import FAMILIES
-from egams.models.neighbours import logits_of
+from egams.models.neighbours import EVIDENCE_FEATURES
+from egams.models.network import NetworkSettings, Sizes
 from egams.spectrogram.context import CONTEXT_FEATURES
 
-MZ_COUNT = 100
 TEMPERATURE_COUNT = 80
+EVIDENCE_WIDTH = 64
 
 
 class Head(nn.Module):
-    """Features and, unless left out, the run's context to logits.
-
-    Where the context ends in evidence, the head learns what to add to its logits.
+    """Features, the run's context unless left out, and evidence where there is any, to logits.
 
     Parameters
     ----------
     features
         Size of the feature vector.
-    context_features
-        Size of the run's context.
-    context_width
-        Size the context is brought to; 0 leaves it out.
-    dropout
-        Of the joined vector; context itself is dropped feature-wise with the same rate, lest the
-        head learn a laboratory by heart.
+    sizes
+        Of context and outputs.
+    settings
+        `dropout` is of the joined vector; context and evidence are dropped feature-wise with the
+        same rate, lest the head learn a laboratory by heart or lean on the evidence alone.
     """
 
-    def __init__(
-        self, features: int, context_features: int, context_width: int, dropout: float
-    ) -> None:
+    def __init__(self, features: int, sizes: Sizes, settings: NetworkSettings) -> None:
         super().__init__()
-        self.context = (
-            nn.Sequential(
-                nn.Dropout(dropout), nn.Linear(context_features, context_width), nn.GELU()
-            )
-            if context_width
-            else None
+        width, dropout = settings.context_width, settings.dropout
+        self.context = _branch(CONTEXT_FEATURES, width, dropout) if width else None
+        with_evidence = sizes.context > CONTEXT_FEATURES
+        self.evidence = (
+            _branch(EVIDENCE_FEATURES, EVIDENCE_WIDTH, dropout) if with_evidence else None
         )
         self.dropout = nn.Dropout(dropout)
-        self.logits = nn.Linear(features + context_width, len(FAMILIES))
-        with_evidence = context_features > CONTEXT_FEATURES
-        self.trust = nn.Parameter(torch.ones(len(FAMILIES))) if with_evidence else None
+        joined = features + width + EVIDENCE_WIDTH * with_evidence
+        self.logits = nn.Linear(joined, sizes.outputs)
 
     def forward(self, features: Tensor, context: Tensor) -> Tensor:
-        """Return logits ``[B, family]`` from ``[B, feature]`` and ``[B, context]``."""
+        """Return logits ``[B, output]`` from ``[B, feature]`` and ``[B, context]``."""
+        parts = [features]
         if self.context is not None:
-            features = torch.cat([features, self.context(context)], 1)
-        logits: Tensor = self.logits(self.dropout(features))
-        return logits if self.trust is None else logits + self.trust * logits_of(context)
+            parts.append(self.context(context[:, :CONTEXT_FEATURES]))
+        if self.evidence is not None:
+            parts.append(self.evidence(context[:, CONTEXT_FEATURES:]))
+        logits: Tensor = self.logits(self.dropout(torch.cat(parts, 1)))
+        return logits
+
+
+def _branch(features: int, width: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(nn.Dropout(dropout), nn.Linear(features, width), nn.GELU())
 
 
 def with_temperature(spectrogram: Tensor) -> Tensor:
@@ -63,7 +62,7 @@ def with_temperature(spectrogram: Tensor) -> Tensor:
 
 
 class DropMz(nn.Module):
-    """Silence whole m/z at random in training; the context still says that they were measured.
+    """Silence whole rows at random in training; the context still says what was measured.
 
     Source: 2nd place's "dropout of whole input channels".
     """
@@ -73,7 +72,7 @@ class DropMz(nn.Module):
         self.rate = rate
 
     def forward(self, spectrogram: Tensor) -> Tensor:
-        """``[B, m/z, temperature]`` in and out; what is left is not scaled up."""
+        """``[B, row, temperature]`` in and out; what is left is not scaled up."""
         if not self.training or self.rate == 0:
             return spectrogram
         kept = torch.rand(spectrogram.shape[:2], device=spectrogram.device) >= self.rate

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,8 +15,11 @@ from torch import Tensor, nn
 
 from egams.errors import ArtifactError, ConfigError
 from egams.families import FAMILIES
+from egams.models import recipes
+from egams.models.booster_text import slim
 from egams.models.boosting import LightgbmConfig, features, logits_to_add_to
-from egams.models.neighbours import EVIDENCE_FEATURES, Neighbours, NeighboursConfig, logits_of
+from egams.models.neighbours import Neighbours, NeighboursConfig, logits_of
+from egams.models.network import Sizes
 from egams.models.registry import NETWORKS, ModelConfig
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
@@ -25,6 +30,7 @@ from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.views import run_views
 
 WEIGHTS = "weights.safetensors"
+RECIPES = "recipes"
 NEIGHBOURS = "neighbours.safetensors"
 
 Shared = dict[Path, Neighbours]
@@ -58,23 +64,35 @@ class Predictor(Protocol):
 class NetworkPredictor:
     """A trained network."""
 
-    def __init__(self, network: nn.Module, neighbours: Neighbours | None = None) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        sizes: Sizes,
+        recipes: Tensor | None = None,
+        neighbours: Neighbours | None = None,
+    ) -> None:
         self.network = network.eval()
+        self.sizes = sizes
+        self.recipes = recipes
         self.neighbours = neighbours
 
     def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
         """See `Predictor`."""
         with torch.inference_mode():
-            return torch.sigmoid(self.network(spectrogram, context).float())
+            return recipes.probabilities(self.network(spectrogram, context).float(), self.recipes)
 
     def to(self, device: torch.device | str) -> None:
         """See `Predictor`."""
         self.network.to(device)
+        self.recipes = None if self.recipes is None else self.recipes.to(device)
         _move(self.neighbours, device)
 
     def save(self, folder: Path) -> None:
         """See `Predictor`."""
-        _save_tensors(self.network, folder / WEIGHTS)
+        state = dict(self.network.state_dict())
+        if self.recipes is not None:
+            state[RECIPES] = self.recipes
+        _save(state, folder / WEIGHTS, {"sizes": json.dumps(asdict(self.sizes))})
         _save_tensors(self.neighbours, folder / NEIGHBOURS)
 
     @classmethod
@@ -82,14 +100,20 @@ class NetworkPredictor:
         cls, files: Mapping[str, Path], config: ModelConfig, shared: Shared
     ) -> NetworkPredictor:
         """Read what `save` wrote."""
-        from safetensors.torch import load_file
+        from safetensors import safe_open
 
         assert isinstance(config, NETWORKS)
-        neighbours = _load_neighbours(files, shared)
+        with safe_open(files[WEIGHTS], "pt") as content:
+            sizes = Sizes(**json.loads(content.metadata()["sizes"]))
+            state = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+        known = state.pop(RECIPES, None)
         with torch.random.fork_rng(devices=[]):  # its first weights are thrown away
-            network = config.build(context_features(neighbours is not None))
-        network.load_state_dict(load_file(files[WEIGHTS]))
-        return cls(network, neighbours)
+            network = config.build(sizes)
+        network.load_state_dict(state)
+        neighbours = _load_neighbours(files, shared)
+        if sizes.context > CONTEXT_FEATURES and neighbours is None:
+            raise FileNotFoundError(f"{NEIGHBOURS} is not there")
+        return cls(network, sizes, known, neighbours)
 
 
 class BoosterPredictor:
@@ -118,7 +142,7 @@ class BoosterPredictor:
     def save(self, folder: Path) -> None:
         """See `Predictor`."""
         for family, booster in zip(FAMILIES, self.boosters, strict=True):
-            (folder / f"{family}.txt").write_text(booster.model_to_string(), encoding="utf-8")
+            (folder / f"{family}.txt").write_text(slim(booster.model_to_string()), encoding="utf-8")
         _save_tensors(self.neighbours, folder / NEIGHBOURS)
 
     @classmethod
@@ -162,22 +186,20 @@ class NeighbourPredictor:
         return cls(neighbours)
 
 
-def context_features(with_evidence: bool) -> int:
-    """Size of the context a model is shown."""
-    return CONTEXT_FEATURES + (EVIDENCE_FEATURES if with_evidence else 0)
-
-
 def _move(module: nn.Module | None, device: torch.device | str) -> None:
     if module is not None:
         module.to(device)
 
 
 def _save_tensors(module: nn.Module | None, file: Path) -> None:
+    if module is not None:
+        _save(module.state_dict(), file)
+
+
+def _save(state: Mapping[str, Tensor], file: Path, said: dict[str, str] | None = None) -> None:
     from safetensors.torch import save_file
 
-    if module is not None:
-        state = {name: value.contiguous() for name, value in module.state_dict().items()}
-        save_file(state, file)
+    save_file({name: value.contiguous() for name, value in state.items()}, file, said)
 
 
 def _load_neighbours(files: Mapping[str, Path], shared: Shared) -> Neighbours | None:

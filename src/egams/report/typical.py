@@ -7,10 +7,11 @@ import torch
 from numpy.typing import NDArray
 
 from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.restrict import MZ_COUNT
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import Draws
 from egams.spectrogram.render import render
-from egams.spectrogram.resident import MZ_COUNT, ResidentRuns, column_temperatures
+from egams.spectrogram.resident import ResidentRuns, column_temperatures
 
 VIEW = SpectrogramConfig(unit_range=False)
 """Floor 1e-4, divided by the run's maximum, log10: what most experiments see."""

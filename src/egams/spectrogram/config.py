@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from egams.preprocess.restrict import MZ_COUNT
+
 
 class SpectrogramConfig(BaseModel):
     """Settings of section "2D representations" and "Data augmentation" of the write-up.
@@ -20,7 +22,8 @@ class SpectrogramConfig(BaseModel):
         Map log10 values from log10(floor)..0 to 0..1.
     norm
         ``"max"``: by the run's maximum. ``"band"``: each m/z by its own maximum first.
-        ``"share"``: each temperature by its total ion signal, helium apart, first.
+        ``"share"``: each temperature by its total ion signal, helium apart, first. ``"all"``:
+        these three, one under the other; the last two have ten times the floor.
     mz_sigma
         Each m/z is scaled by 2^N(0, mz_sigma).
     mix
@@ -34,10 +37,15 @@ class SpectrogramConfig(BaseModel):
     reach: float = Field(16.0, gt=0)
     floor: float = Field(1e-4, gt=0, lt=1)
     unit_range: bool = True
-    norm: Literal["max", "band", "share"] = "max"
+    norm: Literal["max", "band", "share", "all"] = "max"
     mz_sigma: float = Field(0.5, ge=0)
     mix: float = Field(0.0, ge=0, le=1)
     baseline_prob: float = Field(0.0, ge=0, le=1)
+
+    @property
+    def rows(self) -> int:
+        """Rows of a spectrogram."""
+        return MZ_COUNT * (3 if self.norm == "all" else 1)
 
     def without_mixing(self) -> SpectrogramConfig:
         """Return the settings for prediction, where every augmentation but mixing goes on."""

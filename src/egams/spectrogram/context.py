@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.restrict import MZ_COUNT
 
-MZ_COUNT = 100
 LOWEST_LEVEL = 1e-8
 CONTEXT_FEATURES = 2 * MZ_COUNT + 6
 

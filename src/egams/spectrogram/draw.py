@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from egams.preprocess.restrict import MZ_COUNT
 from egams.spectrogram.config import SpectrogramConfig
-from egams.spectrogram.resident import MZ_COUNT, ResidentRuns, column_temperatures
+from egams.spectrogram.resident import ResidentRuns, column_temperatures
 
 COLUMN_WIDTH = 12.0
 BACKGROUND_POWER = 4

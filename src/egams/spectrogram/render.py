@@ -14,6 +14,11 @@ from egams.spectrogram.resident import ResidentRuns
 HELIUM = 4
 WEAKEST, STRONGEST, OFFSET = 1e-5, 1e5, 5e-4
 LARGEST = 16.0
+HIGHEST_RAISED = 0.1
+"""No floor is raised further."""
+
+ALL = (("max", 1.0), ("band", 10.0), ("share", 10.0))
+"""Normalisations one under the other, and how much higher the floor of each is."""
 
 
 def render(runs: ResidentRuns, draws: Draws, config: SpectrogramConfig) -> Tensor:
@@ -24,20 +29,21 @@ def render(runs: ResidentRuns, draws: Draws, config: SpectrogramConfig) -> Tenso
     Tensor
         ``[run, m/z, temperature]``, log10 of the signal relative to its maximum, from
         log10(floor) to 0, or from 0 to 1 with `unit_range`. A view of memory laid out
-        ``[run, temperature, m/z]``.
+        ``[run, temperature, m/z]``. With ``norm="all"``, ``[run, 3 * m/z, temperature]``.
 
     Source: the write-up, "2D representations" and "Data augmentation"; its published constants.
     """
-    signal = _signal(runs, draws, config)
-    if draws.partner is not None:
-        signal = _mix(signal, _signal(runs, draws.partner, config), runs, draws)
-    signal[:, :, HELIUM] *= draws.helium_scale[:, None]
-    strongest = signal.amax((1, 2)).clamp_min(torch.finfo(signal.dtype).tiny)
-    signal *= (draws.total_scale / strongest)[:, None, None]
-    signal.clamp_(config.floor, 1.0).log10_()
-    if config.unit_range:
-        signal.mul_(-1 / math.log10(config.floor)).add_(1.0)
-    return signal.transpose(1, 2)
+    first = _above_background(runs, draws)
+    second = None if draws.partner is None else _above_background(runs, draws.partner)
+    norms = ALL if config.norm == "all" else ((config.norm, 1.0),)
+    images = []
+    for norm, raised in norms:
+        signal = _normalised(first, draws, norm)
+        if draws.partner is not None and second is not None:
+            signal = _mix(signal, _normalised(second, draws.partner, norm), runs, draws)
+        floor = max(config.floor, min(config.floor * raised, HIGHEST_RAISED))
+        images.append(_logarithm(signal, draws, config, floor))
+    return (images[0] if len(images) == 1 else torch.cat(images, 2)).transpose(1, 2)
 
 
 def mixed_labels(runs: ResidentRuns, draws: Draws) -> Tensor:
@@ -48,8 +54,8 @@ def mixed_labels(runs: ResidentRuns, draws: Draws) -> Tensor:
     return labels
 
 
-def _signal(runs: ResidentRuns, draws: Draws, config: SpectrogramConfig) -> Tensor:
-    """Background-subtracted, normalised and scaled signal ``[run, temperature, m/z]``."""
+def _above_background(runs: ResidentRuns, draws: Draws) -> Tensor:
+    """Background-subtracted signal ``[run, temperature, m/z]``."""
     with_baseline = draws.subtract_baseline.long()
     row = draws.scan + with_baseline[:, None] * runs.scan_total
     row = torch.where(draws.scan < 0, len(runs.scans) - 1, row)
@@ -57,15 +63,30 @@ def _signal(runs: ResidentRuns, draws: Draws, config: SpectrogramConfig) -> Tens
     quantiles = runs.background[draws.run, with_baseline]
     background = (draws.background_weight[:, None, :] @ quantiles).squeeze(1)
     signal -= background[:, None, :]
+    return signal
+
+
+def _normalised(signal: Tensor, draws: Draws, norm: str) -> Tensor:
+    """Normalise and scale ``[run, temperature, m/z]``; the signal given is left as it is."""
     scale = draws.mz_scale
-    if config.norm == "band":
+    if norm == "band":
         scale = scale / (signal.amax(1).clamp_(WEAKEST, STRONGEST) + OFFSET)
-    if config.norm == "share":
-        signal.clamp_(min=0)
+    if norm == "share":
+        signal = signal.clamp(min=0)
         total = signal.sum(2) - signal[:, :, HELIUM]
         signal /= (total.clamp_(WEAKEST, STRONGEST) + OFFSET)[:, :, None]
-    signal *= scale[:, None, :]
-    return signal.clamp_(0.0, LARGEST)
+    return (signal * scale[:, None, :]).clamp_(0.0, LARGEST)
+
+
+def _logarithm(signal: Tensor, draws: Draws, config: SpectrogramConfig, floor: float) -> Tensor:
+    """log10 relative to the maximum, from the floor on ``[run, temperature, m/z]``."""
+    signal[:, :, HELIUM] *= draws.helium_scale[:, None]
+    strongest = signal.amax((1, 2)).clamp_min(torch.finfo(signal.dtype).tiny)
+    signal *= (draws.total_scale / strongest)[:, None, None]
+    signal.clamp_(floor, 1.0).log10_()
+    if config.unit_range:
+        signal.mul_(-1 / math.log10(floor)).add_(1.0)
+    return signal
 
 
 def _mix(signal: Tensor, second: Tensor, runs: ResidentRuns, draws: Draws) -> Tensor:

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from egams.families import FAMILIES
 from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.restrict import MZ_COUNT
 from egams.run import FloatArray
 from egams.spectrogram.context import context_of
 
-MZ_COUNT = 100
 COLUMNS = 80
 FIRST_COLUMN = 30.0
 COLUMN_STEP = 12.0

@@ -27,6 +27,9 @@ class TrainingConfig(BaseModel):
         restarts, see `egams.training.schedule`.
     loss, focus
         ``"bce"``, or ``"focal"`` with exponent `focus`.
+    recipes
+        How much it counts to tell which recipe a run is (`egams.models.recipes`), beside the
+        families; 0 leaves recipes out.
     smoothing
         Labels become y / (1 + 2 smoothing) + smoothing.
     clip_norm
@@ -48,6 +51,7 @@ class TrainingConfig(BaseModel):
     schedule: Literal["one_cycle", "restarts"] = "one_cycle"
     loss: Literal["bce", "focal"] = "bce"
     focus: float = Field(1.0, ge=0)
+    recipes: float = Field(0.0, ge=0)
     smoothing: float = Field(0.001, ge=0, lt=0.5)
     clip_norm: float = Field(64.0, gt=0)
     average: Literal["ema", "swa", "none"] = "ema"

@@ -11,7 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from egams.families import FAMILIES
+from egams.models.network import Sizes
 from egams.models.predictor import NetworkPredictor
+from egams.models.recipes import recipes_of
 from egams.models.registry import NetworkConfig
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import Windows, draw, windows
@@ -56,7 +59,13 @@ def train_network(
     """
     with torch.random.fork_rng(devices=_cuda_devices(runs)):
         torch.manual_seed(_seed(seed, "weights"))
-        network = model.build(runs.context.shape[1]).to(runs.device)
+        recipes = recipes_of(runs.labels[positions]) if training.recipes else None
+        sizes = Sizes(
+            spectrogram.rows,
+            runs.context.shape[1],
+            len(FAMILIES) + (0 if recipes is None else len(recipes)),
+        )
+        network = model.build(sizes).to(runs.device)
         optimiser = _optimiser(network, training)
         state = TrainingState(network, optimiser, WeightAverage(network, training))
         made_for = _made_for(model, spectrogram, training, runs, positions, seed)
@@ -65,7 +74,9 @@ def train_network(
         table = windows(runs, spectrogram)
         saved = time.monotonic()
         while state.epoch < training.epochs:
-            mean_loss = _train_epoch(state, spectrogram, training, runs, table, positions, seed)
+            mean_loss = _train_epoch(
+                state, spectrogram, training, runs, table, positions, recipes, seed
+            )
             if progress is not None:
                 progress(state.epoch, training.epochs, mean_loss)
             due = time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS
@@ -73,7 +84,7 @@ def train_network(
                 save_checkpoint(checkpoint, state, made_for)
                 saved = time.monotonic()
     network.load_state_dict(state.average.state())
-    return NetworkPredictor(network)
+    return NetworkPredictor(network, sizes, recipes)
 
 
 def _train_epoch(
@@ -83,6 +94,7 @@ def _train_epoch(
     runs: ResidentRuns,
     table: Windows,
     positions: Tensor,
+    recipes: Tensor | None,
     seed: int,
 ) -> float:
     network, optimiser = state.network.train(), state.optimiser
@@ -102,8 +114,8 @@ def _train_epoch(
         draws = draw(runs, table, batch, spectrogram, generator, partners=positions)
         image, labels = render(runs, draws, spectrogram), mixed_labels(runs, draws)
         with torch.autocast(runs.device.type, torch.bfloat16, enabled=training.precision == "bf16"):
-            logits = network(image, runs.context[batch])
-        value = loss(logits.float(), labels, training)
+            outputs = network(image, runs.context[batch])
+        value = loss(outputs.float(), labels, recipes, training)
         optimiser.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), training.clip_norm)

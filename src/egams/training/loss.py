@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from egams.families import FAMILIES
+from egams.models.recipes import places
 from egams.training.config import TrainingConfig
 
 
@@ -14,16 +16,31 @@ def smooth(labels: Tensor, smoothing: float) -> Tensor:
     return labels / (1 + 2 * smoothing) + smoothing
 
 
-def loss(logits: Tensor, labels: Tensor, config: TrainingConfig) -> Tensor:
-    """Mean loss over ``[B, family]``.
+def loss(outputs: Tensor, labels: Tensor, recipes: Tensor | None, config: TrainingConfig) -> Tensor:
+    """Mean loss over ``[B, family]``, and of the recipes where a network learns them.
 
     Focal loss (Lin et al. 2017, equation 4, without class weights) turns away from entries that
-    are right already.
+    are right already. A mixture that is none of the recipes has no part in their cross entropy,
+    which counts as that of one family times `config.recipes`.
+
+    Parameters
+    ----------
+    outputs
+        Logits of families, then of recipes ``[B, output]``.
+    labels
+        ``[B, family]``.
+    recipes
+        ``[recipe, family]``, or None.
     """
+    logits = outputs[:, : len(FAMILIES)]
     target = smooth(labels, config.smoothing)
     entries = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     if config.loss == "focal":
         probability = torch.sigmoid(logits)
         wrong = (target - probability).abs()
         entries = entries * wrong**config.focus
-    return entries.mean()
+    if recipes is None:
+        return entries.mean()
+    place, known = places(labels, recipes)
+    told = functional.cross_entropy(outputs[:, len(FAMILIES) :], place, reduction="none")
+    return entries.mean() + config.recipes * (told * known).mean() / len(FAMILIES)
