@@ -74,10 +74,14 @@ class Kernel:
         """By name."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
-    def covariance(self, distances: Tensor) -> Tensor:
-        """exp(-sum of weighted distances): ``[run, run]`` from ``[view, run, run]``."""
+    def joined(self, distances: Tensor) -> Tensor:
+        """Sum of weighted distances: ``[run, run]`` from ``[view, run, run]``."""
         weights = functional.softplus(self.weight).to(distances)
-        return torch.exp(-torch.einsum("v,vab->ab", weights, distances))
+        return torch.einsum("v,vab->ab", weights, distances)
+
+    def covariance(self, distances: Tensor) -> Tensor:
+        """exp(-`joined`): ``[run, run]`` from ``[view, run, run]``."""
+        return torch.exp(-self.joined(distances))
 
     def logits(self, mean: Tensor, variance: Tensor) -> Tensor:
         """Logits ``[run, family]`` of mean ``[run, family]`` and variance ``[run, 1]``."""
@@ -154,6 +158,17 @@ class Neighbours(nn.Module):
             **{name: getattr(self, f"kernel_{name}") for name in Kernel.initial().tensors()}
         )
 
+    def away(self, views: list[Tensor]) -> Tensor:
+        """Joined distance of runs from every training run ``[run, training run]``."""
+        training = [getattr(self, f"view_{name}") for name in VIEWS]
+        with torch.no_grad():
+            return self.kernel.joined(distances(views, training) / self.scale[:, None, None])
+
+    def among_themselves(self) -> Tensor:
+        """Joined distance of each training run from the nearest other one ``[training run]``."""
+        away = self.away([getattr(self, f"view_{name}").float() for name in VIEWS])
+        return away.fill_diagonal_(torch.inf).amin(1)
+
     def forward(self, views: list[Tensor]) -> Tensor:
         """Return evidence ``[run, family + 1]``: logits / 4, then the variance (1: unlike any)."""
         with torch.no_grad():
@@ -163,6 +178,31 @@ class Neighbours(nn.Module):
             shared = kernel.covariance(away)
             mean = shared @ self.coefficients + self.prior
             explained = ((shared @ self.inverse.double()) * shared).sum(1, keepdim=True)
+            variance = (1 + kernel.noise.exp() - explained).clamp_min(0)
+            return evidence(kernel.logits(mean, variance), variance)
+
+    def left_out(self, views: list[Tensor], own: Tensor) -> Tensor:
+        """Return evidence on versions of training runs, each from the other runs alone.
+
+        Parameters
+        ----------
+        views
+            Of the versions, as `egams.spectrogram.views.run_views` gives them.
+        own
+            Training run that each is a version of ``[version]``.
+
+        Source: the inverse of the covariance without one row and column follows from the whole
+        (Rasmussen & Williams 2006, section 5.4.2); what the run would add is taken away.
+        """
+        with torch.no_grad():
+            kernel, inverse = self.kernel, self.inverse.double()
+            shared = torch.exp(-self.away(views))
+            through_own = (shared * inverse[own]).sum(1, keepdim=True)
+            precision = inverse.diagonal()[own][:, None]
+            mean = shared @ self.coefficients + self.prior
+            mean -= through_own * self.coefficients[own] / precision
+            explained = ((shared @ inverse) * shared).sum(1, keepdim=True)
+            explained -= through_own**2 / precision
             variance = (1 + kernel.noise.exp() - explained).clamp_min(0)
             return evidence(kernel.logits(mean, variance), variance)
 

@@ -1,0 +1,232 @@
+"""SAM-like versions: what SAM's own pipeline would make of them, and what they may not tell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from egams.errors import ConfigError
+from egams.models.boosting import LightgbmConfig
+from egams.models.neighbours import Neighbours, NeighboursConfig
+from egams.models.predictor import predict_draws
+from egams.preprocess.binning import BIN_WIDTH
+from egams.preprocess.prepare_runs import BACKGROUND_QUANTILES, prepare_runs
+from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.restrict import MZ_COUNT
+from egams.spectrogram.context import LOWEST_LEVEL
+from egams.spectrogram.resident import NOT_MEASURED, ResidentRuns
+from egams.spectrogram.sam_like import DWELL, joined, make_sam_like, sam_like_versions
+from egams.spectrogram.sam_sources import IS_SAM, SamSources, sam_sources
+from egams.spectrogram.views import VIEWS, run_views
+from egams.training.member import train_experiment
+from egams.training.experiment import Experiment
+from egams.training.neighbours import fit_neighbours
+from prepared_samples import prepared_samples, simulated
+from training_samples import resident
+
+SEEDS = st.integers(0, 2**32)
+SAM_SEEDS = (11, 12, 13, 14)
+
+
+def prepared_sam() -> list[PreparedRun]:
+    prepared = prepare_runs([simulated(seed, "sam_testbed") for seed in SAM_SEEDS])
+    return [run for run in prepared if isinstance(run, PreparedRun)]
+
+
+@cache
+def sources() -> SamSources:
+    return sam_sources(ResidentRuns.load(prepared_sam()))
+
+
+@cache
+def commercial() -> ResidentRuns:
+    """Whole runs, one cut short, one with holes and m/z that were not measured; all labelled."""
+    chosen = [run for run in prepared_samples() if run.instrument == "commercial"]
+    labels = np.eye(10, dtype=np.float32)
+    return ResidentRuns.load(
+        [replace(run, labels=labels[number]) for number, run in enumerate(chosen)]
+    )
+
+
+def versions(seed: int, each: int = 2) -> tuple[Tensor, ResidentRuns]:
+    own = torch.arange(len(commercial())).repeat(each)
+    generator = torch.Generator().manual_seed(seed)
+    return own, make_sam_like(commercial(), own, sources(), generator)
+
+
+def as_prepared(runs: ResidentRuns, number: int) -> PreparedRun:
+    """The version as a prepared run, its background taken anew from its abundances."""
+    scans = slice(runs.first_scan[number], runs.first_scan[number] + runs.scan_count[number])
+    mz = runs.context[number, MZ_COUNT : 2 * MZ_COUNT].numpy().nonzero()[0]
+    above = runs.scans[: runs.scan_total][scans][:, mz].numpy().astype(np.float64)
+    residual = runs.scans[runs.scan_total : -1][scans][:, mz].numpy().astype(np.float64)
+    level = LOWEST_LEVEL ** (1 - runs.context[number, mz].numpy().astype(np.float64))
+    abundance = above + level - runs.background[number, 0, 1, mz].numpy()
+    quantiles = [
+        np.quantile(values, BACKGROUND_QUANTILES, axis=0) for values in (abundance, residual)
+    ]
+    return PreparedRun(
+        run_id="version",
+        instrument="sam_testbed",
+        labels=runs.labels[number].numpy(),
+        temperature=runs.temperature[scans].numpy().astype(np.float64),
+        mz=mz,
+        abundance=abundance,
+        baseline=abundance - residual,
+        background=np.stack(quantiles),
+    )
+
+
+@settings(max_examples=8, deadline=None)
+@given(SEEDS)
+def test_versions_are_runs_as_the_pipeline_prepares_them(seed: int) -> None:
+    _, made = versions(seed, each=1)
+    again = ResidentRuns.load([as_prepared(made, number) for number in range(len(made))])
+    torch.testing.assert_close(again.scans, made.scans, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(again.background, made.background, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(again.context, made.context, rtol=1e-4, atol=1e-4)
+    for name in ("temperature", "first_scan", "scan_count", "labels"):
+        assert torch.equal(getattr(again, name), getattr(made, name))
+    first = made.first_scan
+    inside = torch.ones(made.scan_total - 1, dtype=torch.bool)
+    inside[first[1:] - 1] = False
+    assert (made.temperature.diff()[inside] == BIN_WIDTH).all()
+
+
+@settings(max_examples=8, deadline=None)
+@given(SEEDS)
+def test_not_measured_by_run_or_source_is_not_measured(seed: int) -> None:
+    own, made = versions(seed)
+    measured = made.context[:, MZ_COUNT : 2 * MZ_COUNT]
+    of_run = commercial().context[own, MZ_COUNT : 2 * MZ_COUNT]
+    possible = of_run[:, None] * sources().measured
+    assert (measured[:, None] == possible).all(2).any(1).all()
+    seen = measured.repeat_interleave(made.scan_count, 0) > 0
+    for part in (made.scans[: made.scan_total], made.scans[made.scan_total : -1]):
+        assert (part[~seen] == NOT_MEASURED).all()
+        assert (part[seen] > NOT_MEASURED).all()
+    kept, given_away = made.labels.sum(1) > 0, made.labels.sum(1) == 0
+    assert torch.equal(made.labels[kept], commercial().labels[own][kept])
+    assert (kept | given_away).all()
+
+
+def test_half_of_the_versions_are_blanks_and_seeds_repeat() -> None:
+    _, made = versions(3, each=40)
+    assert 0.35 < float((made.labels.sum(1) == 0).float().mean()) < 0.65
+    assert torch.equal(versions(3)[1].scans, versions(3)[1].scans)
+    assert versions(3)[1].scans.shape == versions(4)[1].scans.shape
+    assert not torch.equal(versions(3)[1].scans, versions(4)[1].scans)
+
+
+def test_counts_of_a_source_are_told_from_its_noise() -> None:
+    for seed, told in zip(SAM_SEEDS, sources().counts.tolist(), strict=True):
+        run = simulated(seed, "sam_testbed")
+        warm = (run.reading_temperature > 100) & (run.reading_temperature < 900)
+        whole = np.flatnonzero((run.mz % 1 == 0) & (run.mz >= 12) & (run.mz < 100))
+        readings = np.median(np.sum(warm & ~np.isnan(run.abundance), axis=0)[whole]) / 200
+        largest = np.nanmax(run.abundance[:, run.mz < 99.5])
+        assert 0.5 < told / (largest * DWELL * readings) < 2
+
+
+def test_ions_are_counted() -> None:
+    """Abundances are whole numbers of ions, and as noisy as that number of ions is."""
+    over_all_temperatures = torch.tensor([0, 1] * 4)
+    generator = torch.Generator().manual_seed(0)
+    made = make_sam_like(commercial(), over_all_temperatures, sources(), generator)
+    for number, told in enumerate(sam_sources(made).counts.tolist()):
+        abundance = as_prepared(made, number).abundance
+        steps = np.diff(np.sort(abundance, axis=0), axis=0)
+        one_ion = steps[steps > 1e-6].min()
+        few = steps[steps < 4.5 * one_ion] / one_ion
+        assert np.abs(few - np.rint(few)).max() < 0.2
+        assert 0.3 < told * one_ion < 1.5  # peaks bend too
+
+
+def test_a_flooded_detector_gives_flat_tops() -> None:
+    flooded = replace(sources(), counts=sources().counts * 1e4)
+    own = torch.arange(len(commercial()))
+    made = make_sam_like(commercial(), own, flooded, torch.Generator().manual_seed(0))
+    for number in range(len(made)):
+        abundance = as_prepared(made, number).abundance
+        assert (abundance > 1 - 1e-5).sum() > 20
+        assert abundance.max() < 1 + 1e-5
+
+
+def test_shares_of_versions_and_which_run_each_is_of() -> None:
+    runs = joined([commercial(), ResidentRuns.load(prepared_sam())])
+    positions = torch.arange(len(runs)).flip(0)
+    made, own = sam_like_versions(runs, positions, sources(), 1.5, 0)
+    count = len(commercial())
+    assert len(made) == len(own) == round(1.5 * count)
+    assert (runs.context[positions[own], IS_SAM] == 0).all()
+    assert set(positions[own].tolist()) == set(range(count))
+    kept = made.labels.sum(1) > 0
+    assert torch.equal(made.labels[kept], runs.labels[positions[own]][kept])
+
+
+def test_joined_runs_render_as_before() -> None:
+    parts = [commercial(), versions(0)[1]]
+    together = joined(parts)
+    for part, start in zip(parts, (0, len(commercial())), strict=True):
+        alone = run_views(part, torch.arange(len(part)))
+        beside = run_views(together, start + torch.arange(len(part)))
+        for first, second in zip(alone, beside, strict=True):
+            torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-4)
+
+
+def test_evidence_on_a_version_does_not_know_the_labels_of_its_run() -> None:
+    runs, positions = resident(), torch.arange(24)
+    neighbours, on_training = fit_neighbours(NeighboursConfig(steps=10), runs, positions)
+    views = [getattr(neighbours, f"view_{name}").float() for name in VIEWS]
+    torch.testing.assert_close(
+        neighbours.left_out(views, positions), on_training, rtol=1e-3, atol=1e-3
+    )
+    made, own = sam_like_versions(runs, positions, sources(), 1.0, 0)
+    found = run_views(made, torch.arange(len(made)))
+    told = neighbours.left_out(found, own)
+    for number in (0, 5):
+        others = positions != own[number]
+        target = (2 * runs.labels[positions].double() - 1 - neighbours.prior)[others]
+        full = torch.linalg.inv(neighbours.inverse.double())[others][:, others]
+        alone = Neighbours(
+            [view[others] for view in views],
+            neighbours.scale,
+            neighbours.prior,
+            torch.linalg.solve(full, target),
+            torch.linalg.inv(full),
+            neighbours.kernel,
+        )
+        expected = alone([view[number : number + 1] for view in found])
+        torch.testing.assert_close(told[number : number + 1], expected, rtol=1e-3, atol=1e-3)
+
+
+def test_training_with_sources_changes_what_is_said_of_sam() -> None:
+    runs, positions = resident(), torch.arange(30)
+    held_out = torch.arange(30, 36)
+    model = LightgbmConfig(trees=10, renders=1, fewest_in_leaf=2)
+
+    def predicted(sam_like: float, given: SamSources | None) -> np.ndarray:
+        experiment = Experiment(name="trees", model=model, sam_like=sam_like, evidence=True)
+        predictor = train_experiment(experiment, runs, positions, 0, sources=given)
+        return predict_draws([predictor], runs, held_out, experiment.spectrogram, 2, (0,))
+
+    without = predicted(1.0, None)
+    np.testing.assert_array_equal(predicted(0.0, sources()), without)
+    with_versions = predicted(1.0, sources())
+    assert np.isfinite(with_versions).all()
+    assert not np.array_equal(with_versions, without)
+
+
+def test_sources_of_another_instrument_are_refused() -> None:
+    with pytest.raises(ConfigError, match="SAM testbed"):
+        sam_sources(commercial())
+    tiny = prepare_runs([simulated(seed, "sam_testbed", tiny=True) for seed in SAM_SEEDS])
+    with pytest.raises(ConfigError, match="no noise"):
+        sam_sources(ResidentRuns.load([run for run in tiny if isinstance(run, PreparedRun)]))
