@@ -24,9 +24,22 @@ def cross_validate(
         ),
     ] = [ALL_BUILT_IN],  # noqa: B006 - typer wants the default itself
     folds: Annotated[int, typer.Option(min=2, help="Folds.")] = 4,
+    grouped: Annotated[
+        bool, typer.Option("--grouped", help="Keep near-duplicate runs in one fold.")
+    ] = False,
     sam_fold: Annotated[
         bool, typer.Option("--sam-fold", help="Also train on commercial runs and test on SAM.")
     ] = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Also train on all runs, for a bundle to predict with.")
+    ] = False,
+    sam_sources: Annotated[
+        Path | None,
+        typer.Option(
+            help="Store of SAM testbed runs without labels, whose backgrounds make some commercial "
+            "runs SAM-like."
+        ),
+    ] = None,
     seed: Seed = 0,
     draws: Annotated[int, typer.Option(min=1, help="Test-time draws of each held-out run.")] = 16,
     epochs_share: Annotated[
@@ -40,7 +53,7 @@ def cross_validate(
     trainings that were stopped resume.
     """
     from egams.cli.show import say, training_bars
-    from egams.ensemble.bundle import study_predictions
+    from egams.ensemble.gather import study_predictions
     from egams.evaluate.metrics import mean_log_loss
     from egams.training.cross_validation import cross_validate as train
     from egams.training.experiment import COMPACT, experiment_named
@@ -51,13 +64,16 @@ def cross_validate(
     chosen = [experiment_named(name) for name in dict.fromkeys(names)]
     if epochs_share != 1:
         chosen = [entry.shortened(epochs_share) for entry in chosen]
-    with training_bars(len(chosen) * (folds + sam_fold)) as report:
+    with training_bars(len(chosen) * (folds + sam_fold + whole)) as report:
         study = train(
             store,
             chosen,
             output,
             folds=folds,
+            grouped=grouped,
             sam_fold=sam_fold,
+            whole=whole,
+            sam_sources=sam_sources,
             seed=seed,
             draws=draws,
             jobs=jobs,

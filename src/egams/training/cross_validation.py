@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from egams.artifact import remove
 from egams.errors import ArtifactError, ConfigError, EgamsError
-from egams.models.boosting import LightgbmConfig
-from egams.models.neighbours import Neighbours, NeighboursConfig
-from egams.models.predictor import NeighbourPredictor, Predictor, predict_draws
+from egams.spectrogram.context import context_of
 from egams.spectrogram.resident import ResidentRuns
+from egams.spectrogram.views import run_views
 from egams.store.run_store import RunStore
-from egams.training.boosting import train_boosters
 from egams.training.executor import Job, JobReport, run_jobs
 from egams.training.experiment import Experiment, experiment_named
-from egams.training.folds import SAM_FOLD, Folds, make_folds
-from egams.training.loop import train_network
-from egams.training.neighbours import fit_neighbours
-from egams.training.study import MEMBER, Study, Truth, write_member
+from egams.training.folds import SAM_FOLD, WHOLE, Folds, make_folds
+from egams.training.member import train_member
+from egams.training.near_duplicates import NEAR, near_duplicate_groups
+from egams.training.study import MEMBER, Study, Truth
 
 FOLD_SEED = 42
 DRAWS = 16
@@ -41,7 +34,10 @@ def cross_validate(
     output: str | Path = "study",
     *,
     folds: int = 4,
+    grouped: bool = False,
     sam_fold: bool = False,
+    whole: bool = False,
+    sam_sources: RunStore | str | Path | None = None,
     seed: int = 0,
     draws: int = DRAWS,
     jobs: int | None = None,
@@ -62,8 +58,16 @@ def cross_validate(
         Folder of the study.
     folds
         Number of folds, stratified over labels and instrument, kept in ``folds.json``.
+    grouped
+        Keep near-duplicate runs in one fold: see `egams.training.near_duplicates`. Scores then
+        tell how models do on runs unlike those they know, not on repeats.
     sam_fold
         Also train on commercial runs alone and test on SAM testbed runs.
+    whole
+        Also train on all runs, none held out: the members that a bundle takes if they are there.
+    sam_sources
+        SAM testbed runs of their own store, labelled or not, whose backgrounds make some of the
+        commercial training runs SAM-like: see `egams.spectrogram.sam_like`.
     seed
         Of training; folds are shuffled with seed 42.
     draws
@@ -76,7 +80,8 @@ def cross_validate(
     Raises
     ------
     ConfigError
-        If an experiment is unknown or named twice, or there are too few labelled runs.
+        If an experiment is unknown or named twice, there are too few labelled runs, or a source
+        is among the runs of the study.
     ArtifactError
         If the folder holds a study of other runs, folds or seed, or an experiment of the same name
         with other settings.
@@ -97,6 +102,7 @@ def cross_validate(
             f"{len(labelled)} labelled runs for {folds} folds; expected at least {2 * folds}. "
             "Prepare the store with labels, or ask for fewer folds."
         )
+    sources = _sources_apart(sam_sources, opened)
     study = Study.create(
         Path(output),
         {
@@ -105,6 +111,9 @@ def cross_validate(
             "seed": seed,
             "draws": draws,
             "runs_used": len(labelled),
+            # None, as in studies made before there were groups, whose manifests lack the key.
+            "grouped_below": NEAR if grouped else None,
+            "sam_sources": None if sources is None else sources.fingerprint,
         },
     )
     study.keep_truth(
@@ -115,17 +124,26 @@ def cross_validate(
             for position in labelled
         }
     )
+    study.keep_contexts(
+        tuple(opened.ids[position] for position in labelled),
+        np.stack([context_of(opened[position]) for position in labelled.tolist()]),
+    )
     for experiment in chosen:
         _refuse_other_settings(study, experiment)
-    kept = _folds(study, opened, labelled, folds)
-    names = [str(fold) for fold in range(folds)] + ([SAM_FOLD] if sam_fold else [])
+    kept = _folds(study, opened, labelled, folds, grouped)
+    names = [str(fold) for fold in range(folds)]
+    names += [SAM_FOLD] * sam_fold + [WHOLE] * whole
     jobs = jobs or _cores()
     with tempfile.TemporaryDirectory() as scratch:
         path = opened.path_or_copy(Path(scratch) / "runs.store")
+        sam_like = None if sources is None else sources.path_or_copy(Path(scratch) / "sam.store")
         work = [
             Job(
                 f"{experiment.name} fold {fold}",
-                (path, study.folder, experiment, fold, _held_out(fold, kept, opened), seed, draws),
+                (
+                    *(path, study.folder, experiment, fold, _held_out(fold, kept, opened)),
+                    *(seed, draws, sam_like),
+                ),
             )
             for experiment in chosen
             for fold in names
@@ -139,6 +157,20 @@ def cross_validate(
             f"Run the same command to try them again.\n{lines}"
         )
     return study
+
+
+def _sources_apart(given: RunStore | str | Path | None, store: RunStore) -> RunStore | None:
+    """Open the sources; none of them may be a run of the study, lest it teach of itself."""
+    if given is None:
+        return None
+    sources = given if isinstance(given, RunStore) else RunStore.open(given)
+    twice = sorted(set(sources.ids) & set(store.ids))
+    if twice:
+        raise ConfigError(
+            f"run '{twice[0]}' is both among the SAM sources and among the runs to train on; "
+            "expected other runs. Prepare the sources from runs without labels."
+        )
+    return sources
 
 
 def _cores() -> int:
@@ -156,12 +188,20 @@ def _refuse_other_settings(study: Study, experiment: Experiment) -> None:
             )
 
 
-def _folds(study: Study, store: RunStore, labelled: NDArray[np.intp], count: int) -> Folds:
+def _folds(
+    study: Study, store: RunStore, labelled: NDArray[np.intp], count: int, grouped: bool
+) -> Folds:
     run_ids = tuple(np.array(store.ids)[labelled].tolist())
     if study.folds_path.is_file():
         return Folds.load(study.folds_path, run_ids)
     rng = np.random.default_rng(FOLD_SEED)
-    made = make_folds(run_ids, store.labels[labelled], store.instruments[labelled], count, rng)
+    groups = None
+    if grouped:
+        positions = torch.arange(len(labelled))
+        runs = ResidentRuns.load([store[position] for position in labelled.tolist()])
+        groups = near_duplicate_groups(run_views(runs, positions))
+    labels, instruments = store.labels[labelled], store.instruments[labelled]
+    made = make_folds(run_ids, labels, instruments, count, rng, groups)
     made.save(study.folds_path)
     return made
 
@@ -170,6 +210,8 @@ def _held_out(fold: str, folds: Folds, store: RunStore) -> tuple[tuple[int, ...]
     """Positions in the store to train on and to hold out."""
     where = {run: position for position, run in enumerate(store.ids)}
     positions = np.array([where[run] for run in folds.run_ids])
+    if fold == WHOLE:
+        return tuple(positions.tolist()), ()
     held = (
         store.instruments[positions] == "sam_testbed"
         if fold == SAM_FOLD
@@ -181,110 +223,3 @@ def _held_out(fold: str, folds: Folds, store: RunStore) -> tuple[tuple[int, ...]
             f"{int(held.sum())} to test; expected some of both."
         )
     return tuple(positions[~held].tolist()), tuple(positions[held].tolist())
-
-
-@lru_cache(maxsize=1)
-def _resident(path: Path, fingerprint: str) -> ResidentRuns:
-    # A worker trains many folds of one store: decoding it once a process is enough. The
-    # fingerprint tells a store from another one prepared in its place.
-    return ResidentRuns.load(RunStore.open(path))
-
-
-def train_member(
-    store: Path,
-    folder: Path,
-    experiment: Experiment,
-    fold: str,
-    split: tuple[tuple[int, ...], tuple[int, ...]],
-    seed: int,
-    draws: int,
-    *,
-    report: Callable[[JobReport], None] | None = None,
-) -> None:
-    """Train one experiment without one fold, predict that fold, and keep both."""
-    study = Study(folder)
-    opened = RunStore.open(store)
-    run_ids, runs = opened.ids, _resident(store, opened.fingerprint)
-    train, held_out = (torch.tensor(positions, device=runs.device) for positions in split)
-    name = f"{experiment.name} fold {fold}"
-
-    def progress(done: int, total: int, loss: float) -> None:
-        if report is not None:
-            report(JobReport(name, done, total, loss))
-
-    started = time.perf_counter()
-    checkpoint = study.checkpoint(experiment.name, fold)
-    predictor = train_experiment(experiment, runs, train, seed, checkpoint, progress)
-    seconds = time.perf_counter() - started
-    (probabilities,) = predict_draws(
-        [predictor], runs, held_out, experiment.spectrogram, draws, (seed,)
-    )
-    record = {
-        "experiment": experiment.model_dump(mode="json"),
-        "fold": fold,
-        "seed": seed,
-        "seconds": round(seconds, 1),
-        "threads": torch.get_num_threads(),
-        "device": str(runs.device),
-    }
-    write_member(
-        study.member_folder(experiment.name, fold),
-        predictor,
-        record,
-        tuple(run_ids[position] for position in split[1]),
-        probabilities,
-    )
-    remove(checkpoint)
-
-
-def train_experiment(
-    experiment: Experiment,
-    runs: ResidentRuns,
-    positions: Tensor,
-    seed: int,
-    checkpoint: Path | None = None,
-    progress: Callable[[int, int, float], None] | None = None,
-) -> Predictor:
-    """Train a model of any kind on some of the runs, as its experiment says.
-
-    With evidence, a training run is shown what the others say of it, never its own labels.
-    """
-    model = experiment.model
-    if isinstance(model, NeighboursConfig):
-        neighbours, _ = fit_neighbours(model, runs, positions, progress=progress)
-        return NeighbourPredictor(neighbours)
-    nearest: Neighbours | None = None
-    if experiment.evidence:
-        nearest, on_training = fit_neighbours(NeighboursConfig(), runs, positions)
-        runs = with_evidence(runs, positions, on_training)
-    predictor: Predictor
-    if isinstance(model, LightgbmConfig):
-        predictor = train_boosters(
-            model,
-            experiment.spectrogram,
-            runs,
-            positions,
-            seed,
-            threads=torch.get_num_threads(),
-            progress=progress,
-        )
-    else:
-        predictor = train_network(
-            model,
-            experiment.spectrogram,
-            experiment.training,
-            runs,
-            positions,
-            seed,
-            checkpoint=checkpoint,
-            progress=progress,
-        )
-    predictor.neighbours = nearest
-    return predictor
-
-
-def with_evidence(runs: ResidentRuns, positions: Tensor, found: Tensor) -> ResidentRuns:
-    """Let evidence join the context of some runs; that of the others stays unknown (NaN)."""
-    columns = runs.context.new_full((len(runs), found.shape[1]), torch.nan)
-    columns[positions] = found.to(columns)
-    return replace(runs, context=torch.cat([runs.context, columns], 1))

@@ -11,12 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from egams.errors import ConfigError
 from egams.models.boosting import LightgbmConfig
-from egams.models.cnn import CnnConfig
 from egams.models.conv1d import Conv1dConfig
-from egams.models.gru import GruConfig
 from egams.models.neighbours import NeighboursConfig
 from egams.models.registry import ModelConfig
-from egams.models.vit1d import Vit1dConfig
 from egams.spectrogram.config import SpectrogramConfig
 from egams.training.config import TrainingConfig
 
@@ -33,6 +30,10 @@ class Experiment(BaseModel):
     evidence
         Whether the context gains what the nearest training runs were labelled: see
         `egams.models.neighbours`. Always so for the model "neighbours".
+    sam_like
+        Versions of the commercial training runs that look like runs of the SAM testbed and join
+        them, as a share of their number; none where there are no sources of SAM's backgrounds.
+        See `egams.spectrogram.sam_like`. The model "neighbours" has no use for them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +43,7 @@ class Experiment(BaseModel):
     spectrogram: SpectrogramConfig = SpectrogramConfig()
     training: TrainingConfig = TrainingConfig()
     evidence: bool = False
+    sam_like: float = Field(0.25, ge=0)
 
     def shortened(self, factor: float) -> Experiment:
         """Train for a share of the epochs (or trees), at least one."""
@@ -59,57 +61,36 @@ def _experiments(rows: Iterable[Experiment]) -> dict[str, Experiment]:
     return {row.name: row for row in rows}
 
 
-_BAND = SpectrogramConfig(norm="band", mz_sigma=1.0, baseline_prob=0.5)
 _SHARE = SpectrogramConfig(norm="share")
-_TRAINING = TrainingConfig(weight_decay=0.05)
+_ALL = SpectrogramConfig(norm="all", mz_sigma=1.0)
 _FEW_TREES = LightgbmConfig(trees=100, leaves=6, learning_rate=0.03, feature_share=0.2)
+_RECIPES = TrainingConfig(epochs=160, weight_decay=0.2, clip_norm=5.0, recipes=1.0)
+_CONV1D = Conv1dConfig(width=96, dropout=0.5)
 
 COMPACT: dict[str, Experiment] = _experiments(
     [
         Experiment(name="neighbours", model=NeighboursConfig()),
         Experiment(name="lightgbm", model=LightgbmConfig()),
-        Experiment(name="lightgbm_band", model=LightgbmConfig(), spectrogram=_BAND),
-        Experiment(name="lightgbm_share", model=LightgbmConfig(), spectrogram=_SHARE),
         Experiment(name="lightgbm_evidence", model=_FEW_TREES, evidence=True),
         Experiment(
-            name="lightgbm_band_evidence", model=_FEW_TREES, spectrogram=_BAND, evidence=True
+            name="lightgbm_all_evidence",
+            model=_FEW_TREES.model_copy(update={"feature_share": 0.1}),
+            spectrogram=_ALL,
+            evidence=True,
         ),
+        Experiment(name="conv1d", model=_CONV1D, spectrogram=_ALL, training=_RECIPES),
         Experiment(
-            name="lightgbm_share_evidence", model=_FEW_TREES, spectrogram=_SHARE, evidence=True
-        ),
-        Experiment(
-            name="conv1d_max", model=Conv1dConfig(dropout=0.4), training=_TRAINING.lasting(60)
-        ),
-        Experiment(
-            name="conv1d_band_evidence",
-            model=Conv1dConfig(),
-            spectrogram=_BAND,
-            training=_TRAINING.lasting(25),
+            name="conv1d_evidence",
+            model=_CONV1D,
+            spectrogram=_ALL,
+            training=_RECIPES,
             evidence=True,
         ),
         Experiment(
             name="conv1d_share_evidence",
-            model=Conv1dConfig(),
+            model=_CONV1D,
             spectrogram=_SHARE,
-            training=_TRAINING.lasting(25),
-            evidence=True,
-        ),
-        Experiment(
-            name="gru_evidence",
-            model=GruConfig(depth=1),
-            training=_TRAINING.lasting(25),
-            evidence=True,
-        ),
-        Experiment(
-            name="vit1d_evidence",
-            model=Vit1dConfig(),
-            training=_TRAINING.lasting(15, learning_rate=5e-4),
-            evidence=True,
-        ),
-        Experiment(
-            name="cnn_evidence",
-            model=CnnConfig(),
-            training=_TRAINING.lasting(12),
+            training=_RECIPES.lasting(140),
             evidence=True,
         ),
     ]

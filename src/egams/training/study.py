@@ -21,6 +21,7 @@ KIND = "study"
 FORMAT_VERSION = 1
 MEMBER = "member.json"
 TRUTH = "truth.json"
+CONTEXTS = "contexts.safetensors"
 AGAIN = "Remove the folder it is in and cross-validate again."
 
 
@@ -54,8 +55,9 @@ class OutOfFold:
 class Study:
     """Where the parts of a study are.
 
-    ``manifest.json``; ``folds.json``; ``truth.json``; for each experiment and fold a folder
-    ``EXPERIMENT/fold-NAME`` with ``member.json``, the weights, and ``held-out.parquet``.
+    ``manifest.json``; ``folds.json``; ``truth.json``; ``contexts.safetensors``; for each
+    experiment and fold a folder ``EXPERIMENT/fold-NAME`` with ``member.json``, the weights, and
+    ``held-out.parquet``.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -110,6 +112,34 @@ class Study:
         """Instrument and labels of each run, by run id."""
         content = _read_json(self.folder / TRUTH)
         return {run: Truth(**entry) for run, entry in content.items()}
+
+    def keep_contexts(self, run_ids: tuple[str, ...], contexts: NDArray[np.float32]) -> None:
+        """Keep the contexts of the runs ``[run, feature]``, in the order they are trained on."""
+        from safetensors.numpy import save_file
+
+        with written_whole(self.folder / CONTEXTS) as temporary:
+            save_file({"context": contexts}, temporary, {"run_ids": json.dumps(run_ids)})
+
+    def contexts(self) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+        """Run ids ``[run]`` and contexts ``[run, feature]``, in the order runs are trained on.
+
+        Raises
+        ------
+        ArtifactError
+            If they are not there (a study of an older egams), or damaged.
+        """
+        from safetensors import safe_open
+
+        path = self.folder / CONTEXTS
+        try:
+            with safe_open(path, "numpy") as content:
+                run_ids = tuple(json.loads(content.metadata()["run_ids"]))
+                return run_ids, content.get_tensor("context")
+        except Exception as error:
+            raise ArtifactError(
+                f"{path}: cannot be read ({type(error).__name__}). Cross-validate again into the "
+                "same folder: what is trained is kept."
+            ) from error
 
     @property
     def folds_path(self) -> Path:
