@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,12 @@ import pytest
 import torch
 
 from egams.artifact import MANIFEST
-from egams.ensemble.bundle import choose_ensemble, make_bundle, study_predictions
-from egams.ensemble.predictor import Bundle, Predictions, load_bundle
+from egams.ensemble.bundle import make_bundle
+from egams.ensemble.conformal import STATES
+from egams.ensemble.ensemble import ensemble_scores, fit_ensemble, nested_ensemble
+from egams.ensemble.gather import study_predictions
+from egams.ensemble.predictions import Predictions
+from egams.ensemble.predictor import NEAREST_SHOWN, Bundle, load_bundle
 from egams.errors import ArtifactError, ConfigError, EgamsError, InputError
 from egams.families import FAMILIES
 from egams.io import write_csv
@@ -24,6 +28,7 @@ from egams.run import Run
 from egams.store.prepare import prepare
 from egams.training.cross_validation import cross_validate
 from egams.training.experiment import Experiment
+from egams.training.folds import WHOLE
 from egams.training.study import Study
 from training_samples import labelled_runs, tiny_experiment
 
@@ -31,20 +36,32 @@ TREES = Experiment(name="trees", model=LightgbmConfig(trees=6, renders=2, fewest
 FOLDS, DRAWS, LABELLED, SAM = 2, 2, 20, 4
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+def trained(output: Path, **changes: Any) -> Study:
+    """A network, the same with evidence, and trees; what is there already is kept."""
     store = prepare(labelled_runs(LABELLED, 0, sam=SAM), jobs=1)
     net = tiny_experiment(epochs=3, learning_rate=1e-2)
     evident = net.model_copy(update={"name": "evident", "evidence": True})
-    output = tmp_path_factory.mktemp("bundles") / "study"
-    return cross_validate(
-        store, [net, evident, TREES], output, folds=FOLDS, draws=DRAWS, jobs=1, sam_fold=True
-    )
+    settings = {"folds": FOLDS, "draws": DRAWS, "jobs": 1, **changes}
+    return cross_validate(store, [net, evident, TREES], output, **settings)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return trained(tmp_path_factory.mktemp("bundles") / "study", sam_fold=True)
 
 
 @pytest.fixture(scope="module")
 def bundle(study: Study) -> Bundle:
     return load_bundle(make_bundle(study, study.folder.parent / "bundle"))
+
+
+@pytest.fixture(scope="module")
+def whole(study: Study) -> Bundle:
+    """Of the same study, after members were trained on all runs too."""
+    output = study.folder.parent / "whole-study"
+    shutil.copytree(study.folder, output)
+    more = trained(output, whole=True)
+    return load_bundle(make_bundle(more, output.parent / "whole-bundle"))
 
 
 @pytest.fixture(scope="module")
@@ -81,31 +98,50 @@ def same(first: Predictions, second: Predictions, atol: float = 1e-6) -> None:
     assert first.instruments == second.instruments
     np.testing.assert_allclose(first.probabilities, second.probabilities, atol=atol)
     np.testing.assert_allclose(first.spread, second.spread, atol=atol)
+    np.testing.assert_allclose(first.draw_spread, second.draw_spread, atol=atol)
+    np.testing.assert_array_equal(first.states, second.states)
+    assert first.flags == second.flags
+    for here, there in zip(first.nearest, second.nearest, strict=True):
+        assert [each.run_id for each in here] == [each.run_id for each in there]
+        away = [each.distance for each in here]
+        np.testing.assert_allclose(away, [each.distance for each in there], atol=100 * atol)
 
 
-def picked(predictions: Predictions, run_id: str) -> np.ndarray:
-    return predictions.probabilities[predictions.run_ids.index(run_id)]
+def only(predictions: Predictions, row: int) -> Predictions:
+    """What is said of one run."""
+    of_run = {
+        field.name: getattr(predictions, field.name)[row : row + 1]
+        for field in fields(predictions)
+        if field.name != "skipped"
+    }
+    return replace(predictions, **of_run)
 
 
 def test_predictions_are_complete(predicted: Predictions, runs: list[Run]) -> None:
     assert predicted.run_ids == tuple(run.run_id for run in runs)
     assert predicted.instruments == tuple(run.instrument for run in runs)
-    assert predicted.probabilities.shape == predicted.spread.shape == (len(runs), len(FAMILIES))
+    shape = (len(runs), len(FAMILIES))
+    assert predicted.probabilities.shape == predicted.spread.shape == shape
+    assert predicted.draw_spread.shape == predicted.states.shape == shape
+    assert set(predicted.states.ravel()) <= set(STATES)
+    assert len(predicted.flags) == len(runs)
+    assert predicted.nearest == ((),) * len(runs), "folds know different training runs"
     assert predicted.notes == tuple(run.notes for run in runs)
     assert predicted.skipped == ()
 
 
+@pytest.mark.parametrize("members", ["bundle", "whole"])
 def test_every_way_in_predicts_the_same(
-    bundle: Bundle, predicted: Predictions, runs: list[Run], tmp_path: Path
+    request: pytest.FixtureRequest, members: str, runs: list[Run], tmp_path: Path
 ) -> None:
+    bundle: Bundle = request.getfixturevalue(members)
+    predicted = bundle.predict(runs)
     store = prepare(runs, jobs=1)
     same(bundle.predict(store), predicted)
     same(bundle.predict(prepare(runs, tmp_path / "store", jobs=1)), predicted)
     same(bundle.predict(iter(runs)), predicted)
-    for run in runs[:3]:
-        np.testing.assert_allclose(
-            bundle.predict(run).probabilities[0], picked(predicted, run.run_id), atol=1e-6
-        )
+    for row, run in enumerate(runs[:3]):
+        same(bundle.predict(run), only(predicted, row))
 
 
 def test_files_predict_as_the_runs_in_them(
@@ -146,9 +182,14 @@ def test_clip_of_the_instrument_bounds_probabilities(
     bundle: Bundle, predicted: Predictions, runs: list[Run]
 ) -> None:
     clips = {"commercial": 0.03, "sam_testbed": 0.2}
-    unclipped = Bundle(bundle.manifest | {"clips": dict.fromkeys(clips, 0.0)}, bundle.members)
-    clipped = Bundle(bundle.manifest | {"clips": clips}, bundle.members).predict(runs)
-    plain = unclipped.predict(runs).probabilities
+
+    def with_clips(given: dict[str, float]) -> Predictions:
+        ensemble = replace(bundle.ensemble, clips=given)
+        changed = Bundle(bundle.manifest, bundle.members, ensemble, bundle.training_runs)
+        return changed.predict(runs)
+
+    clipped = with_clips(clips)
+    plain = with_clips(dict.fromkeys(clips, 0.0)).probabilities
     assert set(predicted.instruments) == set(clips)
     for row, instrument in enumerate(clipped.instruments):
         c = clips[instrument]
@@ -159,8 +200,8 @@ def test_clip_of_the_instrument_bounds_probabilities(
 
 
 def test_few_sam_runs_keep_the_default_clip(bundle: Bundle) -> None:
-    assert bundle.manifest["clips"]["sam_testbed"] >= 0.01
-    assert "only 4 sam_testbed runs" in bundle.manifest["clip_notes"]["sam_testbed"]
+    assert bundle.ensemble.clips["sam_testbed"] >= 0.01
+    assert "only 4 sam_testbed runs" in bundle.ensemble.clip_notes["sam_testbed"]
 
 
 def test_bad_runs_are_listed_with_the_reason(
@@ -214,30 +255,37 @@ def test_manifest_says_where_it_comes_from(bundle: Bundle, study: Study) -> None
     assert manifest["egams_version"]
 
 
-def test_choice_rests_on_out_of_fold_predictions_only(bundle: Bundle, study: Study) -> None:
+def test_ensemble_rests_on_out_of_fold_predictions_only(bundle: Bundle, study: Study) -> None:
     predictions = study_predictions(study)
     assert predictions.names == ("evident", "tiny", "trees")
     assert predictions.probabilities.shape == (3, DRAWS, LABELLED, len(FAMILIES))
     assert len(set(predictions.run_ids)) == LABELLED
-    chosen = choose_ensemble(predictions)
-    assert [member.experiment.name for member in bundle.members] == list(chosen.selection.members)
+    fitted = fit_ensemble(
+        predictions.labels,
+        predictions.mean_over_draws,
+        predictions.names,
+        predictions.instruments,
+    ).without_unused()
+    names = tuple(member.experiment.name for member in bundle.members)
+    assert names == bundle.ensemble.stack.names == fitted.stack.names
+    np.testing.assert_allclose(bundle.ensemble.stack.weights, fitted.stack.weights)
     assert all(len(member.predictors) == FOLDS for member in bundle.members)
     assert bundle.manifest["scores"] == {
-        name: pytest.approx(score, abs=1e-5) for name, score in chosen.scores.items()
+        name: pytest.approx(score, abs=1e-5) for name, score in ensemble_scores(predictions).items()
     }
-    assert set(chosen.scores) == {"chosen", "nested", "all_members"}
+    assert set(bundle.manifest["scores"]) == {"in_sample", "nested", "all_members"}
     sam = study_predictions(study, sam_fold=True)
     assert set(sam.instruments) == {"sam_testbed"}
     assert len(sam.run_ids) == SAM
 
 
 def test_nested_score_does_not_see_the_fold_it_scores(study: Study) -> None:
-    """Labels of one fold decide nothing about what is chosen for that fold."""
+    """Labels of one fold decide nothing about the ensemble that speaks for that fold."""
     predictions = study_predictions(study)
-    before = choose_ensemble(predictions).nested
+    before = nested_ensemble(predictions)
     held = predictions.folds == 0
     labels = np.where(held[:, None], 1 - predictions.labels, predictions.labels)
-    after = choose_ensemble(replace(predictions, labels=labels)).nested
+    after = nested_ensemble(replace(predictions, labels=labels))
     np.testing.assert_array_equal(after.probabilities[held], before.probabilities[held])
 
 
@@ -291,7 +339,8 @@ def test_damage_to_weights_is_found(copied: Path) -> None:
         ({"kind": "store"}, "holds a store; expected a bundle"),
         ({"families": ["gold"]}, r"predicts other families \(gold\).* Install egams"),
         ({"families": None}, "lacks 'families'"),
-        ({"clips": None}, "lacks 'clips'"),
+        ({"ensemble": None}, "lacks 'ensemble'"),
+        ({"ensemble": {"weights": {}}}, "the ensemble lacks .*again"),
         ({"members": [{"experiment": {"name": "x"}, "folds": []}]}, "does not know.*Install"),
     ],
 )
@@ -307,3 +356,80 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
     refuse("expected a bundle", ArtifactError, lambda: load_bundle(tmp_path / "nowhere"))
     (tmp_path / MANIFEST).write_text("{", encoding="utf-8")
     refuse("not readable as JSON", ArtifactError, lambda: load_bundle(tmp_path))
+
+
+def test_whole_members_know_all_training_runs(
+    bundle: Bundle, whole: Bundle, study: Study, runs: list[Run]
+) -> None:
+    assert all(len(member.predictors) == 1 for member in whole.members)
+    assert whole.manifest["members"][0]["folds"] == [WHOLE]
+    assert "evident" in whole.ensemble.stack.names
+    # Fitted on the same out-of-fold predictions: those of members trained on all runs are none.
+    assert whole.ensemble.to_dict() == bundle.ensemble.to_dict()
+    assert whole.manifest["scores"] == bundle.manifest["scores"]
+    assert sorted(whole.training_runs.run_ids) == sorted(study.truth())
+    predicted = whole.predict(runs)
+    assert not np.allclose(predicted.probabilities, bundle.predict(runs).probabilities, atol=1e-3)
+    for neighbours in predicted.nearest:
+        away = [each.distance for each in neighbours]
+        assert len(away) == NEAREST_SHOWN
+        assert away == sorted(away)
+        assert away[0] > 0
+
+
+def test_a_training_run_is_nearest_to_itself_and_usual(whole: Bundle) -> None:
+    known = labelled_runs(LABELLED, 0, sam=SAM)
+    predicted = whole.predict([replace(run, run_id=f"again {run.run_id}") for run in known])
+    for run, neighbours in zip(known, predicted.nearest, strict=True):
+        first, second = neighbours[:2]
+        assert first.run_id == run.run_id
+        assert first.distance < 0.1 * second.distance
+        assert run.labels is not None
+        assert first.families == tuple(np.array(FAMILIES)[run.labels == 1])
+    reasons = [reason for flags in predicted.flags for reason in flags]
+    assert not [reason for reason in reasons if "little is known of" not in reason]
+
+
+def test_a_run_without_water_is_flagged_and_so_are_strangers(
+    whole: Bundle, runs: list[Run]
+) -> None:
+    # Simulated SAM runs often lack m/z 18, so that m/z 17 alone is nothing unusual here.
+    kept = ~np.isin(runs[-1].mz, (17, 18))
+    abundance = runs[-1].abundance
+    dry = replace(runs[-1], run_id="dry", mz=runs[-1].mz[kept], abundance=abundance[:, kept])
+    usual, flagged = whole.predict([runs[-1], dry]).flags
+    (reason,) = set(flagged) - set(usual)
+    assert "m/z 18 and 17 (H2O) not measured" in reason
+    assert "iron oxide" in reason
+    rng = np.random.default_rng(0)
+    noise = replace(runs[-1], run_id="noise", abundance=rng.uniform(size=abundance.shape))
+    assert any("unlike every training run" in reason for reason in whole.predict(noise).flags[0])
+
+
+def test_details_say_all_of_it_as_json(whole: Bundle, runs: list[Run]) -> None:
+    cold = replace(runs[0], run_id="cold", temperature=np.full(runs[0].temperature.shape, 5.0))
+    predicted = whole.predict([*runs, cold])
+    told = json.loads(json.dumps(predicted.details(), allow_nan=False))
+    assert [entry["sample_id"] for entry in told["runs"]] == [run.run_id for run in runs]
+    assert [entry["run_id"] for entry in told["skipped"]] == ["cold"]
+    for row, entry in enumerate(told["runs"]):
+        assert entry["instrument"] == runs[row].instrument
+        assert list(entry["families"]) == list(FAMILIES)
+        for column, said in enumerate(entry["families"].values()):
+            assert said == {
+                "probability": pytest.approx(predicted.probabilities[row, column], abs=1e-4),
+                "spread": pytest.approx(predicted.spread[row, column], abs=1e-4),
+                "draw_spread": pytest.approx(predicted.draw_spread[row, column], abs=1e-4),
+                "at_90_percent": predicted.states[row, column],
+            }
+        assert entry["flags"] == list(predicted.flags[row])
+        nearest = [each.run_id for each in predicted.nearest[row]]
+        assert [each["sample_id"] for each in entry["nearest"]] == nearest
+        assert len(nearest) == NEAREST_SHOWN
+
+
+def test_spread_between_draws_is_that_of_predictions_from_single_draws(
+    bundle: Bundle, runs: list[Run]
+) -> None:
+    assert not bundle.predict(runs, draws=1).draw_spread.any()
+    assert bundle.predict(runs, draws=4).draw_spread.min() > 0

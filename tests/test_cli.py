@@ -17,8 +17,8 @@ from egams.cli.show import gathered
 
 GROUP = typer.main.get_command(app)
 COMMANDS = sorted(GROUP.commands)
-NAMED = ["bundle", "cross-validate", "demo", "evaluate", "experiments", "plot"]
-NAMED += ["predict", "prepare", "simulate", "tables"]
+NAMED = ["bundle", "compare", "cross-validate", "demo", "evaluate", "experiments", "export"]
+NAMED += ["plot", "predict", "prepare", "simulate", "tables"]
 HEAVY = {"torch", "pyarrow", "scipy", "matplotlib", "numpy", "rich", "lightgbm", "timm"}
 
 

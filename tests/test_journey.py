@@ -15,7 +15,7 @@ import egams as library
 from command_line import egams, readme_commands
 from egams.cli.demo_steps import demo_experiments, run_demo
 from egams.cli.main import app
-from egams.errors import ArtifactError, ConfigError
+from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.evaluate.metrics import mean_log_loss
 from egams.evaluate.submission import read_labels, read_submission
 from egams.training.experiment import COMPACT
@@ -29,9 +29,10 @@ TINY = [
     {"name": "tiny-trees", "model": {"kind": "lightgbm", "trees": 8, "renders": 1}},
 ]
 TABLES = {"experiments", "ensemble-size", "draws", "clips", "scores", "sam-fold"}
+TABLES |= {"weights", "sets"}
 COVERED = {
     *("simulate", "prepare", "cross-validate", "tables", "bundle", "predict", "evaluate"),
-    *("plot", "experiments", "demo"),
+    *("plot", "experiments", "demo", "compare"),
 }
 """Commands that a test here runs; of the demo, which takes minutes, only the beginning."""
 
@@ -63,7 +64,7 @@ def study(place, challenge) -> Path:
     said = egams("prepare", challenge, "--split", "train", "-o", place / "train.store", "--verify")
     assert "24 runs used" in said.stdout
     assert "24 of them labelled" in said.stdout
-    size = ("--folds", 2, "--sam-fold", "--draws", 2, "--jobs", 2)
+    size = ("--folds", 2, "--sam-fold", "--whole", "--draws", 2, "--jobs", 2)
     said = egams(
         *("cross-validate", place / "train.store", "-o", place / "study"),
         *(*experiment_options(place), *size),
@@ -76,7 +77,8 @@ def study(place, challenge) -> Path:
 def bundle(place, study) -> Path:
     said = egams("bundle", study, "-o", place / "families.bundle").stdout
     assert "clip of sam_testbed" in said
-    assert "nested" in said
+    assert "weight " in said
+    assert "fitted on other folds" in said
     return place / "families.bundle"
 
 
@@ -95,7 +97,7 @@ def test_tables_say_how_they_were_made_in_both_formats(place, study):
 
 def test_predictions_have_the_layout_of_the_challenge_and_are_scored(place, challenge, bundle):
     output, truth = place / "predictions.csv", challenge / "truth" / "val_labels_truth.csv"
-    said = egams("predict", bundle, challenge, "--split", "val", "-o", output).stdout
+    said = egams(*predict(bundle), challenge, "--split", "val", "-o", output).stdout
     assert "5 runs used (5 commercial), 0 skipped" in said
     assert rows(output)[0] == rows(challenge / "submission_format.csv")[0]
     assert column(output) == column(challenge / "submission_format.csv")
@@ -110,7 +112,8 @@ def test_one_csv_gives_the_same_from_the_command_line_and_from_python(place, cha
         member = archive.namelist()[0]
         archive.extract(member, place)
     run_csv, output = place / member, place / "one.csv"
-    said = egams("predict", bundle, run_csv, "-o", output).stdout
+    details = place / "one.json"
+    said = egams(*predict(bundle), run_csv, "-o", output, "--details", details).stdout
     assert "note on 1 run: instrument told from the data: commercial" in said
 
     (run,) = library.read(run_csv)
@@ -118,10 +121,48 @@ def test_one_csv_gives_the_same_from_the_command_line_and_from_python(place, cha
     run_ids, probabilities = read_submission(output)
     assert run_ids == predictions.run_ids == (run_csv.stem,)
     np.testing.assert_array_equal(probabilities, predictions.probabilities)
+    assert json.loads(details.read_text(encoding="utf-8")) == predictions.details()
+    assert {str(state) for state in predictions.states[0]} <= set(said.split())
+    for reason in predictions.flags[0]:
+        assert reason in said
 
     picture = place / "run.png"
     egams("plot", run_csv, "-o", picture, "--bundle", bundle)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_bundle_says_what_it_is(bundle, study):
+    card = (bundle / "README.md").read_text(encoding="utf-8")
+    manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["data"] in card
+    assert "24 labelled runs" in card
+    for heading in ("# Model card", "## Intended use", "## Limits", "## Scores"):
+        assert heading in card
+    for member in manifest["members"]:
+        assert member["folds"] == ["whole"]
+        assert member["experiment"]["name"] in card
+
+
+def test_two_experiments_are_compared(study):
+    done = CliRunner().invoke(app, ["compare", str(study), "tiny-trees", "tiny-conv"])
+    assert done.exit_code == 0
+    assert "all runs" in done.stdout
+    assert "commercial" in done.stdout
+    refused = CliRunner().invoke(app, ["compare", str(study), "tiny-trees", "nobody"])
+    assert isinstance(refused.exception, EgamsError)
+    assert "nobody" in str(refused.exception)
+
+
+def test_grouped_folds_keep_to_their_groups(place, study):
+    trees = (*experiment_options(place)[-2:], "--folds", "2", "--draws", "1", "--jobs", "1")
+    arguments = ["cross-validate", str(place / "train.store"), *trees, "--grouped"]
+    done = CliRunner().invoke(app, [*arguments, "-o", str(place / "grouped")])
+    assert done.exit_code == 0
+    kept = json.loads((place / "grouped" / "folds.json").read_text(encoding="utf-8"))
+    groups = {}
+    for run, group in kept["group"].items():
+        groups.setdefault(group, set()).add(kept["fold"][run])
+    assert all(len(folds) == 1 for folds in groups.values())
 
 
 def test_a_run_that_cannot_be_used_is_named_with_the_reason(place, challenge, bundle):
@@ -129,7 +170,7 @@ def test_a_run_that_cannot_be_used_is_named_with_the_reason(place, challenge, bu
         archive.extractall(place / "mixed", archive.namelist()[:2])
     runs = place / "mixed" / "val_features"
     (runs / "broken.csv").write_text("time,temp,m/z,abundance\n0,hot,18,1\n", encoding="utf-8")
-    said = egams("predict", bundle, runs).stdout
+    said = egams(*predict(bundle), runs).stdout
     assert "2 runs used (2 commercial), 1 skipped" in said
     assert "skipped broken:" in said
     assert "column 'temp'" in said
@@ -181,10 +222,14 @@ def test_real_runs_go_the_whole_way(place, real_data):
     predicted = set()
     for split in ("val", "test"):
         output = place / f"real-{split}.csv"
-        egams("predict", bundle, mini, "--split", split, "--draws", 2, "-o", output)
+        egams(*predict(bundle), mini, "--split", split, "--draws", 2, "-o", output)
         assert rows(output)[0] == rows(mini / "submission_format.csv")[0]
         predicted |= set(column(output))
     assert predicted == set(column(mini / "submission_format.csv"))
+
+
+def predict(bundle: Path) -> tuple[object, ...]:
+    return "predict", "--bundle", bundle
 
 
 def rows(path: Path) -> list[list[str]]:

@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from egams.ensemble.predictor import Predictions
+from egams.ensemble.predictions import Predictions
 from egams.errors import ConfigError, InputError
 from egams.families import FAMILIES, INSTRUMENTS
 from egams.preprocess.prepare_runs import prepare_runs
@@ -43,6 +43,10 @@ def predictions_of(run: Run) -> Predictions:
         instruments=(run.instrument,) * 2,
         probabilities=np.stack([falling, falling[::-1]]),
         spread=np.full((2, len(FAMILIES)), 0.1),
+        draw_spread=np.full((2, len(FAMILIES)), 0.05),
+        states=np.full((2, len(FAMILIES)), "open"),
+        flags=((), ()),
+        nearest=((), ()),
         notes=((), ()),
         skipped=(),
     )

@@ -1,4 +1,4 @@
-"""`egams bundle`: choose members and clips, and pack them into what predicts."""
+"""`egams bundle`: form an ensemble, and pack it into what predicts."""
 
 from __future__ import annotations
 
@@ -14,27 +14,30 @@ def bundle(
     study: Study,
     output: Annotated[Path, typer.Option("--output", "-o", help="Bundle to write, a folder.")],
 ) -> None:
-    """Choose an ensemble and pack it to predict.
+    """Form an ensemble and pack it to predict.
 
-    Members and clips are chosen on out-of-fold predictions alone.
+    Weights, calibration and label sets are fitted on out-of-fold predictions alone.
     """
     from egams.artifact import MANIFEST
-    from egams.cli.show import console, say
-    from egams.ensemble.bundle import choose_ensemble, make_bundle, study_predictions
-    from egams.evaluate.tables import selection_table
+    from egams.cli.show import say
+    from egams.ensemble.bundle import make_bundle
+    from egams.ensemble.predictor import load_bundle
+    from egams.report.model_card import write_model_card
     from egams.training.study import Study as OpenStudy
 
     opened = OpenStudy.open(study)
-    ensemble = choose_ensemble(study_predictions(opened))
-    selection_table(ensemble.selection, ensemble.nested).print(console())
-    make_bundle(opened, output)
-    for name, clip in ensemble.clips.items():
-        note = ensemble.notes.get(name)
+    made = load_bundle(make_bundle(opened, output))
+    card = write_model_card(opened, output)
+    stack = made.ensemble.stack
+    for member, weight in zip(stack.names, stack.weights.tolist(), strict=True):
+        say(f"{member}: weight {weight:.2f}")
+    for name, clip in made.ensemble.clips.items():
+        note = made.ensemble.clip_notes.get(name)
         say(f"clip of {name}: {clip:g}" + (f" ({note})" if note else ""))
-    scores = ensemble.scores
+    scores = made.manifest["scores"]
     say(
-        f"log loss out of fold: {scores['nested']:.4f} with members and clips chosen on other "
-        f"folds, {scores['chosen']:.4f} chosen on the same runs, "
-        f"{scores['all_members']:.4f} all members without clip"
+        f"log loss out of fold: {scores['nested']:.4f} with the ensemble fitted on other folds, "
+        f"{scores['in_sample']:.4f} fitted on the same runs, "
+        f"{scores['all_members']:.4f} plain mean of all members"
     )
-    say(f"{len(ensemble.selection.members)} experiments in {output}; see {output / MANIFEST}")
+    say(f"{len(stack.names)} experiments in {output}; see {output / MANIFEST} and {card}")

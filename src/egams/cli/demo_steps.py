@@ -9,9 +9,10 @@ import numpy as np
 
 import egams
 from egams.artifact import remove, write_json, write_text
-from egams.cli.show import console, probability_table, progress_bar, say, say_used, training_bars
+from egams.cli.show import console, prediction_table, progress_bar, say, say_used, training_bars
 from egams.ensemble.bundle import make_bundle
-from egams.ensemble.predictor import Predictions, load_bundle
+from egams.ensemble.predictions import Predictions
+from egams.ensemble.predictor import load_bundle
 from egams.errors import ConfigError
 from egams.evaluate.submission import evaluate_files, write_submission
 from egams.report.figure import draw_run
@@ -21,7 +22,7 @@ from egams.training.experiment import COMPACT, Experiment
 TRAIN_RUNS, UNSEEN_RUNS, FOLDS = 160, 40, 3
 # A SAM testbed run of full length has 20 times the readings of a commercial one.
 SIMULATION = SimulationConfig(sam_share=0.1, sam_sweeps=60)
-SHARES = {"neighbours": 1.0, "lightgbm_evidence": 1.0, "conv1d_share_evidence": 1.0}
+SHARES = {"neighbours": 1.0, "lightgbm_evidence": 1.0, "conv1d_evidence": 0.15}
 
 MARK = "demo.json"
 CHALLENGE, STORE, STUDY, BUNDLE = "challenge", "train.store", "study", "families.bundle"
@@ -60,20 +61,27 @@ def run_demo(folder: Path, seed: int = 0, jobs: int | None = None) -> None:
     say_used(store.instruments.tolist(), store.notes, store.skipped)
 
     experiments = demo_experiments()
-    say(f"\nTrain {len(experiments)} experiments on {FOLDS} folds")
-    with training_bars(len(experiments) * FOLDS) as report:
+    say(f"\nTrain {len(experiments)} experiments on {FOLDS} folds, and on all runs")
+    with training_bars(len(experiments) * (FOLDS + 1)) as report:
         study = egams.cross_validate(
-            store, experiments, folder / STUDY, folds=FOLDS, seed=seed, jobs=jobs, report=report
+            store,
+            experiments,
+            folder / STUDY,
+            folds=FOLDS,
+            whole=True,
+            seed=seed,
+            jobs=jobs,
+            report=report,
         )
     bundle = load_bundle(make_bundle(study, folder / BUNDLE))
     members = ", ".join(member.experiment.name for member in bundle.members)
-    say(f"chosen on out-of-fold predictions: {members}")
+    say(f"weighted on out-of-fold predictions: {members}")
 
     say("\nPredict the unseen runs")
     with progress_bar("reading") as progress:
         unseen = egams.read(folder / CHALLENGE, split="test")
         predictions = bundle.predict(unseen, seed=seed, jobs=jobs, progress=progress)
-    console().print(probability_table(predictions))
+    console().print(prediction_table(predictions))
     say_used(predictions.instruments, predictions.notes, predictions.skipped)
     write_submission(folder / PREDICTIONS, predictions.run_ids, predictions.probabilities)
 

@@ -18,8 +18,16 @@ def plot(
         str | None, typer.Option(help="Which run to draw, where the source holds several.")
     ] = None,
     bundle: Annotated[
-        Path | None, typer.Option(help="Bundle whose probabilities to draw beside the run.")
+        Path | None,
+        typer.Option(
+            "--bundle",
+            "-b",
+            help="Bundle whose probabilities to draw beside the run; the shipped one if left out.",
+        ),
     ] = None,
+    data_only: Annotated[
+        bool, typer.Option("--data-only", help="Draw the run without probabilities.")
+    ] = False,
     metadata: Metadata = None,
     instrument: OfInstrument = None,
 ) -> None:
@@ -39,5 +47,5 @@ def plot(
             f"holds {len(opened.ids)} runs", file=source, expected="one", hint="Name it with --run."
         )
     drawn = opened.load(run or opened.ids[0])
-    predictions = load_bundle(bundle).predict(drawn) if bundle else None
+    predictions = None if data_only else load_bundle(bundle).predict(drawn)
     say(f"{drawn.run_id} in {draw_run(drawn, output, predictions=predictions)}")

@@ -25,12 +25,18 @@ from rich.text import Text
 from egams.families import FAMILIES
 
 if TYPE_CHECKING:
-    from egams.ensemble.predictor import Predictions
+    from egams.ensemble.predictions import Predictions
     from egams.training.executor import JobReport
 
 RUNS_SHOWN = 20
 WIDE = 160
 PRESENT = 0.5
+SETS = (
+    "At 90 %: of runs that have a family, 90 % are not called absent; of runs without it, 90 % are "
+    "not called present. Open: neither can be excluded. Odd: the probability is higher than runs "
+    "without the family usually get, and lower than runs with it. Read it beside the probability: "
+    "of a rare family, 'present' can stand beside a low one."
+)
 
 _HEADINGS = {
     "carbonate": "carbo-\nnate",
@@ -78,6 +84,54 @@ def gathered(notes: Sequence[Sequence[str]]) -> dict[str, int]:
     return {same[0] if len(set(same)) == 1 else kind: len(same) for kind, same in kinds.items()}
 
 
+def prediction_table(predictions: Predictions) -> Table:
+    """Show one run in full, several in a row each."""
+    if len(predictions.run_ids) == 1:
+        return run_table(predictions)
+    return probability_table(predictions)
+
+
+def run_table(predictions: Predictions) -> Table:
+    """Show the only run: a row a family, the likeliest first."""
+    table = Table(
+        box=box.SIMPLE,
+        pad_edge=False,
+        title=Text(predictions.run_ids[0]),
+        title_justify="left",
+        caption=SETS,
+        caption_justify="left",
+    )
+    for name in ("family", "probability", "between models", "between draws", "at 90 %"):
+        table.add_column(name, justify="left" if name in ("family", "at 90 %") else "right")
+    probabilities = predictions.probabilities[0]
+    for place in (-probabilities).argsort(kind="stable").tolist():
+        table.add_row(
+            FAMILIES[place].replace("_", " "),
+            _percent(float(probabilities[place]), " %"),
+            f"± {100 * float(predictions.spread[0, place]):.0f}",
+            f"± {100 * float(predictions.draw_spread[0, place]):.0f}",
+            str(predictions.states[0, place]),
+        )
+    return table
+
+
+def say_apart(predictions: Predictions) -> None:
+    """Say which runs are unlike the training runs and why, and what the only run is near to."""
+    flagged = [
+        (run, flags)
+        for run, flags in zip(predictions.run_ids, predictions.flags, strict=True)
+        if flags
+    ]
+    for run, flags in flagged[:RUNS_SHOWN]:
+        say(f"unlike the training runs: {run}: {'; '.join(flags)}")
+    if len(flagged) > RUNS_SHOWN:
+        say(f"and {len(flagged) - RUNS_SHOWN} more; --details lists all")
+    if len(predictions.run_ids) == 1 and predictions.nearest[0]:
+        say("nearest training runs (0 is the same):")
+        for neighbour in predictions.nearest[0]:
+            say(f"  {neighbour}")
+
+
 def probability_table(predictions: Predictions, limit: int = RUNS_SHOWN) -> Table:
     """Probabilities in percent, a row a run; the families more likely than not are bold."""
     shown = len(predictions.run_ids[:limit])
@@ -98,9 +152,9 @@ def probability_table(predictions: Predictions, limit: int = RUNS_SHOWN) -> Tabl
     return table
 
 
-def _percent(probability: float) -> Text:
+def _percent(probability: float, unit: str = "") -> Text:
     style = "bold green" if probability >= PRESENT else "dim" if probability < 0.1 else ""
-    return Text(f"{100 * probability:.0f}", style=style)
+    return Text(f"{100 * probability:.0f}{unit}", style=style)
 
 
 @contextmanager

@@ -1,148 +1,34 @@
-"""A bundle: the chosen members of a study, their clips, and where they come from."""
+"""A bundle: members of a study and the ensemble they form, in a folder that predicts."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from egams.artifact import MANIFEST, header, write_json, written_whole
-from egams.ensemble.average import mean_probability
-from egams.ensemble.clip import choose_clip, clip_probabilities, nested_clip, run_clips
-from egams.ensemble.selection import NestedSelection, Selection, nested_selection, select_members
-from egams.errors import ArtifactError, ConfigError
-from egams.families import FAMILIES, Instrument
-from egams.logloss import mean_log_loss
-from egams.training.folds import SAM_FOLD
+from egams.ensemble.ensemble import Ensemble, ensemble_scores, fit_ensemble
+from egams.ensemble.gather import study_predictions
+from egams.ensemble.training_runs import TrainingRuns
+from egams.errors import ConfigError
+from egams.families import FAMILIES
+from egams.training.folds import WHOLE
 from egams.training.study import MEMBER, Study
 
 KIND = "bundle"
-FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True)
-class StudyPredictions:
-    """Out-of-fold predictions of a study beside the truth.
-
-    Parameters
-    ----------
-    names
-        Experiments that finished every fold ``[member]``.
-    run_ids, instruments, folds
-        ``[run]``.
-    labels
-        ``[run, family]``.
-    probabilities
-        ``[member, draw, run, family]``.
-    """
-
-    names: tuple[str, ...]
-    run_ids: tuple[str, ...]
-    instruments: NDArray[np.str_]
-    folds: NDArray[np.intp]
-    labels: NDArray[np.float32]
-    probabilities: NDArray[np.float32]
-
-    @property
-    def mean_over_draws(self) -> NDArray[np.float64]:
-        """``[member, run, family]``."""
-        mean: NDArray[np.float64] = self.probabilities.mean(1, dtype=np.float64)
-        return mean
-
-
-def study_predictions(study: Study, *, sam_fold: bool = False) -> StudyPredictions:
-    """Gather the out-of-fold predictions of every experiment that finished all folds.
-
-    Parameters
-    ----------
-    sam_fold
-        Those of fold "sam" (trained on commercial runs, tested on SAM) instead.
-
-    Raises
-    ------
-    ArtifactError
-        If no experiment has finished.
-    """
-    truth = study.truth()
-    wanted = [SAM_FOLD] if sam_fold else [str(fold) for fold in range(study.manifest["folds"])]
-    names = [name for name in study.experiments() if set(wanted) <= set(study.folds_done(name))]
-    if not names:
-        raise ArtifactError(
-            f"{study.folder}: no experiment has finished {'fold ' if sam_fold else 'folds '}"
-            f"{', '.join(wanted)}. Cross-validate first."
-        )
-    gathered = [study.out_of_fold(name, wanted) for name in names]
-    run_ids = gathered[0].run_ids
-    return StudyPredictions(
-        names=tuple(names),
-        run_ids=run_ids,
-        instruments=np.array([truth[run].instrument for run in run_ids]),
-        folds=np.array([wanted.index(fold) for fold in gathered[0].fold], dtype=np.intp),
-        labels=np.array([truth[run].labels for run in run_ids], dtype=np.float32),
-        probabilities=np.stack([entry.probabilities for entry in gathered]),
-    )
-
-
-@dataclass(frozen=True)
-class Ensemble:
-    """What was chosen, and what the same way of choosing scores on runs it did not see.
-
-    Parameters
-    ----------
-    selection
-        Members chosen on all out-of-fold predictions.
-    nested
-        Members chosen without each fold, scored on it.
-    clips
-        Clip of each instrument.
-    notes
-        Why a clip is what it is.
-    scores
-        Mean log loss: ``chosen`` (members and clips chosen on the runs they are scored on),
-        ``nested`` (chosen on the other folds), ``all_members`` (nothing chosen, no clip).
-    """
-
-    selection: Selection
-    nested: NestedSelection
-    clips: dict[Instrument, float]
-    notes: dict[str, str]
-    scores: dict[str, float]
-
-
-def choose_ensemble(predictions: StudyPredictions) -> Ensemble:
-    """Choose members by forward selection, and clips, on out-of-fold predictions only."""
-    truth, mean = predictions.labels, predictions.mean_over_draws
-    selection = select_members(truth, mean, predictions.names)
-    nested = nested_selection(truth, mean, predictions.names, predictions.folds)
-    members = [predictions.names.index(name) for name in selection.members]
-    chosen = mean_probability(mean[members])
-    clips = choose_clip(truth, chosen, predictions.instruments)
-    by_instrument = {name: choice.clip for name, choice in clips.items()}
-    clipped = clip_probabilities(chosen, run_clips(predictions.instruments, by_instrument))
-    nested_clipped = nested_clip(
-        truth, nested.probabilities, predictions.instruments, predictions.folds
-    )
-    return Ensemble(
-        selection=selection,
-        nested=nested,
-        clips=by_instrument,
-        notes={name: choice.note for name, choice in clips.items() if choice.note},
-        scores={
-            "chosen": mean_log_loss(truth, clipped),
-            "nested": mean_log_loss(truth, nested_clipped.probabilities),
-            "all_members": mean_log_loss(truth, mean_probability(mean)),
-        },
-    )
+FORMAT_VERSION = 2
+TRAINING_RUNS = "training-runs"
 
 
 def make_bundle(study: Study | str | Path, output: str | Path) -> Path:
-    """Put the chosen members of a study, all folds of each, into a folder that predicts.
+    """Put the members of a study that have weight in its ensemble into a folder that predicts.
+
+    Members are those trained on all runs, where the study has them (`cross_validate` with
+    ``whole``), else one for each fold. Weights, calibration, clips and label sets are fitted on
+    out-of-fold predictions, also for members trained on all runs: those know more, and their
+    calibration errs on the side of caution.
 
     Holds safetensors, LightGBM's text format and JSON: nothing in it is run when it is loaded.
 
@@ -157,11 +43,16 @@ def make_bundle(study: Study | str | Path, output: str | Path) -> Path:
     output = Path(output)
     if output.exists() and not _is_bundle(output):
         raise ConfigError(f"{output}: exists and is no bundle. Choose another name.")
-    ensemble = choose_ensemble(study_predictions(opened))
-    experiments = opened.experiments()
+    scored = study_predictions(opened)
+    ensemble = fit_ensemble(
+        scored.labels, scored.mean_over_draws, scored.names, scored.instruments
+    ).without_unused()
+    members = ensemble.stack.names
     folds = [str(fold) for fold in range(opened.manifest["folds"])]
+    if all(WHOLE in opened.folds_done(name) for name in members):
+        folds = [WHOLE]
     with written_whole(output) as temporary:
-        for name in ensemble.selection.members:
+        for name in members:
             for fold in folds:
                 source = opened.member_folder(name, fold)
                 target = temporary / name / f"fold-{fold}"
@@ -169,7 +60,9 @@ def make_bundle(study: Study | str | Path, output: str | Path) -> Path:
                 for file in source.iterdir():
                     if file.suffix in {".safetensors", ".txt"} or file.name == MEMBER:
                         shutil.copy(file, target / file.name)
-        manifest = _manifest(opened, ensemble, experiments, folds)
+        TrainingRuns.of(opened).save(temporary / TRAINING_RUNS)
+        scores = {name: round(score, 5) for name, score in ensemble_scores(scored).items()}
+        manifest = _manifest(opened, ensemble, folds, scores)
         files = file_hashes(temporary)
         manifest |= {"files": files, "same_as": _keep_one_of_each(temporary, files)}
         write_json(temporary / MANIFEST, manifest)
@@ -225,22 +118,19 @@ def _is_bundle(folder: Path) -> bool:
 
 
 def _manifest(
-    study: Study, ensemble: Ensemble, experiments: dict[str, Any], folds: list[str]
+    study: Study, ensemble: Ensemble, folds: list[str], scores: dict[str, float]
 ) -> dict[str, Any]:
+    experiments = study.experiments()
     members = [
-        {
-            "experiment": experiments[name].model_dump(mode="json"),
-            "folds": folds,
-        }
-        for name in ensemble.selection.members
+        {"experiment": experiments[name].model_dump(mode="json"), "folds": folds}
+        for name in ensemble.stack.names
     ]
     return header(KIND, FORMAT_VERSION) | {
         "families": list(FAMILIES),
         "members": members,
-        "clips": ensemble.clips,
-        "clip_notes": ensemble.notes,
+        "ensemble": ensemble.to_dict(),
         "draws": study.manifest["draws"],
-        "scores": {name: round(score, 5) for name, score in ensemble.scores.items()},
+        "scores": scores,
         "score": "mean log loss, out of fold",
         "data": study.manifest["data"],
         "study": {key: study.manifest[key] for key in ("folds", "seed", "draws", "runs_used")},

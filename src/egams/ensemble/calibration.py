@@ -15,15 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from egams.ensemble.folds import held_out_masks
+from egams.ensemble.logits import logit, sigmoid
 from egams.errors import ArtifactError, InputError
 from egams.families import INSTRUMENTS
 from egams.logloss import truth_probability
 
 FloatArray = NDArray[np.float64]
 Instruments = Sequence[str] | NDArray[np.str_]
-
-SMALLEST = 1e-4
-"""Probabilities are kept this far from 0 and 1: a logit of 9.2 at most."""
 
 COMMON_PULL = 0.2
 """Standard deviation that the common slope is expected to have around 1; shifts twice that."""
@@ -84,7 +82,7 @@ class Calibration:
             )
         slope = np.array([self.slope[name] for name in INSTRUMENTS])
         shift = np.array([self.shift[name] for name in INSTRUMENTS])
-        calibrated: FloatArray = _sigmoid(slope[rows] * _logit(p) + shift[rows])
+        calibrated: FloatArray = sigmoid(slope[rows] * logit(p) + shift[rows])
         return calibrated
 
     def to_dict(self) -> dict[str, Any]:
@@ -137,11 +135,11 @@ def fit_calibration(
     """
     truth_probability(truth, probability)
     y = np.asarray(truth, dtype=np.float64)
-    logit = _logit(np.asarray(probability, dtype=np.float64))
+    logits = logit(np.asarray(probability, dtype=np.float64))
     rows = instrument_rows(instruments)
     if len(rows) != len(y):
         raise InputError(f"{len(rows)} instruments for {len(y)} runs", expected="one for each")
-    slope, shift = _fit(y, logit, rows)
+    slope, shift = _fit(y, logits, rows)
     counts = np.bincount(rows, minlength=len(INSTRUMENTS))
     return Calibration(
         slope={name: tuple(slope[row].tolist()) for row, name in enumerate(INSTRUMENTS)},
@@ -201,7 +199,9 @@ def by_instrument(entry: Mapping[str, Any], key: str) -> dict[str, tuple[float, 
         ) from error
 
 
-def _fit(y: FloatArray, logit: FloatArray, rows: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+def _fit(
+    y: FloatArray, logits: FloatArray, rows: NDArray[np.intp]
+) -> tuple[FloatArray, FloatArray]:
     """Slope and shift ``[instrument, family]``."""
     from scipy.optimize import minimize
 
@@ -216,11 +216,11 @@ def _fit(y: FloatArray, logit: FloatArray, rows: NDArray[np.intp]) -> tuple[Floa
 
     def loss(free: FloatArray) -> tuple[float, FloatArray]:
         slope, shift = maps(free)
-        z = slope[rows] * logit + shift[rows]
-        wrong = (_sigmoid(z) - y) / families
+        z = slope[rows] * logits + shift[rows]
+        wrong = (sigmoid(z) - y) / families
         value = float((np.logaddexp(0.0, z) - y * z).sum() / families + 0.5 * free @ free)
         slopes, shifts = np.zeros((kinds, families)), np.zeros((kinds, families))
-        np.add.at(slopes, rows, wrong * logit)
+        np.add.at(slopes, rows, wrong * logits)
         np.add.at(shifts, rows, wrong)
         gradient = [_hand_down(slopes) * pull, _hand_down(shifts) * pull * SHIFT_TO_SLOPE]
         return value, np.concatenate(gradient) + free
@@ -245,15 +245,3 @@ def _sum_up(terms: FloatArray, families: int) -> FloatArray:
 def _hand_down(cells: FloatArray) -> FloatArray:
     """Gradient of the terms of `_sum_up` from that of ``[instrument, family]``."""
     return np.concatenate([[cells.sum()], cells.sum(axis=0), cells.sum(axis=1)])
-
-
-def _logit(p: FloatArray) -> FloatArray:
-    kept = np.clip(p, SMALLEST, 1.0 - SMALLEST)
-    logit: FloatArray = np.log(kept) - np.log1p(-kept)
-    return logit
-
-
-def _sigmoid(z: FloatArray) -> FloatArray:
-    # By way of tanh, which never overflows.
-    probability: FloatArray = 0.5 * (1.0 + np.tanh(0.5 * z))
-    return probability

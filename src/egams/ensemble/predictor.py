@@ -13,12 +13,20 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from egams.artifact import read_manifest
-from egams.ensemble.average import mean_probability
-from egams.ensemble.bundle import FORMAT_VERSION, KIND, file_hashes, member_files
-from egams.ensemble.clip import clip_probabilities, run_clips
+from egams.ensemble.bundle import (
+    FORMAT_VERSION,
+    KIND,
+    TRAINING_RUNS,
+    file_hashes,
+    member_files,
+)
+from egams.ensemble.ensemble import Ensemble
+from egams.ensemble.predictions import Neighbour, Predictions
+from egams.ensemble.training_runs import TrainingRuns
 from egams.errors import ArtifactError, InputError
 from egams.families import FAMILIES
 from egams.io import RunReader, RunSource
+from egams.models.neighbours import Neighbours
 from egams.models.predictor import (
     Predictor,
     Shared,
@@ -28,40 +36,16 @@ from egams.models.predictor import (
 )
 from egams.run import Run
 from egams.spectrogram.resident import ResidentRuns
+from egams.spectrogram.views import run_views
 from egams.store.prepare import prepare_in_parts
 from egams.store.run_store import RunStore
 from egams.training.experiment import Experiment, explain
 
 RUNS_IN_PART = 256
 DRAW_SEED = 0
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a bundle says of runs.
-
-    Parameters
-    ----------
-    run_ids
-        ``[run]``.
-    instruments
-        As given or told from the data ``[run]``.
-    probabilities
-        ``[run, family]``.
-    spread
-        Standard deviation between the experiments of the ensemble ``[run, family]``.
-    notes
-        What the reader said of each run ``[run]``.
-    skipped
-        Runs that could not be used: ``run_id`` and ``reason``.
-    """
-
-    run_ids: tuple[str, ...]
-    instruments: tuple[str, ...]
-    probabilities: NDArray[np.float64]
-    spread: NDArray[np.float64]
-    notes: tuple[tuple[str, ...], ...]
-    skipped: tuple[dict[str, str], ...]
+NEAREST_SHOWN = 5
+SHIPPED = Path(__file__).parents[1] / "shipped"
+"""The bundle trained on the challenge's labelled runs."""
 
 
 @dataclass(frozen=True)
@@ -72,20 +56,42 @@ class Member:
     predictors: tuple[Predictor, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What is found out about some of the runs, before the ensemble speaks."""
+
+    store: RunStore
+    members: NDArray[np.float64]
+    context: NDArray[np.float32]
+    away: NDArray[np.float64] | None
+
+
 class Bundle:
     """An ensemble that predicts.
 
     Parameters
     ----------
     manifest
-        What the bundle says of itself: scores, clips, data fingerprint.
+        What the bundle says of itself: scores, data fingerprint.
     members
-        Averaged with equal weight.
+        Trained models.
+    ensemble
+        How they are put together, in the order of `members`.
+    training_runs
+        What they learned from.
     """
 
-    def __init__(self, manifest: dict[str, Any], members: tuple[Member, ...]) -> None:
+    def __init__(
+        self,
+        manifest: dict[str, Any],
+        members: tuple[Member, ...],
+        ensemble: Ensemble,
+        training_runs: TrainingRuns,
+    ) -> None:
         self.manifest = manifest
         self.members = members
+        self.ensemble = ensemble
+        self.training_runs = training_runs
 
     def predict(
         self,
@@ -98,7 +104,7 @@ class Bundle:
         device: torch.device | str = "cpu",
         progress: Callable[[int, int], None] | None = None,
     ) -> Predictions:
-        """Predict runs: mean over members, folds and draws, then the instrument's clip.
+        """Predict runs: mean over folds and draws of each member, then the ensemble of them.
 
         Parameters
         ----------
@@ -119,36 +125,26 @@ class Bundle:
             If no run can be used, or one cannot and `strict` is set.
         """
         draws = self.manifest["draws"] if draws is None else draws
-        for member in self.members:
-            for predictor in member.predictors:
-                predictor.to(device)
+        for predictor in self._predictors:
+            predictor.to(device)
         skipped: list[dict[str, str]] = []
         parts = []
-        for part in _parts(runs, jobs, strict, progress):
-            skipped += part.skipped
-            if len(part):
-                resident = ResidentRuns.load(part, device)
-                parts.append((part, self._members_mean(resident, draws, seed)))
+        for store in _parts(runs, jobs, strict, progress):
+            skipped += store.skipped
+            if len(store):
+                parts.append(self._part(store, ResidentRuns.load(store, device), draws, seed))
         if not parts:
             reason = f": {skipped[0]['reason'].rstrip('.')}" if skipped else ""
             raise InputError(f"none of {len(skipped)} runs can be used{reason}")
-        members = np.concatenate([values for _, values in parts], axis=1)
-        instruments = np.concatenate([part.instruments for part, _ in parts])
-        clip = run_clips(instruments, self.manifest["clips"])
-        return Predictions(
-            run_ids=tuple(run for part, _ in parts for run in part.ids),
-            instruments=tuple(instruments.tolist()),
-            probabilities=clip_probabilities(mean_probability(members), clip),
-            spread=members.std(0),
-            notes=tuple(notes for part, _ in parts for notes in part.notes),
-            skipped=tuple(skipped),
-        )
+        return self._together(parts, skipped)
 
-    def _members_mean(self, runs: ResidentRuns, draws: int, seed: int) -> NDArray[np.float64]:
-        """Mean over folds and draws of each member ``[member, run, family]``."""
+    @property
+    def _predictors(self) -> list[Predictor]:
+        return [predictor for member in self.members for predictor in member.predictors]
+
+    def _part(self, store: RunStore, runs: ResidentRuns, draws: int, seed: int) -> _Part:
         positions = torch.arange(len(runs), device=runs.device)
-        everyone = [predictor for member in self.members for predictor in member.predictors]
-        evidence = gather_evidence(everyone, runs, positions)
+        evidence = gather_evidence(self._predictors, runs, positions)
         means = [
             predict_draws(
                 member.predictors,
@@ -158,10 +154,60 @@ class Bundle:
                 draws,
                 (seed, number),
                 evidence=evidence,
-            ).mean((0, 1), dtype=np.float64)
+            ).mean(0, dtype=np.float64)
             for number, member in enumerate(self.members)
         ]
-        return np.stack(means)
+        away = None
+        if self._nearest is not None:
+            away = self._nearest.away(run_views(runs, positions)).cpu().numpy()
+        return _Part(store, np.stack(means), runs.context.cpu().numpy(), away)
+
+    @property
+    def _nearest(self) -> Neighbours | None:
+        """Neighbours that know all training runs."""
+        for member in self.members:
+            if len(member.predictors) == 1 and member.predictors[0].neighbours is not None:
+                return member.predictors[0].neighbours
+        return None
+
+    def _together(self, parts: list[_Part], skipped: list[dict[str, str]]) -> Predictions:
+        members = np.concatenate([part.members for part in parts], axis=2)
+        instruments = np.concatenate([part.store.instruments for part in parts])
+        mean = members.mean(1)
+        probabilities = self.ensemble.probabilities(mean, instruments)
+        single = [
+            self.ensemble.probabilities(members[:, draw], instruments)
+            for draw in range(members.shape[1])
+        ]
+        nearest, distance = self._neighbours(parts, len(instruments))
+        context = np.concatenate([part.context for part in parts])
+        return Predictions(
+            run_ids=tuple(run for part in parts for run in part.store.ids),
+            instruments=tuple(instruments.tolist()),
+            probabilities=probabilities,
+            spread=mean.std(0),
+            draw_spread=np.std(single, axis=0),
+            states=self.ensemble.conformal.states(probabilities, instruments),
+            flags=self.training_runs.familiarity.flags(context, distance, instruments),
+            nearest=nearest,
+            notes=tuple(notes for part in parts for notes in part.store.notes),
+            skipped=tuple(skipped),
+        )
+
+    def _neighbours(
+        self, parts: list[_Part], runs: int
+    ) -> tuple[tuple[tuple[Neighbour, ...], ...], NDArray[np.float64]]:
+        """Nearest training runs of each run, and the distance of the nearest ``[run]``."""
+        known = [part.away for part in parts if part.away is not None]
+        if not known:
+            return ((),) * runs, np.zeros(runs)
+        away = np.concatenate(known)
+        order = np.argsort(away, axis=1, kind="stable")[:, :NEAREST_SHOWN]
+        found = tuple(
+            tuple(self.training_runs.neighbour(place, float(row[place])) for place in places)
+            for row, places in zip(away, order, strict=True)
+        )
+        return found, away.min(1)
 
 
 def _parts(
@@ -184,17 +230,17 @@ def _refuse_damaged(folder: Path, expected: dict[str, str]) -> None:
             raise ArtifactError(f"{folder / name}: {state}. Copy or make the bundle again.")
 
 
-def load_bundle(path: str | Path) -> Bundle:
-    """Load a bundle; nothing in it is executed.
+def load_bundle(path: str | Path | None = None) -> Bundle:
+    """Load a bundle, the one that egams ships if none is named; nothing in it is executed.
 
     Raises
     ------
     ArtifactError
         If it is no bundle, incomplete, of another format, or of other families.
     """
-    folder = Path(path)
+    folder = SHIPPED if path is None else Path(path)
     manifest = read_manifest(folder, KIND, FORMAT_VERSION)
-    incomplete = {"families", "members", "clips", "draws", "files", "same_as"} - manifest.keys()
+    incomplete = {"families", "members", "ensemble", "draws", "files", "same_as"} - manifest.keys()
     if incomplete:
         raise ArtifactError(
             f"{folder}: the manifest lacks '{min(incomplete)}'. Copy or make the bundle again."
@@ -222,4 +268,10 @@ def load_bundle(path: str | Path) -> Bundle:
             for fold in entry["folds"]
         )
         members.append(Member(experiment, predictors))
-    return Bundle(manifest, tuple(members))
+    names = tuple(member.experiment.name for member in members)
+    return Bundle(
+        manifest,
+        tuple(members),
+        Ensemble.from_dict(manifest["ensemble"], names),
+        TrainingRuns.load(folder / TRAINING_RUNS),
+    )

@@ -15,7 +15,7 @@ from egams.families import FAMILIES
 from egams.preprocess.binning import BIN_WIDTH
 from egams.preprocess.prepare_runs import prepare_runs
 from egams.preprocess.prepared_run import PreparedRun
-from egams.preprocess.restrict import HIGHEST_TEMPERATURE
+from egams.preprocess.restrict import HIGHEST_TEMPERATURE, MZ_COUNT
 from egams.report.page import (
     BLUE,
     FAINT,
@@ -30,13 +30,13 @@ from egams.report.page import (
 )
 from egams.report.typical import VIEW, typical_spectrogram
 from egams.run import FloatArray, Run
-from egams.spectrogram.resident import COLUMN_STEP, COLUMNS, FIRST_COLUMN, MZ_COUNT
+from egams.spectrogram.resident import COLUMN_STEP, COLUMNS, FIRST_COLUMN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from egams.ensemble.predictor import Predictions
+    from egams.ensemble.predictions import Predictions
 
 WIDTH, HEIGHT, LEFT = 10.0, 7.2, 0.075
 

@@ -1,0 +1,176 @@
+"""From what members say to what the ensemble says: stack, calibrate, clip; sets at 90 %."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from egams.ensemble.average import mean_probability
+from egams.ensemble.calibration import Calibration, Instruments, fit_calibration
+from egams.ensemble.clip import choose_clip, clip_probabilities, run_clips
+from egams.ensemble.conformal import Conformal, fit_conformal
+from egams.ensemble.folds import held_out_masks
+from egams.ensemble.gather import StudyPredictions
+from egams.ensemble.stacking import Stack, fit_stack
+from egams.errors import ArtifactError
+from egams.families import Instrument
+from egams.logloss import mean_log_loss
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """All that is fitted on out-of-fold predictions.
+
+    Parameters
+    ----------
+    stack
+        Weight of each member.
+    calibration
+        Of the stacked probabilities.
+    clips
+        Clip of each instrument, the last step.
+    clip_notes
+        Why a clip is what it is.
+    conformal
+        Label sets of the probabilities.
+    """
+
+    stack: Stack
+    calibration: Calibration
+    clips: Mapping[Instrument, float]
+    clip_notes: Mapping[str, str]
+    conformal: Conformal
+
+    def probabilities(self, members: ArrayLike, instruments: Instruments) -> FloatArray:
+        """Probabilities ``[run, family]`` from those of the members ``[member, run, family]``."""
+        calibrated = self.calibration.apply(self.stack.probabilities(members), instruments)
+        return clip_probabilities(calibrated, run_clips(instruments, self.clips))
+
+    def without_unused(self) -> Ensemble:
+        """Leave out members that have no weight."""
+        used = np.flatnonzero(self.stack.weights)
+        names = tuple(self.stack.names[member] for member in used)
+        stack = Stack(names, self.stack.weights[used])
+        return Ensemble(stack, self.calibration, self.clips, self.clip_notes, self.conformal)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "weights": dict(zip(self.stack.names, self.stack.weights.tolist(), strict=True)),
+            "calibration": self.calibration.to_dict(),
+            "clips": dict(self.clips),
+            "clip_notes": dict(self.clip_notes),
+            "conformal": self.conformal.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any], names: tuple[str, ...]) -> Ensemble:
+        """From what `to_dict` gave, with the members in the order of `names`.
+
+        Raises
+        ------
+        ArtifactError
+            If something is missing or does not fit.
+        """
+        try:
+            weights = np.array([float(entry["weights"][name]) for name in names])
+            clips = {name: float(clip) for name, clip in entry["clips"].items()}
+            notes = {str(name): str(note) for name, note in entry["clip_notes"].items()}
+            calibration, conformal = entry["calibration"], entry["conformal"]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ArtifactError(
+                f"the ensemble lacks {error}. Copy or make the bundle again."
+            ) from error
+        return cls(
+            Stack(names, weights),
+            Calibration.from_dict(calibration),
+            cast("dict[Instrument, float]", clips),
+            notes,
+            Conformal.from_dict(conformal),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class NestedEnsemble:
+    """What ensembles fitted without each fold say of it.
+
+    Parameters
+    ----------
+    probabilities
+        ``[run, family]``.
+    sets
+        ``[run, family, label]``: see `egams.ensemble.conformal`.
+    """
+
+    probabilities: FloatArray
+    sets: NDArray[np.bool_]
+
+
+def fit_ensemble(
+    labels: ArrayLike, members: ArrayLike, names: tuple[str, ...], instruments: Instruments
+) -> Ensemble:
+    """Fit weights, calibration, clips and label sets, in this order, on the same predictions.
+
+    Parameters
+    ----------
+    labels
+        0 or 1 ``[run, family]``.
+    members
+        Out-of-fold probabilities, mean over draws ``[member, run, family]``.
+    names
+        ``[member]``.
+    instruments
+        ``[run]``.
+    """
+    stack = fit_stack(labels, members, names)
+    stacked = stack.probabilities(members)
+    calibration = fit_calibration(labels, stacked, instruments)
+    calibrated = calibration.apply(stacked, instruments)
+    chosen = choose_clip(labels, calibrated, np.asarray(instruments))
+    clips = {name: choice.clip for name, choice in chosen.items()}
+    clipped = clip_probabilities(calibrated, run_clips(instruments, clips))
+    return Ensemble(
+        stack=stack,
+        calibration=calibration,
+        clips=clips,
+        clip_notes={name: choice.note for name, choice in chosen.items() if choice.note},
+        conformal=fit_conformal(labels, clipped, instruments),
+    )
+
+
+def nested_ensemble(predictions: StudyPredictions) -> NestedEnsemble:
+    """Fit an ensemble for each fold on the other folds, and apply it to that fold.
+
+    What is nested is the ensemble. Its members are the usual out-of-fold ones: those that predict
+    the other folds were trained on this fold too.
+    """
+    y, members = predictions.labels, predictions.mean_over_draws
+    of = predictions.instruments
+    probabilities = np.empty(y.shape)
+    sets = np.empty((*y.shape, 2), dtype=bool)
+    for _fold, held in held_out_masks(predictions.folds, len(y)):
+        fitted = fit_ensemble(y[~held], members[:, ~held], predictions.names, of[~held])
+        probabilities[held] = fitted.probabilities(members[:, held], of[held])
+        sets[held] = fitted.conformal.sets(probabilities[held], of[held])
+    return NestedEnsemble(probabilities, sets)
+
+
+def ensemble_scores(predictions: StudyPredictions) -> dict[str, float]:
+    """Mean log loss of the ensemble, out of fold.
+
+    ``nested``: fitted on the other folds; ``in_sample``: fitted on the runs it is scored on;
+    ``all_members``: plain mean of all members.
+    """
+    y, mean, of = predictions.labels, predictions.mean_over_draws, predictions.instruments
+    fitted = fit_ensemble(y, mean, predictions.names, of)
+    return {
+        "nested": mean_log_loss(y, nested_ensemble(predictions).probabilities),
+        "in_sample": mean_log_loss(y, fitted.probabilities(mean, of)),
+        "all_members": mean_log_loss(y, mean_probability(mean)),
+    }

@@ -1,0 +1,75 @@
+"""Out-of-fold predictions of a study, beside the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egams.errors import ArtifactError
+from egams.training.folds import SAM_FOLD
+from egams.training.study import Study
+
+
+@dataclass(frozen=True)
+class StudyPredictions:
+    """Out-of-fold predictions of a study beside the truth.
+
+    Parameters
+    ----------
+    names
+        Experiments that finished every fold ``[member]``.
+    run_ids, instruments, folds
+        ``[run]``.
+    labels
+        ``[run, family]``.
+    probabilities
+        ``[member, draw, run, family]``.
+    """
+
+    names: tuple[str, ...]
+    run_ids: tuple[str, ...]
+    instruments: NDArray[np.str_]
+    folds: NDArray[np.intp]
+    labels: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+
+    @property
+    def mean_over_draws(self) -> NDArray[np.float64]:
+        """``[member, run, family]``."""
+        mean: NDArray[np.float64] = self.probabilities.mean(1, dtype=np.float64)
+        return mean
+
+
+def study_predictions(study: Study, *, sam_fold: bool = False) -> StudyPredictions:
+    """Gather the out-of-fold predictions of every experiment that finished all folds.
+
+    Parameters
+    ----------
+    sam_fold
+        Those of fold "sam" (trained on commercial runs, tested on SAM) instead.
+
+    Raises
+    ------
+    ArtifactError
+        If no experiment has finished.
+    """
+    truth = study.truth()
+    wanted = [SAM_FOLD] if sam_fold else [str(fold) for fold in range(study.manifest["folds"])]
+    names = [name for name in study.experiments() if set(wanted) <= set(study.folds_done(name))]
+    if not names:
+        raise ArtifactError(
+            f"{study.folder}: no experiment has finished {'fold ' if sam_fold else 'folds '}"
+            f"{', '.join(wanted)}. Cross-validate first."
+        )
+    gathered = [study.out_of_fold(name, wanted) for name in names]
+    run_ids = gathered[0].run_ids
+    return StudyPredictions(
+        names=tuple(names),
+        run_ids=run_ids,
+        instruments=np.array([truth[run].instrument for run in run_ids]),
+        folds=np.array([wanted.index(fold) for fold in gathered[0].fold], dtype=np.intp),
+        labels=np.array([truth[run].labels for run in run_ids], dtype=np.float32),
+        probabilities=np.stack([entry.probabilities for entry in gathered]),
+    )

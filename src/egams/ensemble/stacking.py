@@ -1,0 +1,146 @@
+"""Stacking: weights of members, none negative, fitted on out-of-fold predictions.
+
+Unlike forward selection, which averages probabilities of some members with equal weight, stacking
+adds weighted logits. The weights need not sum to 1: members that are all too sure of themselves
+sum to less.
+
+Source: Wolpert 1992; weights kept at 0 or above as in Breiman 1996, "Stacked regressions", and in
+the 2nd place's solution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from egams.ensemble.folds import held_out_masks
+from egams.ensemble.logits import logit, sigmoid
+from egams.errors import InputError
+from egams.logloss import truth_probability
+
+FloatArray = NDArray[np.float64]
+
+CAUTION = 0.003
+"""How hard weights are pulled towards equal ones that sum to 1."""
+
+NEGLIGIBLE = 0.01
+"""A member with a smaller share of the weights is left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Weight of each member, in the order of `names`."""
+
+    names: tuple[str, ...]
+    weights: FloatArray
+
+    def probabilities(self, members: ArrayLike) -> FloatArray:
+        """Stack members' probabilities: ``[run, family]`` from ``[member, run, family]``.
+
+        Raises
+        ------
+        InputError
+            If there is not one set of probabilities for each weight.
+        """
+        given = np.asarray(members, dtype=np.float64)
+        if given.ndim != 3 or len(given) != len(self.weights):
+            raise InputError(
+                f"probabilities of shape {given.shape} for {len(self.weights)} weights",
+                expected="[member, run, family], one member for each weight",
+            )
+        return sigmoid(np.tensordot(self.weights, logit(given), axes=1))
+
+
+@dataclass(frozen=True, eq=False)
+class NestedStack:
+    """What stacks fitted without each fold say of it.
+
+    Parameters
+    ----------
+    stacks
+        One for each fold, fitted on the other folds.
+    probabilities
+        ``[run, family]``.
+    """
+
+    stacks: tuple[Stack, ...]
+    probabilities: FloatArray
+
+
+def fit_stack(
+    labels: ArrayLike, members: ArrayLike, names: tuple[str, ...], *, caution: float = CAUTION
+) -> Stack:
+    """Find the weights, none negative, of the lowest log loss; equal ones if that is nobody's.
+
+    Parameters
+    ----------
+    labels
+        0 or 1 ``[run, family]``.
+    members
+        Out-of-fold probabilities ``[member, run, family]``.
+    names
+        ``[member]``. Their order changes nothing.
+    caution
+        Factor on the squared distance of the weights from equal ones that sum to 1; keeps members
+        that say nearly the same from being played off against each other.
+
+    Raises
+    ------
+    InputError
+        If labels are not 0 or 1, or shapes do not fit.
+    """
+    from scipy.optimize import minimize
+
+    truth_probability(labels, members)  # refuses what cannot be scored
+    signs = 2 * np.asarray(labels, dtype=np.float64).ravel() - 1
+    logits = logit(np.asarray(members, dtype=np.float64)).reshape(len(names), -1)
+    equal = np.full(len(names), 1 / len(names))
+
+    def penalised(weights: FloatArray) -> tuple[float, FloatArray]:
+        margin = signs * (weights @ logits)
+        away = weights - equal
+        loss = np.logaddexp(0, -margin).mean() + caution * (away @ away)
+        slope = -(logits @ (signs * sigmoid(-margin))) / len(signs) + 2 * caution * away
+        return float(loss), slope
+
+    found = minimize(
+        penalised,
+        equal,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0, None)] * len(names),
+        options={"ftol": 1e-12, "gtol": 1e-9, "maxiter": 1000},
+    )
+    weights: FloatArray = found.x
+    weights[weights < NEGLIGIBLE * weights.sum()] = 0
+    # Members of a training cut short may all be worse than nothing; without any there is no bundle.
+    return Stack(names, weights if weights.any() else equal)
+
+
+def nested_stack(
+    labels: ArrayLike,
+    members: ArrayLike,
+    names: tuple[str, ...],
+    folds: ArrayLike,
+    *,
+    caution: float = CAUTION,
+) -> NestedStack:
+    """Fit weights for each fold on the other folds, and apply them to it.
+
+    Parameters as `fit_stack`; `folds` is the fold of each run ``[run]``.
+
+    Raises
+    ------
+    InputError
+        As `fit_stack`, or if there is only one fold.
+    """
+    truth, given = np.asarray(labels), np.asarray(members)
+    stacks = []
+    probabilities = np.empty(truth.shape)
+    for _fold, held in held_out_masks(folds, len(truth)):
+        stack = fit_stack(truth[~held], given[:, ~held], names, caution=caution)
+        probabilities[held] = stack.probabilities(given[:, held])
+        stacks.append(stack)
+    return NestedStack(tuple(stacks), probabilities)

@@ -1,0 +1,69 @@
+"""`write_model_card`: what a bundle is, for the person who is to trust it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from egams.artifact import MANIFEST, read_manifest, write_text
+from egams.ensemble.bundle import FORMAT_VERSION, KIND
+from egams.evaluate.study_tables import study_tables
+from egams.training.study import Study
+
+CARD = "README.md"
+
+INTENDED = """## Intended use
+
+To suggest which of ten families of compounds are in a sample heated in an evolved-gas-analysis mass
+spectrometer, to people who can judge the suggestion by the ion traces. Not to decide alone.
+"""
+
+LIMITS = """## Limits
+
+- It knows ten families. Anything else in a sample is not named, and may be taken for one of them.
+- Probabilities and sets hold for runs like the training runs. Runs unlike them are flagged, but an
+  answer without a flag can still be wrong, and the further the nearest training run, the likelier.
+- Part of what it knows is which training run a run resembles, background included. That recognises
+  repeats and relatives of known samples best; on samples unlike all known ones expect the score
+  of grouped folds, not the one below.
+- SAM testbed runs are few, so scores for them are hints.
+- It holds a coarse description of every training run (48 degC steps and the like, half precision),
+  its name and its labels. Runs cannot be had back from it.
+"""
+
+SHOWN = ("scores", "sets", "weights", "sam-fold")
+
+
+def write_model_card(study: Study, bundle: Path) -> Path:
+    """Write ``README.md`` into a bundle: what it was made from, its scores, what it is for.
+
+    Parameters
+    ----------
+    study
+        That the bundle was made from.
+    bundle
+        Folder of the bundle.
+
+    Returns
+    -------
+    Path
+        The card.
+    """
+    manifest = read_manifest(bundle, KIND, FORMAT_VERSION)
+    runs = manifest["study"]["runs_used"]
+    tables = study_tables(study, np.random.default_rng(0))
+    parts = [
+        "# Model card",
+        f"A bundle of egams {manifest['egams_version']}: {len(manifest['members'])} experiments, "
+        f"trained on {runs} labelled runs (data fingerprint `{manifest['data']}`). Weights, "
+        f"calibration and label sets were fitted on out-of-fold predictions. `{MANIFEST}` has all "
+        "settings and the hash of every file.",
+        INTENDED,
+        LIMITS,
+        "## Scores",
+        *(tables[name].markdown() for name in SHOWN if name in tables),
+    ]
+    card = bundle / CARD
+    write_text(card, "\n\n".join(part.strip() for part in parts) + "\n")
+    return card

@@ -1,0 +1,30 @@
+"""Out-of-fold predictions made up for the tests of stacks and ensembles."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from egams.ensemble.gather import StudyPredictions
+from egams.ensemble.stacking import sigmoid
+from egams.families import FAMILIES
+
+
+def made_up(
+    seed: int, runs: int = 120, skills: tuple[float, ...] = (2.0, 1.5, 1.0), draws: int = 2
+) -> StudyPredictions:
+    """Members of some skill each: 0 knows nothing, below 0 it says the opposite of the truth."""
+    rng = np.random.default_rng(seed)
+    labels = (rng.uniform(size=(runs, len(FAMILIES))) < 0.25).astype(np.float32)
+    skill = np.array(skills)[:, None, None, None]
+    seen = skill * (2 * labels - 1) + rng.normal(size=(len(skills), 1, *labels.shape))
+    # Of what is seen so, with noise of deviation 1, these are the true odds.
+    logits = 2 * np.maximum(np.abs(skill), 0.5) * seen + np.log(0.25 / 0.75)
+    of_draw = 0.3 * rng.normal(size=(len(skills), draws, *labels.shape))
+    return StudyPredictions(
+        names=tuple(f"member{number}" for number in range(len(skills))),
+        run_ids=tuple(f"run{number}" for number in range(runs)),
+        instruments=np.where(rng.uniform(size=runs) < 0.2, "sam_testbed", "commercial"),
+        folds=np.arange(runs) % 4,
+        labels=labels,
+        probabilities=sigmoid(logits + of_draw).astype(np.float32),
+    )

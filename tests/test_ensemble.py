@@ -1,0 +1,101 @@
+"""The ensemble: the same from JSON, blind to the fold it is scored on, in this order of steps."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from egams.ensemble.clip import clip_probabilities, run_clips
+from egams.ensemble.conformal import fit_conformal
+from egams.ensemble.ensemble import Ensemble, ensemble_scores, fit_ensemble, nested_ensemble
+from egams.errors import ArtifactError
+from egams.logloss import mean_log_loss
+from ensemble_samples import made_up
+
+SAMPLE = made_up(1, runs=160, skills=(2.0, 1.5, -1.0))
+MEMBERS = SAMPLE.mean_over_draws
+
+
+@pytest.fixture(scope="module")
+def ensemble() -> Ensemble:
+    return fit_ensemble(SAMPLE.labels, MEMBERS, SAMPLE.names, SAMPLE.instruments)
+
+
+def test_stack_then_calibration_then_clip(ensemble: Ensemble) -> None:
+    stacked = ensemble.stack.probabilities(MEMBERS)
+    calibrated = ensemble.calibration.apply(stacked, SAMPLE.instruments)
+    expected = clip_probabilities(calibrated, run_clips(SAMPLE.instruments, ensemble.clips))
+    given = ensemble.probabilities(MEMBERS, SAMPLE.instruments)
+    np.testing.assert_array_equal(given, expected)
+    assert not np.allclose(stacked, calibrated, atol=1e-3)
+    refitted = fit_conformal(SAMPLE.labels, given, SAMPLE.instruments)
+    assert ensemble.conformal == refitted, "label sets are of what is said in the end"
+
+
+def test_json_gives_the_same_ensemble_back(ensemble: Ensemble) -> None:
+    entry = json.loads(json.dumps(ensemble.to_dict()))
+    order = [2, 0, 1]
+    names = tuple(SAMPLE.names[place] for place in order)
+    again = Ensemble.from_dict(entry, names)
+    here = ensemble.probabilities(MEMBERS, SAMPLE.instruments)
+    there = again.probabilities(MEMBERS[order], SAMPLE.instruments)
+    np.testing.assert_allclose(there, here, rtol=1e-12)
+    assert (again.clips, again.clip_notes) == (ensemble.clips, ensemble.clip_notes)
+    np.testing.assert_array_equal(
+        again.conformal.states(here, SAMPLE.instruments),
+        ensemble.conformal.states(here, SAMPLE.instruments),
+    )
+
+
+@pytest.mark.parametrize("lacking", ["weights", "calibration", "clips", "clip_notes", "conformal"])
+def test_an_ensemble_that_lacks_something_is_refused(ensemble: Ensemble, lacking: str) -> None:
+    whole: dict[str, Any] = ensemble.to_dict()
+    part = {key: value for key, value in whole.items() if key != lacking}
+    with pytest.raises(ArtifactError, match=f"lacks '{lacking}'.*again"):
+        Ensemble.from_dict(part, SAMPLE.names)
+    with pytest.raises(ArtifactError, match="again"):
+        Ensemble.from_dict(whole | {lacking: 3}, SAMPLE.names)
+    with pytest.raises(ArtifactError, match="lacks 'nobody'"):
+        Ensemble.from_dict(whole, ("nobody",))
+
+
+def test_members_without_weight_are_not_needed(ensemble: Ensemble) -> None:
+    used = ensemble.without_unused()
+    assert used.stack.names == ("member0", "member1")
+    np.testing.assert_allclose(
+        used.probabilities(MEMBERS[:2], SAMPLE.instruments),
+        ensemble.probabilities(MEMBERS, SAMPLE.instruments),
+        rtol=1e-12,
+    )
+
+
+def test_labels_of_a_fold_decide_nothing_about_it() -> None:
+    held = SAMPLE.folds == 1
+    labels = np.where(held[:, None], 1 - SAMPLE.labels, SAMPLE.labels)
+    here, there = nested_ensemble(SAMPLE), nested_ensemble(replace(SAMPLE, labels=labels))
+    np.testing.assert_array_equal(there.probabilities[held], here.probabilities[held])
+    np.testing.assert_array_equal(there.sets[held], here.sets[held])
+    assert not np.allclose(there.probabilities[~held], here.probabilities[~held], atol=1e-3)
+
+
+def test_scores_are_those_of_what_they_say() -> None:
+    scores = ensemble_scores(SAMPLE)
+    plain = mean_log_loss(SAMPLE.labels, MEMBERS.mean(0))
+    assert scores["all_members"] == pytest.approx(plain)
+    assert scores["nested"] == mean_log_loss(SAMPLE.labels, nested_ensemble(SAMPLE).probabilities)
+    assert scores["in_sample"] < scores["nested"] < scores["all_members"]
+
+
+def test_members_that_are_all_worse_than_nothing_still_make_an_ensemble() -> None:
+    """As after a training of one epoch, for a try."""
+    sample = made_up(3, runs=40, skills=(-1.0, -2.0))
+    ensemble = fit_ensemble(sample.labels, sample.mean_over_draws, sample.names, sample.instruments)
+    used = ensemble.without_unused()
+    assert used.stack.names, "nobody is left"
+    members = sample.mean_over_draws[[sample.names.index(name) for name in used.stack.names]]
+    given = used.probabilities(members, sample.instruments)
+    assert mean_log_loss(sample.labels, given) < np.log(2)
