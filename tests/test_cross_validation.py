@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from egams.ensemble.gather import study_predictions
 from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.models.boosting import LightgbmConfig
 from egams.models.predictor import predict_draws
@@ -20,7 +22,7 @@ from egams.models.vit1d import Vit1dConfig
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
-from egams.training import cross_validation
+from egams.training import member
 from egams.training.cross_validation import cross_validate
 from egams.training.executor import Job, JobReport, run_jobs
 from egams.training.experiment import COMPACT, Experiment
@@ -69,13 +71,13 @@ def weights(folder: Path) -> dict[str, bytes]:
 def spy(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """Note which runs each training is given."""
     seen: list[list[int]] = []
-    train = cross_validation.train_experiment
+    train = member.train_experiment
 
     def noting(experiment: Experiment, runs: ResidentRuns, positions: torch.Tensor, *rest: Any):
         seen.append(positions.tolist())
         return train(experiment, runs, positions, *rest)
 
-    monkeypatch.setattr(cross_validation, "train_experiment", noting)
+    monkeypatch.setattr(member, "train_experiment", noting)
     return seen
 
 
@@ -265,6 +267,20 @@ def test_requests_that_make_no_sense_are_refused(store_path: Path, tmp_path: Pat
     refuse("24 labelled runs for 13 folds", ConfigError, lambda: ask(folds=13))
     refuse("fold '0' would leave 0 runs", ConfigError, lambda: ask(folds=1))
     assert not list(tmp_path.rglob(MEMBER))
+
+
+def test_members_trained_on_all_runs_join_a_study_that_is_there(
+    study: Study, store_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, trained_on = RunStore.open(store_path), spy(monkeypatch)
+    more = Study(Path(shutil.copytree(study.folder, tmp_path / "more")))
+    cross_validate(store, TREES, more.folder, jobs=1, whole=True, **SETTINGS)
+    assert trained_on == [np.flatnonzero(store.labelled).tolist()]
+    assert more.folds_done("trees") == ["0", "1", "2", "sam", "whole"]
+    before, after = weights(study.folder), weights(more.folder)
+    assert after.items() >= before.items()
+    assert {Path(name).parent.name for name in after.keys() - before.keys()} == {"fold-whole"}
+    assert study_predictions(more).names == study_predictions(study).names
 
 
 def test_store_without_sam_has_no_fold_sam(tmp_path: Path) -> None:

@@ -14,16 +14,21 @@ from egams.families import FAMILIES
 from egams.logloss import mean_log_loss
 from egams.models.boosting import LightgbmConfig
 from egams.models.layers import DropMz
+from egams.models.neighbours import NeighboursConfig
+from egams.models.network import Sizes
 from egams.models.predictor import NEIGHBOURS, NetworkPredictor, load_predictor, predict_draws
+from egams.models.recipes import recipes_of
 from egams.models.registry import NETWORKS
+from egams.preprocess.restrict import MZ_COUNT
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
 from egams.spectrogram.draw import windows
 from egams.spectrogram.draw_each import draw_each
 from egams.spectrogram.views import run_views
 from egams.training.config import TrainingConfig
-from egams.training.cross_validation import train_experiment
 from egams.training.experiment import Experiment
+from egams.training.member import train_experiment
+from egams.training.neighbours import fit_neighbours
 from training_samples import MODELS, batch, kind_of, resident, small, store
 
 networks = pytest.mark.parametrize("kind", NETWORKS, ids=kind_of)
@@ -33,31 +38,39 @@ CALM = SpectrogramConfig(mz_sigma=0.0)
 MEMORISED = 20
 
 
-def network(kind: type, seed: int = 0, **changes: Any) -> torch.nn.Module:
+def network(
+    kind: type, seed: int = 0, sizes: Sizes | None = None, **changes: Any
+) -> torch.nn.Module:
     torch.manual_seed(seed)
-    return small(kind, **changes).build()
+    return small(kind, **changes).build(sizes or Sizes())
 
 
-# One network and the trees stand for all in what concerns evidence.
+# One network and the trees stand for all in what concerns evidence, one network for recipes.
 EVIDENT = [NETWORKS[0], LightgbmConfig]
-CASES = [(kind, False) for kind in MODELS] + [(kind, True) for kind in EVIDENT]
+CASES = [
+    *((kind, "plain") for kind in MODELS),
+    *((kind, "evidence") for kind in EVIDENT),
+    (NETWORKS[0], "recipes"),
+]
 
 
-@pytest.fixture(
-    scope="module",
-    params=CASES,
-    ids=lambda case: kind_of(case[0]) + ("-evidence" if case[1] else ""),
-)
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{kind_of(case[0])}-{case[1]}")
 def trained(request: pytest.FixtureRequest) -> tuple[Experiment, Any]:
     """A model of each kind, trained for a few seconds on 20 runs."""
-    kind, evidence = request.param
+    kind, learns = request.param
+    recipes = learns == "recipes"
     experiment = Experiment(
         name="memory",
         model=small(kind),
-        spectrogram=CALM,
-        evidence=evidence,
+        spectrogram=CALM.model_copy(update={"norm": "all"}) if recipes else CALM,
+        evidence=learns == "evidence",
         training=TrainingConfig(
-            epochs=110, batch_size=20, learning_rate=2e-2, smoothing=0.0, average="none"
+            epochs=110,
+            batch_size=20,
+            learning_rate=2e-2,
+            smoothing=0.0,
+            average="none",
+            recipes=1.0 if recipes else 0.0,
         ),
     )
     positions = torch.arange(MEMORISED)
@@ -69,6 +82,34 @@ def test_logits_for_every_family_of_every_run(kind: type) -> None:
     logits = network(kind).eval()(*batch(5))
     assert logits.shape == (5, len(FAMILIES))
     assert torch.isfinite(logits).all()
+
+
+@networks
+def test_every_network_takes_all_normalisations_and_tells_recipes(kind: type) -> None:
+    sizes = Sizes(rows=3 * MZ_COUNT, outputs=len(FAMILIES) + 7)
+    model = network(kind, sizes=sizes).eval()
+    spectrogram, context = batch(4, norm="all")
+    spectrogram.requires_grad_()
+    outputs = model(spectrogram, context)
+    assert outputs.shape == (4, len(FAMILIES) + 7)
+    assert torch.isfinite(outputs).all()
+    (outputs * torch.randn(outputs.shape)).sum().backward()
+    looked_at = spectrogram.grad.ne(0).any(2).any(0)
+    assert looked_at.shape == (3 * MZ_COUNT,)
+    assert looked_at.all(), "an m/z of a normalisation is not looked at"
+
+
+@networks
+def test_every_network_with_recipes_loads_as_it_was_saved(kind: type, tmp_path: Path) -> None:
+    recipes = recipes_of(resident().labels)
+    sizes = Sizes(rows=3 * MZ_COUNT, outputs=len(FAMILIES) + len(recipes))
+    predictor = NetworkPredictor(network(kind, sizes=sizes), sizes, recipes)
+    predictor.save(tmp_path)
+    loaded = load_predictor(files_in(tmp_path), small(kind))
+    assert isinstance(loaded, NetworkPredictor)
+    assert loaded.sizes == sizes
+    given = batch(4, norm="all")
+    assert torch.equal(loaded.probabilities(*given), predictor.probabilities(*given))
 
 
 @networks
@@ -193,7 +234,7 @@ def test_same_seed_same_first_weights(kind: type) -> None:
 
 @networks
 def test_loading_leaves_global_randomness_alone(kind: type, tmp_path: Path) -> None:
-    NetworkPredictor(network(kind)).save(tmp_path)
+    NetworkPredictor(network(kind), Sizes()).save(tmp_path)
     state = torch.get_rng_state()
     load_predictor(files_in(tmp_path), small(kind))
     assert torch.equal(torch.get_rng_state(), state)
@@ -215,7 +256,13 @@ def test_every_kind_has_its_own_name() -> None:
 def test_memorises_twenty_runs(trained: tuple[Experiment, Any]) -> None:
     experiment, predictor = trained
     positions = torch.arange(MEMORISED)
-    (given,) = predict_draws([predictor], resident(), positions, experiment.spectrogram, 4, (1,))
+    evidence = None
+    if experiment.evidence:  # as in training, where a run hears the others alone
+        _, from_others = fit_neighbours(NeighboursConfig(), resident(), positions)
+        evidence = {predictor.neighbours: from_others}
+    (given,) = predict_draws(
+        [predictor], resident(), positions, experiment.spectrogram, 4, (1,), evidence=evidence
+    )
     labels = store().labels[:MEMORISED]
     # Neighbours judge by resemblance and are kept from certainty: they do better than the rates.
     rates = mean_log_loss(labels, np.broadcast_to(labels.mean(0), labels.shape))
@@ -223,9 +270,10 @@ def test_memorises_twenty_runs(trained: tuple[Experiment, Any]) -> None:
     assert mean_log_loss(labels, given.mean(0)) < enough
 
 
-def judged(predictor: Any, size: int = 8) -> torch.Tensor:
+def judged(trained: tuple[Experiment, Any], size: int = 8) -> torch.Tensor:
     """Probabilities of the first runs; the context as `predict_draws` shows it."""
-    spectrogram, context = batch(size)
+    experiment, predictor = trained
+    spectrogram, context = batch(size, norm=experiment.spectrogram.norm)
     if predictor.neighbours is not None:
         views = run_views(resident(), torch.arange(size))
         context = torch.cat([context, predictor.neighbours(views)], 1)
@@ -237,8 +285,7 @@ def files_in(folder: Path) -> dict[str, Path]:
 
 
 def test_probabilities_are_probabilities(trained: tuple[Experiment, Any]) -> None:
-    _, predictor = trained
-    given = judged(predictor)
+    given = judged(trained)
     assert given.shape == (8, len(FAMILIES))
     assert given.dtype == torch.float32
     assert bool(((given >= 0) & (given <= 1)).all())
@@ -250,7 +297,7 @@ def test_saved_and_loaded_it_predicts_the_same(
     experiment, predictor = trained
     predictor.save(tmp_path)
     loaded = load_predictor(files_in(tmp_path), experiment.model)
-    assert torch.equal(judged(loaded), judged(predictor))
+    assert torch.equal(judged((experiment, loaded)), judged(trained))
     assert {path.suffix for path in tmp_path.iterdir()} <= {".safetensors", ".txt", ".json"}
 
 
@@ -279,7 +326,7 @@ def test_a_family_never_seen_is_unlikely_not_impossible(trained: tuple[Experimen
     rows = torch.nonzero(runs.labels[:, 0] == 0).flatten()[:12]
     brief = experiment.shortened(0.1)
     predictor = train_experiment(brief, runs, rows, 0)
-    given = judged(predictor)[:, 0]
+    given = judged((brief, predictor))[:, 0]
     assert bool(((given > 0) & (given < 0.5)).all())
 
 

@@ -73,6 +73,38 @@ def test_unseen_runs_are_judged_by_all(fitted: tuple[Neighbours, Tensor]) -> Non
     torch.testing.assert_close(given, expected, rtol=1e-3, atol=1e-3)
 
 
+def test_distance_from_training_runs_is_the_weighted_sum_over_views(
+    fitted: tuple[Neighbours, Tensor],
+) -> None:
+    neighbours, _ = fitted
+    asked, known = run_views(resident(), UNSEEN), views_of(neighbours)
+    away = neighbours.away(asked)
+    assert away.shape == (len(UNSEEN), len(POSITIONS))
+    weights = torch.nn.functional.softplus(neighbours.kernel.weight).double()
+    expected = sum(
+        weight * torch.cdist(view.double(), other.double()) / scale
+        for weight, view, other, scale in zip(weights, asked, known, neighbours.scale, strict=True)
+    )
+    torch.testing.assert_close(away.double(), expected, rtol=1e-3, atol=1e-3)
+    itself = neighbours.away(run_views(resident(), POSITIONS))
+    assert itself.argmin(1).tolist() == POSITIONS.tolist()
+    assert itself.diagonal().max() < 0.05 * away.min(), "half precision is not nearly the same"
+
+
+def test_among_themselves_a_run_is_not_its_own_neighbour(
+    fitted: tuple[Neighbours, Tensor],
+) -> None:
+    neighbours, _ = fitted
+    away = neighbours.away(views_of(neighbours))
+    others = [
+        min(float(away[run, other]) for other in POSITIONS if other != run) for run in POSITIONS
+    ]
+    found = neighbours.among_themselves()
+    np.testing.assert_allclose(found, others, rtol=1e-6)
+    assert found.min() > 0
+    assert torch.equal(neighbours.among_themselves(), found), "asking changed it"
+
+
 def test_what_resembles_nothing_gets_the_prior_and_full_variance(
     fitted: tuple[Neighbours, Tensor],
 ) -> None:

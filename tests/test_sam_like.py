@@ -25,8 +25,8 @@ from egams.spectrogram.resident import NOT_MEASURED, ResidentRuns
 from egams.spectrogram.sam_like import DWELL, joined, make_sam_like, sam_like_versions
 from egams.spectrogram.sam_sources import IS_SAM, SamSources, sam_sources
 from egams.spectrogram.views import VIEWS, run_views
-from egams.training.member import train_experiment
 from egams.training.experiment import Experiment
+from egams.training.member import train_experiment
 from egams.training.neighbours import fit_neighbours
 from prepared_samples import prepared_samples, simulated
 from training_samples import resident

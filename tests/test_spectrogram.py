@@ -72,6 +72,9 @@ LOOKS = [
 ]
 
 
+LOOKS.append(SpectrogramConfig(floor=0.3))
+
+
 @pytest.mark.parametrize("config", LOOKS, ids=lambda c: f"{c.norm}-{c.baseline_prob}-{c.floor}")
 def test_render_equals_the_reference(runs, config):
     draws = drawn(runs, config.model_copy(update={"reach": 12.0}))
@@ -94,6 +97,23 @@ def test_mixtures_equal_the_reference(runs, norm):
     expected = np.maximum(known[run], known[draws.partner.run])
     np.testing.assert_array_equal(labels, expected)
     assert np.array_equal(runs.labels.numpy(), ResidentRuns.load(SAMPLES).labels, equal_nan=True)
+
+
+@pytest.mark.parametrize("mix", [0.0, 1.0])
+@pytest.mark.parametrize("unit_range", [True, False])
+def test_all_normalisations_are_the_three_one_under_the_other(runs, mix, unit_range):
+    floors = {"max": 1e-4, "band": 1e-3, "share": 1e-3}
+    look = {"mix": mix, "baseline_prob": 0.5, "unit_range": unit_range}
+    config = SpectrogramConfig(norm="all", floor=1e-4, **look)
+    draws = drawn(runs, config)
+    assert len(draws.mixed) == len(SAMPLES) * mix
+    single = [
+        render(runs, draws, SpectrogramConfig(norm=norm, floor=floor, **look))
+        for norm, floor in floors.items()
+    ]
+    together = render(runs, draws, config)
+    assert together.shape == (len(SAMPLES), config.rows, 80)
+    assert torch.equal(together, torch.cat(single, 1))
 
 
 def test_a_run_without_labels_is_made_faint(runs):

@@ -261,9 +261,9 @@ def test_labels_are_smoothed_as_published() -> None:
 
 def test_focal_loss_without_focus_is_cross_entropy() -> None:
     logits, labels = torch.randn(6, 10), (torch.rand(6, 10) < 0.3).float()
-    plain = loss(logits, labels, TrainingConfig(loss="bce"))
-    assert loss(logits, labels, TrainingConfig(loss="focal", focus=0.0)) == plain
-    assert loss(logits, labels, TrainingConfig(loss="focal", focus=2.0)) < plain
+    plain = loss(logits, labels, None, TrainingConfig(loss="bce"))
+    assert loss(logits, labels, None, TrainingConfig(loss="focal", focus=0.0)) == plain
+    assert loss(logits, labels, None, TrainingConfig(loss="focal", focus=2.0)) < plain
     expected = torch.nn.functional.binary_cross_entropy(
         torch.sigmoid(logits), smooth(labels, 0.001)
     )
@@ -274,8 +274,8 @@ def test_focal_loss_turns_to_what_is_wrong() -> None:
     labels = torch.tensor([[1.0, 1.0]])
     right, wrong = torch.tensor([[4.0, 4.0]]), torch.tensor([[4.0, -4.0]])
     plain, focal = (TrainingConfig(loss=name, smoothing=0.0) for name in ("bce", "focal"))
-    ratio = loss(wrong, labels, plain) / loss(right, labels, plain)
-    assert loss(wrong, labels, focal) / loss(right, labels, focal) > 10 * ratio
+    ratio = loss(wrong, labels, None, plain) / loss(right, labels, None, plain)
+    assert loss(wrong, labels, None, focal) / loss(right, labels, None, focal) > 10 * ratio
 
 
 class Scalar(torch.nn.Module):

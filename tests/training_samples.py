@@ -61,12 +61,12 @@ def resident() -> ResidentRuns:
     return ResidentRuns.load(store())
 
 
-def batch(size: int = 8, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Spectrograms ``[B, m/z, temperature]`` and contexts ``[B, feature]`` as rendered runs."""
+def batch(size: int = 8, seed: int = 0, norm: str = "max") -> tuple[torch.Tensor, torch.Tensor]:
+    """Spectrograms ``[B, row, temperature]`` and contexts ``[B, feature]`` as rendered runs."""
     from egams.spectrogram.draw import draw, windows
     from egams.spectrogram.render import render
 
-    config, runs = SpectrogramConfig(), resident()
+    config, runs = SpectrogramConfig(norm=norm), resident()
     positions = torch.arange(size)
     generator = torch.Generator().manual_seed(seed)
     drawn = draw(runs, windows(runs, config), positions, config, generator)

@@ -23,7 +23,7 @@ class SpectrogramConfig(BaseModel):
     norm
         ``"max"``: by the run's maximum. ``"band"``: each m/z by its own maximum first.
         ``"share"``: each temperature by its total ion signal, helium apart, first. ``"all"``:
-        these three, one under the other; the last two have ten times the floor.
+        these three, one under the other; the last two have ten times the floor, 0.1 at most.
     mz_sigma
         Each m/z is scaled by 2^N(0, mz_sigma).
     mix

@@ -61,7 +61,6 @@ def _experiments(rows: Iterable[Experiment]) -> dict[str, Experiment]:
     return {row.name: row for row in rows}
 
 
-_SHARE = SpectrogramConfig(norm="share")
 _ALL = SpectrogramConfig(norm="all", mz_sigma=1.0)
 _FEW_TREES = LightgbmConfig(trees=100, leaves=6, learning_rate=0.03, feature_share=0.2)
 _RECIPES = TrainingConfig(epochs=160, weight_decay=0.2, clip_norm=5.0, recipes=1.0)
@@ -87,10 +86,10 @@ COMPACT: dict[str, Experiment] = _experiments(
             evidence=True,
         ),
         Experiment(
-            name="conv1d_share_evidence",
-            model=_CONV1D,
-            spectrogram=_SHARE,
-            training=_RECIPES.lasting(140),
+            name="conv1d_silenced_evidence",
+            model=_CONV1D.model_copy(update={"mz_dropout": 0.3}),
+            spectrogram=_ALL,
+            training=_RECIPES,
             evidence=True,
         ),
     ]
