@@ -9,10 +9,12 @@ from typing import Annotated, NoReturn
 import typer
 
 from egams.cli.bundle import bundle
+from egams.cli.compare import compare
 from egams.cli.cross_validate import cross_validate
 from egams.cli.demo import demo
 from egams.cli.evaluate import evaluate
 from egams.cli.experiments import experiments
+from egams.cli.export import export
 from egams.cli.plot import plot
 from egams.cli.predict import predict
 from egams.cli.prepare import prepare
@@ -34,7 +36,9 @@ for command in (
     prepare,
     cross_validate,
     tables,
+    compare,
     bundle,
+    export,
     predict,
     evaluate,
     plot,

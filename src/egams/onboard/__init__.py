@@ -1,0 +1,1 @@
+"""A small student of the ensemble that runs without egams: one ONNX file, binned runs in."""

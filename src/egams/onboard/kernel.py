@@ -1,0 +1,202 @@
+"""A Gaussian process on compressed runs, small enough for an instrument's computer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from egams.models.neighbours import Kernel
+from egams.onboard.grid import to_int8_grid
+
+STEPS = 60
+LEARNING_RATE = 0.1
+CAUTION = 1e-3
+"""As `egams.models.neighbours.NeighboursConfig` has them."""
+FIRST_WEIGHTS = 0.2
+"""Sum of the kernel's weights when its fit starts."""
+SMALLEST_SQUARE = 1e-6
+
+
+class Compressed(nn.Module):
+    """One view of a run, projected, and how far that is from each landmark.
+
+    Parameters
+    ----------
+    view
+        Of the training runs, which become the landmarks ``[landmark, feature]``.
+    rank
+        Principal components that are kept.
+    """
+
+    centre: Tensor
+    directions: Tensor
+    landmarks: Tensor
+    squares: Tensor
+
+    def __init__(self, view: Tensor, rank: int) -> None:
+        super().__init__()
+        centre = view.mean(0)
+        rank = min(rank, *view.shape)
+        _, _, components = torch.linalg.svd((view - centre).double(), full_matrices=False)
+        directions = to_int8_grid(components[:rank].T.float())
+        landmarks = to_int8_grid(((view - centre) @ directions).T)
+        self.register_buffer("centre", centre)
+        self.register_buffer("directions", directions)
+        self.register_buffer("landmarks", landmarks)
+        self.register_buffer("squares", landmarks.square().sum(0))
+
+    def forward(self, view: Tensor) -> Tensor:
+        """Euclidean distances ``[run, landmark]`` from ``[run, feature]``."""
+        place = (view - self.centre) @ self.directions
+        square = (place * place).sum(1, keepdim=True) + self.squares
+        return (square - 2 * (place @ self.landmarks)).clamp_min(SMALLEST_SQUARE).sqrt()
+
+
+class KernelMachine(nn.Module):
+    """Logits and variance of a Gaussian process, as `egams.models.neighbours` has it.
+
+    The variance needs the inverse of the covariance, which is large. Its leading eigenvectors are
+    kept; one number stands for the eigenvalues of all others.
+
+    Parameters
+    ----------
+    weights
+        Of the distance in each view ``[view]``.
+    coefficients
+        ``[landmark, family]``.
+    prior, slope, doubt, shift
+        ``[family]``: see `egams.models.neighbours.Kernel`.
+    basis, gain
+        Leading eigenvectors, scaled, and the inverse of the eigenvalues of all others.
+    largest_variance
+        Where nothing is known.
+    """
+
+    weights: Tensor
+    coefficients: Tensor
+    prior: Tensor
+    slope: Tensor
+    doubt: Tensor
+    shift: Tensor
+    basis: Tensor
+    gain: Tensor
+    largest_variance: Tensor
+
+    def __init__(self, parts: Sequence[Compressed], numbers: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        for name, value in numbers.items():
+            self.register_buffer(name, value.float())
+
+    def forward(self, views: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Logits ``[run, family]`` and variance ``[run, 1]``, 0 to about 1."""
+        pairs = zip(self.parts, views, strict=True)
+        apart = [part(view) * self.weights[i] for i, (part, view) in enumerate(pairs)]
+        shared = torch.exp(-torch.stack(apart).sum(0))
+        mean = shared @ self.coefficients + self.prior
+        leading = shared @ self.basis
+        explained = self.gain * (shared * shared).sum(1, keepdim=True) - (leading * leading).sum(
+            1, keepdim=True
+        )
+        variance = (self.largest_variance - explained).clamp_min(0.0)
+        return self.slope * mean / torch.sqrt(1 + self.doubt * variance) + self.shift, variance
+
+
+def fit_kernel(
+    views: Sequence[Tensor], labels: Tensor, ranks: Sequence[int], basis: int
+) -> tuple[KernelMachine, Tensor, Tensor]:
+    """Fit on described training runs; nothing is random.
+
+    Minimises the log loss of leave-one-out predictions, as `egams.training.neighbours` does.
+
+    Parameters
+    ----------
+    views
+        ``[run, feature]`` each.
+    labels
+        ``[run, family]``.
+    ranks
+        Components kept of each view.
+    basis
+        Eigenvectors kept for the variance.
+
+    Returns
+    -------
+    KernelMachine
+        For runs that were not trained on.
+    Tensor, Tensor
+        Logits ``[run, family]`` and variance ``[run, 1]`` of the training runs, each from the
+        others alone.
+
+    Source: Rasmussen & Williams 2006, sections 5.4.2 and 6.5.
+    """
+    parts = [Compressed(view, rank) for view, rank in zip(views, ranks, strict=True)]
+    apart = torch.stack([_between_landmarks(part) for part in parts])
+    scale = apart.mean((1, 2)).clamp_min(torch.finfo(torch.float32).eps)
+    apart /= scale[:, None, None]
+    truth = labels.double()
+    signs = 2 * truth - 1
+    prior = signs.mean(0)
+    target = signs - prior
+    unit = torch.eye(len(truth), dtype=torch.float64)
+    start = Kernel.initial().tensors()
+    first = torch.tensor(FIRST_WEIGHTS / len(parts), dtype=torch.float64).expm1().log()
+    start["weight"] = first.repeat(len(parts))
+    kernel = Kernel(**{name: value.clone().requires_grad_() for name, value in start.items()})
+
+    def left_out() -> tuple[Tensor, Tensor, Tensor]:
+        covariance = kernel.covariance(apart)
+        inverse = torch.linalg.inv(covariance + kernel.noise.exp() * unit)
+        precision = inverse.diagonal()[:, None]
+        return covariance, target - inverse @ target / precision + prior, 1 / precision
+
+    optimiser = torch.optim.Adam(list(kernel.tensors().values()), LEARNING_RATE)
+    for _ in range(STEPS):
+        _, mean, variance = left_out()
+        loss = functional.binary_cross_entropy_with_logits(kernel.logits(mean, variance), truth)
+        pulled = sum(
+            ((value - start[name]) ** 2).sum()
+            for name, value in kernel.tensors().items()
+            if name in {"slope", "doubt", "shift"}
+        )
+        optimiser.zero_grad()
+        torch.autograd.backward(loss + CAUTION * pulled)
+        optimiser.step()
+    with torch.no_grad():
+        covariance, mean, variance = left_out()
+        noise = kernel.noise.exp()
+        numbers = {
+            "weights": functional.softplus(kernel.weight) / scale,
+            "coefficients": torch.linalg.solve(covariance + noise * unit, target),
+            "prior": prior,
+            "slope": kernel.slope.exp(),
+            "doubt": kernel.doubt.exp(),
+            "shift": kernel.shift,
+            "largest_variance": 1 + noise,
+        } | _compressed_inverse(covariance, noise, basis)
+        on_training = kernel.logits(mean, variance)
+    return KernelMachine(parts, numbers), on_training.float(), variance.float()
+
+
+def _between_landmarks(part: Compressed) -> Tensor:
+    places = part.landmarks.T.double()
+    apart = torch.cdist(places, places)
+    return apart.square().clamp_min(SMALLEST_SQUARE).sqrt().fill_diagonal_(0.0)
+
+
+def _compressed_inverse(covariance: Tensor, noise: Tensor, kept: int) -> dict[str, Tensor]:
+    """Split the inverse into one gain for all directions, less what the leading ones lack.
+
+    k' (K + s)^-1 k = g |k|^2 - |B' k|^2, with B the leading eigenvectors times the root of
+    g - 1 / (l + s). All other eigenvalues l are taken for their mean, weighted by l^2: how much
+    of them rows of K hold.
+    """
+    values, vectors = torch.linalg.eigh(covariance)
+    others = values[: max(len(values) - kept, 1)].clamp_min(0)
+    typical = others.pow(3).sum() / others.square().sum().clamp_min(torch.finfo(others.dtype).tiny)
+    gain = 1 / (typical + noise)
+    lack = (gain - 1 / (values[-kept:] + noise)).clamp_min(0)
+    return {"gain": gain, "basis": vectors[:, -kept:] * lack.sqrt()}
