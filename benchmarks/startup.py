@@ -1,12 +1,9 @@
 """How long people wait: `egams --help`, and `egams predict` of one CSV, each a process of its own.
 
-Targets on two cores: 0.3 s for the help; 5 s for a prediction with the compact bundle and 16
+Targets on two cores: 0.3 s for the help; 5 s for a prediction with the shipped bundle and 16
 test-time draws, of which 1 s is not import.
 
     python benchmarks/startup.py [--bundle families.bundle] [--run run.csv] [--repeats 5]
-
-Without a bundle one is made of all compact experiments on simulated runs, trained for an epoch
-(the trees in full): as large and as slow as a good one.
 """
 
 from __future__ import annotations
@@ -20,17 +17,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 
-import egams
-from egams.ensemble import bundle
 from egams.io import write_csv
-from egams.simulate import SimulationConfig, simulate_run, simulate_runs
-from egams.training.experiment import COMPACT
+from egams.simulate import simulate_run
 
 EGAMS = Path(sys.executable).with_name("egams")
 IMPORT_LINE = re.compile(r"^import time:\s+(\d+) \|", re.MULTILINE)
@@ -65,25 +58,6 @@ def measure(arguments: list[str], repeats: int) -> Times:
     return times
 
 
-def make_bundle(folder: Path) -> Path:
-    """Make a bundle of every compact experiment, whatever it scores."""
-
-    def everyone(predictions: bundle.StudyPredictions) -> bundle.Ensemble:
-        chosen = choose_ensemble(predictions)
-        all_of_them = replace(chosen.selection, size=len(chosen.selection.added))
-        return replace(chosen, selection=all_of_them)
-
-    choose_ensemble = bundle.choose_ensemble
-    runs = simulate_runs(40, np.random.default_rng(0), config=SimulationConfig.tiny())
-    networks = [name for name, entry in COMPACT.items() if entry.model.kind != "lightgbm"]
-    hasty = [COMPACT[name].shortened(0.001) for name in networks]
-    trees = [entry for name, entry in COMPACT.items() if name not in networks]
-    study = egams.cross_validate(egams.prepare(list(runs)), hasty + trees, folder / "study")
-    # Hardly trained members would not be chosen, but a full bundle is what people wait for.
-    with patch.object(bundle, "choose_ensemble", everyone):
-        return bundle.make_bundle(study, folder / "families.bundle")
-
-
 def make_run(folder: Path) -> Path:
     """Write a commercial run of full length."""
     run = simulate_run(np.random.default_rng(1), run_id="run")
@@ -101,7 +75,7 @@ def show(what: str, seconds: list[float], target: float) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--bundle", type=Path, help="bundle to predict with; else one is made")
+    parser.add_argument("--bundle", type=Path, help="bundle to predict with; else the shipped")
     parser.add_argument("--run", type=Path, help="CSV to predict; else one is simulated")
     parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args()
@@ -112,9 +86,9 @@ def main() -> None:
     )
     show("egams --help", measure(["--help"], given.repeats).whole, HELP_TARGET)
     with tempfile.TemporaryDirectory() as scratch:
-        ensemble = given.bundle or make_bundle(Path(scratch))
         run = given.run or make_run(Path(scratch))
-        times = measure(["predict", str(ensemble), str(run), "--draws", "16"], given.repeats)
+        bundle = ["--bundle", str(given.bundle)] if given.bundle else []
+        times = measure(["predict", str(run), *bundle, "--draws", "16"], given.repeats)
     show("egams predict, 16 draws", times.whole, PREDICT_TARGET)
     show("  of which not import", times.own, OWN_TARGET)
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Makes everything in results/ again. Run it in the environment of `make`, from the project's root:
-#   bash results/make.sh FOLDER
-# FOLDER holds train_features.parquet, train_labels.csv, val_features.parquet and metadata.csv.
+# Makes the shipped bundle and everything in results/ again, but for ablations.md. Run it in the
+# environment of `make`, from the project's root:
+#   bash results/make.sh FOLDER [WORK]
+# FOLDER holds train_features.parquet, train_labels.csv, val_features.parquet, sam_unlabelled.parquet
+# and metadata.csv; WORK is for stores and studies. What is there already is not made anew.
 set -euo pipefail
 data=${1:?the folder of the runs}
 work=${2:-scratch}
@@ -9,11 +11,17 @@ rm -f results/printed.txt
 say() { tee -a results/printed.txt; }
 
 egams prepare "$data/train_features.parquet" -o "$work/train.store"
-egams cross-validate "$work/train.store" --experiment compact --sam-fold -o "$work/study"
+egams prepare "$data/sam_unlabelled.parquet" -o "$work/sam.store"
+egams cross-validate "$work/train.store" --experiment compact --sam-fold --whole \
+    --sam-sources "$work/sam.store" -o "$work/study"
+egams cross-validate "$work/train.store" --experiment compact --grouped \
+    --sam-sources "$work/sam.store" -o "$work/grouped"
 egams tables "$work/study" -o results/tables
-egams bundle "$work/study" -o "$work/families.bundle"
-egams predict "$work/families.bundle" "$data/val_features.parquet" -o results/holdout/compact.csv
+egams tables "$work/grouped" -o results/tables-grouped
+egams bundle "$work/study" -o src/egams/shipped
+egams predict "$data/val_features.parquet" -o results/holdout/shipped.csv
 
 python benchmarks/out_of_fold.py "$work/train.store" "$work/study" | say
+python benchmarks/grouped.py "$work/grouped" --ordinary "$work/study" | say
 for name in baseline prepare spectrogram; do python "benchmarks/$name.py" | say; done
-python benchmarks/startup.py --bundle "$work/families.bundle" | say
+python benchmarks/startup.py | say
