@@ -25,7 +25,7 @@ FloatArray = NDArray[np.float64]
 CAUTION = 0.003
 """How hard weights are pulled towards equal ones that sum to 1."""
 
-NEGLIGIBLE = 0.01
+NEGLIGIBLE = 0.03
 """A member with a smaller share of the weights is left out."""
 
 

@@ -77,7 +77,6 @@ COMPACT: dict[str, Experiment] = _experiments(
             spectrogram=_ALL,
             evidence=True,
         ),
-        Experiment(name="conv1d", model=_CONV1D, spectrogram=_ALL, training=_RECIPES),
         Experiment(
             name="conv1d_evidence",
             model=_CONV1D,

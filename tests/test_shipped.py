@@ -1,0 +1,92 @@
+"""The shipped bundle: small enough, whole, and still giving the answers it was released with.
+
+Make the golden file anew, after a new bundle, with
+``python tests/test_shipped.py DATA``, where DATA holds drivendata-mini.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import egams
+from egams.artifact import write_json
+from egams.ensemble.conformal import STATES
+from egams.ensemble.predictor import SHIPPED, Bundle, load_bundle
+from egams.families import FAMILIES
+from egams.logloss import mean_log_loss
+from egams.run import Run
+from egams.simulate import SimulationConfig, simulate_runs
+
+GOLDEN = Path(__file__).parent / "golden" / "shipped.json"
+LARGEST = 20e6
+MINI = "drivendata-mini"
+# Other processors sum in another order, and trees turn a rounding error into a step.
+CLOSE, SCORE_CLOSE = 0.02, 0.002
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return load_bundle()
+
+
+def simulated() -> list[Run]:
+    config = SimulationConfig(sam_share=0.25, sam_sweeps=60)
+    return list(simulate_runs(6, np.random.default_rng(7), config=config))
+
+
+def score_on_mini(bundle: Bundle, data: Path) -> float:
+    runs = list(egams.read(data / MINI, split="train"))
+    truth = np.array([run.labels for run in runs])
+    return float(mean_log_loss(truth, bundle.predict(runs).probabilities))
+
+
+def test_it_is_small_and_only_of_harmless_files() -> None:
+    files = [path for path in SHIPPED.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= LARGEST
+    assert {path.suffix for path in files} <= {".safetensors", ".txt", ".json", ".md"}
+
+
+def test_it_gives_the_golden_predictions(bundle: Bundle) -> None:
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    predictions = bundle.predict(simulated())
+    expected = np.array(golden["probabilities"])
+    assert predictions.probabilities.shape == expected.shape == (6, len(FAMILIES))
+    np.testing.assert_allclose(predictions.probabilities, expected, atol=CLOSE)
+    assert np.abs(predictions.probabilities - expected).mean() < CLOSE / 10
+    nearest = [[other.run_id for other in found] for found in predictions.nearest]
+    assert [found[0] for found in nearest] == [found[0] for found in golden["nearest"]]
+    assert set(predictions.states.ravel()) <= set(STATES)
+
+
+def test_its_card_says_what_its_manifest_says(bundle: Bundle) -> None:
+    card = (SHIPPED / "README.md").read_text(encoding="utf-8")
+    assert bundle.manifest["data"] in card
+    assert f"{bundle.manifest['scores']['nested']:.4f}" in card
+    assert "Intended use" in card
+
+
+@pytest.mark.real
+def test_it_scores_as_recorded(bundle: Bundle, real_data: Path) -> None:
+    """Most of these runs it was trained on: a check of the bundle, not a score of it."""
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    assert score_on_mini(bundle, real_data) == pytest.approx(
+        golden["mini_log_loss"], abs=SCORE_CLOSE
+    )
+
+
+if __name__ == "__main__":
+    shipped = load_bundle()
+    predicted = shipped.predict(simulated())
+    write_json(
+        GOLDEN,
+        {
+            "probabilities": predicted.probabilities.round(5).tolist(),
+            "nearest": [[other.run_id for other in found] for found in predicted.nearest],
+            "mini_log_loss": round(score_on_mini(shipped, Path(sys.argv[1])), 5),
+        },
+    )
