@@ -21,7 +21,10 @@ egams tables "$work/grouped" -o results/tables-grouped
 egams bundle "$work/study" -o src/egams/shipped
 egams predict "$data/val_features.parquet" -o results/holdout/shipped.csv
 
+egams export "$work/study" "$work/train.store" --onnx "$work/student"
+
 python benchmarks/out_of_fold.py "$work/train.store" "$work/study" | say
 python benchmarks/grouped.py "$work/grouped" --ordinary "$work/study" | say
+python benchmarks/onboard.py "$work/student" | say
 for name in baseline prepare spectrogram; do python "benchmarks/$name.py" | say; done
 python benchmarks/startup.py | say

@@ -32,7 +32,7 @@ TABLES = {"experiments", "ensemble-size", "draws", "clips", "scores", "sam-fold"
 TABLES |= {"weights", "sets"}
 COVERED = {
     *("simulate", "prepare", "cross-validate", "tables", "bundle", "predict", "evaluate"),
-    *("plot", "experiments", "demo", "compare"),
+    *("plot", "experiments", "demo", "compare", "export"),
 }
 """Commands that a test here runs; of the demo, which takes minutes, only the beginning."""
 
@@ -151,6 +151,21 @@ def test_two_experiments_are_compared(study):
     refused = CliRunner().invoke(app, ["compare", str(study), "tiny-trees", "nobody"])
     assert isinstance(refused.exception, EgamsError)
     assert "nobody" in str(refused.exception)
+
+
+def test_a_student_goes_on_board(place, study):
+    path = place / "evident.json"
+    trees = {"kind": "lightgbm", "trees": 4, "renders": 1}
+    path.write_text(json.dumps({"name": "evident", "model": trees, "evidence": True}))
+    size = ("--folds", "2", "--draws", "1", "--jobs", "1")
+    arguments = ["cross-validate", str(place / "train.store"), "--experiment", str(path), *size]
+    assert CliRunner().invoke(app, [*arguments, "-o", str(place / "evident")]).exit_code == 0
+    asked = ["export", str(place / "evident"), str(place / "train.store")]
+    done = CliRunner().invoke(app, [*asked, "--onnx", str(place / "student")])
+    assert done.exit_code == 0
+    assert "log loss out of fold" in done.stdout
+    made = {path.name for path in (place / "student").iterdir()}
+    assert made == {"student.onnx", "student-int8.onnx", "card.json"}
 
 
 def test_grouped_folds_keep_to_their_groups(place, study):
