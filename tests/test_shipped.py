@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 
 import egams
+from command_line import egams as command_line
 from egams.artifact import write_json
 from egams.ensemble.conformal import STATES
 from egams.ensemble.predictor import SHIPPED, Bundle, load_bundle
 from egams.families import FAMILIES
+from egams.io import write_csv
 from egams.logloss import mean_log_loss
 from egams.run import Run
 from egams.simulate import SimulationConfig, simulate_runs
@@ -68,6 +70,16 @@ def test_its_card_says_what_its_manifest_says(bundle: Bundle) -> None:
     assert bundle.manifest["data"] in card
     assert f"{bundle.manifest['scores']['nested']:.4f}" in card
     assert "Intended use" in card
+
+
+def test_a_csv_is_answered_without_training(bundle: Bundle, tmp_path: Path) -> None:
+    run = simulated()[0]
+    write_csv(run, tmp_path / "my_run.csv")
+    said = command_line("predict", tmp_path / "my_run.csv", "--details", tmp_path / "run.json")
+    (told,) = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["runs"]
+    given = [told["families"][family]["probability"] for family in FAMILIES]
+    np.testing.assert_allclose(given, bundle.predict(run).probabilities[0], atol=CLOSE)
+    assert told["nearest"][0]["sample_id"] in said.stdout
 
 
 @pytest.mark.real
