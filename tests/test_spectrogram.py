@@ -14,7 +14,7 @@ from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import BACKGROUND_POWER, Draws, draw, windows
 from egams.spectrogram.draw_each import draw_each
 from egams.spectrogram.render import mixed_labels, render
-from egams.spectrogram.resident import ResidentRuns
+from egams.spectrogram.resident import ResidentRuns, column_temperatures
 from prepared_samples import prepared_samples
 from reference_spectrogram import COLUMNS, Choices, candidates, spectrogram
 
@@ -289,7 +289,37 @@ def test_shares_of_baselines_and_mixtures(runs):
     never = drawn(runs, SpectrogramConfig(mix=0.0, baseline_prob=0.0), run)
     assert never.partner is None
     assert not never.subtract_baseline.any()
-    assert drawn(runs, config.without_mixing(), run).partner is None
+    assert drawn(runs, config.for_prediction(), run).partner is None
+
+
+@pytest.mark.parametrize(("shift", "stretch"), [(0.0, 0.0), (24.0, 0.0), (0.0, 0.05), (24.0, 0.05)])
+def test_peaks_move_as_one(runs, shift, stretch):
+    """What a column shows comes from where shift and stretch of its run say, within reach."""
+    run = torch.zeros(400, dtype=torch.int64)
+    config = SpectrogramConfig(shift=shift, stretch=stretch)
+    draws = drawn(runs, config, run)
+    columns = column_temperatures().numpy()
+    moved = np.full((len(run), len(columns)), np.nan)
+    found = draws.scan.numpy() >= 0
+    moved[found] = runs.temperature.numpy()[draws.scan.numpy()[found]]
+    middle = slice(20, 50)  # away from the ends, where the last column stays
+    slopes = []
+    for row in moved:
+        known = ~np.isnan(row[middle])
+        slope, start = np.polyfit(columns[middle][known] - 30, row[middle][known] - 30, 1)
+        at = slope * (columns[middle][known] - 30) + start + 30
+        assert np.abs(row[middle][known] - at).max() < 30  # reach, half a column, and the fit
+        slopes.append(slope)
+    centre = np.nanmean(moved[:, middle] - columns[middle], axis=1)
+    if not shift and not stretch:
+        assert np.abs(centre).max() < 12
+        return
+    away = columns[middle].mean() - 30
+    expected = np.hypot(shift, away * stretch * np.log(2))
+    assert np.std(centre) == pytest.approx(expected, rel=0.2)
+    assert np.std(slopes) == pytest.approx(stretch * np.log(2), rel=0.3, abs=0.02)
+    calm = drawn(runs, config.for_prediction(), run)
+    assert torch.equal(calm.scan, drawn(runs, SpectrogramConfig(), run).scan)
 
 
 def test_resident_runs_hold_what_was_prepared(runs):

@@ -289,7 +289,7 @@ def predict_draws(
     """
     if draws < 1:
         raise ConfigError(f"{draws} test-time draws; expected 1 or more.")
-    config = config.without_mixing()
+    config = config.for_prediction()
     table = windows(runs, config)
     if evidence is None:
         evidence = gather_evidence(predictors, runs, positions)

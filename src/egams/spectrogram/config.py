@@ -28,6 +28,9 @@ class SpectrogramConfig(BaseModel):
         Each m/z is scaled by 2^N(0, mz_sigma).
     mix
         Chance that a second run is mixed in; in training only.
+    shift, stretch
+        The whole run is shown N(0, shift) degC higher or lower, and its temperatures above 30 degC
+        are scaled by 2^N(0, stretch), as other heating rates and pressures would; in training only.
     baseline_prob
         Chance that the asPLS baseline is subtracted, in training and in prediction.
     """
@@ -40,6 +43,8 @@ class SpectrogramConfig(BaseModel):
     norm: Literal["max", "band", "share", "all"] = "max"
     mz_sigma: float = Field(0.5, ge=0)
     mix: float = Field(0.0, ge=0, le=1)
+    shift: float = Field(0.0, ge=0)
+    stretch: float = Field(0.0, ge=0)
     baseline_prob: float = Field(0.0, ge=0, le=1)
 
     @property
@@ -47,6 +52,6 @@ class SpectrogramConfig(BaseModel):
         """Rows of a spectrogram."""
         return MZ_COUNT * (3 if self.norm == "all" else 1)
 
-    def without_mixing(self) -> SpectrogramConfig:
-        """Return the settings for prediction, where every augmentation but mixing goes on."""
-        return self.model_copy(update={"mix": 0.0})
+    def for_prediction(self) -> SpectrogramConfig:
+        """Return the settings without mixing and moved peaks; other augmentations go on."""
+        return self.model_copy(update={"mix": 0.0, "shift": 0.0, "stretch": 0.0})

@@ -10,7 +10,12 @@ from torch.nn.functional import pad
 
 from egams.preprocess.restrict import MZ_COUNT
 from egams.spectrogram.config import SpectrogramConfig
-from egams.spectrogram.resident import ResidentRuns, column_temperatures
+from egams.spectrogram.resident import (
+    COLUMN_STEP,
+    FIRST_COLUMN,
+    ResidentRuns,
+    column_temperatures,
+)
 
 COLUMN_WIDTH = 12.0
 BACKGROUND_POWER = 4
@@ -143,7 +148,7 @@ def draw(
         return torch.randn(*shape, generator=generator, device=device)
 
     weight = uniform(B, runs.background.shape[2]) ** BACKGROUND_POWER
-    scan = _draw_scans(table, run, generator)
+    scan = _draw_scans(table, run, _columns(table, config, B, generator), generator)
     subtract = uniform(B) < config.baseline_prob
     mz_scale = torch.exp2(config.mz_sigma * normal(B, MZ_COUNT))
     faint_scale = FAINT * torch.exp2(normal(B))
@@ -171,11 +176,29 @@ def draw(
     )
 
 
-def _draw_scans(table: Windows, run: Tensor, generator: torch.Generator) -> Tensor:
+def _columns(
+    table: Windows, config: SpectrogramConfig, B: int, generator: torch.Generator
+) -> Tensor:
+    """Column of the run that is shown at each column ``[run, temperature]``.
+
+    Each its own, unless peaks are moved: then the run is shown as if all of it had happened at
+    other temperatures, in whole columns. Beyond the ends the last column stays.
+    """
+    count, device = table.empty.shape[1], table.empty.device
+    own = torch.arange(count, device=device).expand(B, -1)
+    if not config.shift and not config.stretch:
+        return own
+    moved = config.shift * torch.randn(B, 1, generator=generator, device=device)
+    factor = torch.exp2(config.stretch * torch.randn(B, 1, generator=generator, device=device))
+    temperature = column_temperatures().to(moved)
+    shown = FIRST_COLUMN + (temperature - FIRST_COLUMN) * factor + moved
+    column = torch.round((shown - FIRST_COLUMN) / COLUMN_STEP).long()
+    return column.clamp(0, count - 1)
+
+
+def _draw_scans(table: Windows, run: Tensor, columns: Tensor, generator: torch.Generator) -> Tensor:
     """Draw one candidate for each column ``[run, temperature]``; -1 where there is none."""
-    empty = table.empty[run]
-    columns = empty.shape[1]
-    number = run[:, None] * columns + torch.arange(columns, device=run.device)
+    number = run[:, None] * table.empty.shape[1] + columns
     point = torch.rand(number.shape, generator=generator, device=run.device, dtype=torch.float64)
     found = torch.searchsorted(table.key, number + point, side="right")
-    return torch.where(empty, -1, table.scan[found])
+    return torch.where(table.empty[run[:, None], columns], -1, table.scan[found])

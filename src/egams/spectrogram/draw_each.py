@@ -42,7 +42,7 @@ def draw_each(
     Draws
         Of ``run * draws`` spectrograms, the draws of a run one after the other.
     """
-    config = config.without_mixing()
+    config = config.for_prediction()
     generator = torch.Generator(runs.device)
     contexts = runs.context[positions].cpu().numpy()
     each = [
