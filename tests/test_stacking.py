@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egams.ensemble.stacking import CAUTION, fit_stack, logit, nested_stack, sigmoid
+from egams.ensemble.stacking import CAUTION, fit_stack, logit, sigmoid
 from egams.errors import InputError
 from egams.logloss import mean_log_loss
 from ensemble_samples import made_up
@@ -76,20 +76,6 @@ def test_a_useless_member_gets_next_to_nothing(seed: int) -> None:
     assert weights[2] == 0, "the opposite of the truth"
 
 
-@given(SEEDS)
-def test_labels_of_a_fold_decide_nothing_about_it(seed: int) -> None:
-    sample = made_up(seed, runs=40)
-    members = sample.mean_over_draws
-    held = sample.folds == 2
-    other = np.where(held[:, None], 1 - sample.labels, sample.labels)
-    here, there = (
-        nested_stack(labels, members, sample.names, sample.folds)
-        for labels in (sample.labels, other)
-    )
-    np.testing.assert_array_equal(there.probabilities[held], here.probabilities[held])
-    assert not np.allclose(there.probabilities[~held], here.probabilities[~held])
-
-
 def test_too_sure_members_weigh_less_than_one_together() -> None:
     sample = made_up(5, runs=400, skills=(1.0, 1.0))
     members = sigmoid(3 * logit(sample.mean_over_draws))
@@ -103,5 +89,3 @@ def test_what_does_not_fit_is_refused() -> None:
         stack.probabilities(sample.mean_over_draws[:2])
     with pytest.raises(InputError):
         fit_stack(sample.labels + 0.5, sample.mean_over_draws, sample.names)
-    with pytest.raises(InputError, match="one fold"):
-        nested_stack(sample.labels, sample.mean_over_draws, sample.names, np.zeros(12, int))

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from egams.ensemble.folds import held_out_masks
 from egams.ensemble.logits import logit, sigmoid
 from egams.errors import ArtifactError, InputError
 from egams.families import INSTRUMENTS
@@ -146,22 +145,6 @@ def fit_calibration(
         shift={name: tuple(shift[row].tolist()) for row, name in enumerate(INSTRUMENTS)},
         runs={name: int(counts[row]) for row, name in enumerate(INSTRUMENTS)},
     )
-
-
-def nested_calibration(
-    truth: ArrayLike, probability: ArrayLike, instruments: Instruments, folds: ArrayLike
-) -> FloatArray:
-    """Calibrate each fold with what was fitted on the others ``[run, family]``.
-
-    Parameters and errors as `fit_calibration`; `folds` is the fold of each run ``[run]``, two or
-    more.
-    """
-    y, p, names = np.asarray(truth), np.asarray(probability), np.asarray(instruments)
-    calibrated = np.empty(p.shape, dtype=np.float64)
-    for _, held in held_out_masks(folds, len(y)):
-        fitted = fit_calibration(y[~held], p[~held], names[~held])
-        calibrated[held] = fitted.apply(p[held], names[held])
-    return calibrated
 
 
 def instrument_rows(instruments: Instruments) -> NDArray[np.intp]:

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from egams.ensemble.calibration import Instruments, by_instrument, instrument_rows
-from egams.ensemble.folds import held_out_masks
 from egams.errors import ArtifactError, ConfigError, InputError
 from egams.families import INSTRUMENTS
 from egams.logloss import truth_probability
@@ -195,27 +194,6 @@ def fit_conformal(
         present_basis=_by_instrument(present_basis),
         absent_basis=_by_instrument(absent_basis),
     )
-
-
-def nested_sets(
-    truth: ArrayLike,
-    probability: ArrayLike,
-    instruments: Instruments,
-    folds: ArrayLike,
-    *,
-    coverage: float = COVERAGE,
-) -> BoolArray:
-    """Label sets of each fold with thresholds found on the others ``[run, family, label]``.
-
-    Parameters and errors as `fit_conformal`; `folds` is the fold of each run ``[run]``, two or
-    more.
-    """
-    y, p, names = np.asarray(truth), np.asarray(probability), np.asarray(instruments)
-    sets = np.empty((*p.shape, 2), dtype=bool)
-    for _, held in held_out_masks(folds, len(y)):
-        fitted = fit_conformal(y[~held], p[~held], names[~held], coverage=coverage)
-        sets[held] = fitted.sets(p[held], names[held])
-    return sets
 
 
 def states_of(sets: BoolArray) -> NDArray[np.str_]:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from egams.ensemble.folds import held_out_masks
 from egams.ensemble.logits import logit, sigmoid
 from egams.errors import InputError
 from egams.logloss import truth_probability
@@ -51,22 +50,6 @@ class Stack:
                 expected="[member, run, family], one member for each weight",
             )
         return sigmoid(np.tensordot(self.weights, logit(given), axes=1))
-
-
-@dataclass(frozen=True, eq=False)
-class NestedStack:
-    """What stacks fitted without each fold say of it.
-
-    Parameters
-    ----------
-    stacks
-        One for each fold, fitted on the other folds.
-    probabilities
-        ``[run, family]``.
-    """
-
-    stacks: tuple[Stack, ...]
-    probabilities: FloatArray
 
 
 def fit_stack(
@@ -117,30 +100,3 @@ def fit_stack(
     weights[weights < NEGLIGIBLE * weights.sum()] = 0
     # Members of a training cut short may all be worse than nothing; without any there is no bundle.
     return Stack(names, weights if weights.any() else equal)
-
-
-def nested_stack(
-    labels: ArrayLike,
-    members: ArrayLike,
-    names: tuple[str, ...],
-    folds: ArrayLike,
-    *,
-    caution: float = CAUTION,
-) -> NestedStack:
-    """Fit weights for each fold on the other folds, and apply them to it.
-
-    Parameters as `fit_stack`; `folds` is the fold of each run ``[run]``.
-
-    Raises
-    ------
-    InputError
-        As `fit_stack`, or if there is only one fold.
-    """
-    truth, given = np.asarray(labels), np.asarray(members)
-    stacks = []
-    probabilities = np.empty(truth.shape)
-    for _fold, held in held_out_masks(folds, len(truth)):
-        stack = fit_stack(truth[~held], given[:, ~held], names, caution=caution)
-        probabilities[held] = stack.probabilities(given[:, held])
-        stacks.append(stack)
-    return NestedStack(tuple(stacks), probabilities)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 UNUSED = (
     *("split_gain", "leaf_weight", "leaf_count", "internal_value", "internal_weight"),
     *("internal_count", "is_linear"),
@@ -17,7 +15,7 @@ def slim(text: str) -> str:
     Names of features become numbers, their ranges, the training settings and what trees
     remember of training go.
     """
-    features = int(re.search(r"^max_feature_idx=(\d+)$", text, re.MULTILINE)[1]) + 1  # type: ignore[index]
+    features = int(text.partition("max_feature_idx=")[2].partition("\n")[0]) + 1
     names, ranges = " ".join(map(str, range(features))), " ".join(["none"] * features)
     replaced = {"feature_names": names, "feature_infos": ranges}
     kept = []

@@ -101,11 +101,12 @@ class NetworkPredictor:
     ) -> NetworkPredictor:
         """Read what `save` wrote."""
         from safetensors import safe_open
+        from safetensors.torch import load_file
 
         assert isinstance(config, NETWORKS)
         with safe_open(files[WEIGHTS], "pt") as content:
             sizes = Sizes(**json.loads(content.metadata()["sizes"]))
-            state = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+        state = load_file(files[WEIGHTS])
         known = state.pop(RECIPES, None)
         with torch.random.fork_rng(devices=[]):  # its first weights are thrown away
             network = config.build(sizes)

@@ -128,14 +128,14 @@ class Study:
         ArtifactError
             If they are not there (a study of an older egams), or damaged.
         """
-        from safetensors import safe_open
+        from safetensors import SafetensorError, safe_open
 
         path = self.folder / CONTEXTS
         try:
             with safe_open(path, "numpy") as content:
                 run_ids = tuple(json.loads(content.metadata()["run_ids"]))
                 return run_ids, content.get_tensor("context")
-        except Exception as error:
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(
                 f"{path}: cannot be read ({type(error).__name__}). Cross-validate again into the "
                 "same folder: what is trained is kept."
