@@ -16,10 +16,25 @@ egams cross-validate "$work/train.store" --experiment compact --sam-fold --whole
     --sam-sources "$work/sam.store" -o "$work/study"
 egams cross-validate "$work/train.store" --experiment compact --grouped \
     --sam-sources "$work/sam.store" -o "$work/grouped"
-egams tables "$work/study" -o results/tables
-egams tables "$work/grouped" -o results/tables-grouped
+egams study report "$work/study" -o results/tables
+egams study report "$work/grouped" -o results/tables-grouped
 egams bundle "$work/study" -o src/egams/shipped
 egams predict "$data/val_features.parquet" -o results/holdout/shipped.csv
+
+# More experiments beside the compact ones, which are trained already; and 16 folds, for the learning curve.
+test -d "$work/zoo" || cp -r "$work/study" "$work/zoo"
+egams cross-validate "$work/train.store" --sam-sources "$work/sam.store" -o "$work/zoo" --whole \
+    --experiment conv1d_evidence_seed1 --experiment small_catboost_evidence
+egams cross-validate "$work/train.store" --sam-sources "$work/sam.store" -o "$work/zoo" \
+    --experiment conv1d_moved_evidence --experiment 'small_resnet*' --experiment small_gru \
+    --experiment small_lstm --experiment small_vit1d_band_sbg5
+egams study report "$work/zoo" -o results/zoo --ensemble 8
+sed 's#](\([a-z-]*\)\.md)#](zoo/\1.md)#' results/zoo/report.md > results/zoo.md
+egams bundle "$work/zoo" --ensemble 8 -o "$work/zoo.bundle"
+egams predict "$data/val_features.parquet" --bundle "$work/zoo.bundle" -o results/holdout/zoo.csv
+egams cross-validate "$work/train.store" --sam-sources "$work/sam.store" -o "$work/folds16" \
+    --folds 16 --experiment neighbours --experiment lightgbm_evidence \
+    --experiment lightgbm_all_evidence
 
 egams export "$work/study" "$work/train.store" --onnx "$work/student"
 
@@ -28,3 +43,10 @@ python benchmarks/grouped.py "$work/grouped" --ordinary "$work/study" | say
 python benchmarks/onboard.py "$work/student" | say
 for name in baseline prepare spectrogram; do python "benchmarks/$name.py" | say; done
 python benchmarks/startup.py | say
+
+python benchmarks/train_loop.py | say
+python benchmarks/step_floor.py --batch 32 --runs 64 conv1d_evidence 'small_*' | say
+python benchmarks/together.py | say
+python benchmarks/grow.py | say
+python benchmarks/predict_many.py "$data/train_features.parquet" | say
+python benchmarks/predict_many.py --zoo 26 | say

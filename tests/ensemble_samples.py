@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from egams.ensemble.gather import StudyPredictions
 from egams.ensemble.stacking import sigmoid
 from egams.families import FAMILIES
+from egams.training.study import Study, Truth, write_member
+from training_samples import tiny_experiment
 
 
 def made_up(
@@ -28,3 +32,30 @@ def made_up(
         labels=labels,
         probabilities=sigmoid(logits + of_draw).astype(np.float32),
     )
+
+
+class NoPredictor:
+    """Stands for a trained model that nobody will ask."""
+
+    def save(self, folder: Path) -> None:
+        """Nothing to save."""
+
+
+def study_of(sample: StudyPredictions, folder: Path) -> Study:
+    """A finished study with these predictions."""
+    folds = sorted(set(sample.folds.tolist()))
+    made = {"folds": len(folds), "seed": 0, "draws": sample.probabilities.shape[1]}
+    study = Study.create(folder, {"data": "made up", "runs_used": len(sample.run_ids), **made})
+    entries = zip(sample.run_ids, sample.instruments.tolist(), sample.labels.tolist(), strict=True)
+    study.keep_truth({run: Truth(of, labels) for run, of, labels in entries})
+    for number, name in enumerate(sample.names):
+        for fold in folds:
+            held = np.flatnonzero(sample.folds == fold)
+            write_member(
+                study.member_folder(name, str(fold)),
+                NoPredictor(),  # type: ignore[arg-type]
+                {"experiment": tiny_experiment(name).model_dump(mode="json")},
+                tuple(sample.run_ids[run] for run in held),
+                sample.probabilities[number][:, held],
+            )
+    return study

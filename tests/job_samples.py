@@ -1,22 +1,47 @@
-"""Work for the executor's tests, in a module that worker processes import quickly."""
+"""Work for the executors' tests, in a module that worker processes import quickly."""
 
 from __future__ import annotations
 
 import os
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from egams.training.executor import JobReport
+from egams.training.executors.contract import JobReport
+from egams.training.stopping import StoppedError
+
+STEPS = 4
 
 
-def work(name: str, folder: Path, *, report: Callable[[JobReport], None] | None) -> None:
-    """Leave a file that says how many threads there were; or fail, or die, as the name says."""
+def work(
+    name: str, folder: Path, *, report: Callable[[JobReport], None] | None, stop: Callable[[], bool]
+) -> None:
+    """Report once, and leave a file that says how many threads there were.
+
+    Or, as the name begins: fail, die, be out of memory (always or ``-once``), or wait for a stop.
+    Every try leaves a mark of its process.
+    """
     import torch
 
     if report is not None:
         report(JobReport(name, 1, 2, 0.5))
-    if name.startswith("dies"):
-        os._exit(9)
-    if name.startswith("fails"):
-        raise ValueError(f"{name} was asked to")
+    first = not list(folder.glob(f"{name}.try-*"))
+    (folder / f"{name}.try-{time.monotonic_ns()}").write_text(str(os.getpid()))
+    if first or not name.endswith("-once"):
+        if name.startswith("dies"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if name.startswith("hungry"):
+            raise MemoryError(f"{name} has eaten it")
+        if name.startswith("hogs"):
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp] can't allocate memory: 8 bytes")
+        if name.startswith("fails"):
+            raise ValueError(f"{name} was asked to")
+    if name.startswith("waits"):
+        deadline = time.monotonic() + 60
+        while not stop():
+            assert time.monotonic() < deadline, "nobody asked for a stop"
+            time.sleep(0.01)
+        (folder / f"checkpoint-{name}").touch()
+        raise StoppedError("stopped after 1 of 2")
     (folder / name).write_text(str(torch.get_num_threads()), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`cross_validate`: what is trained, kept, resumed and refused; and where trainings run."""
+"""`cross_validate`: what is trained, kept, resumed and refused."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ import torch
 from egams.ensemble.gather import study_predictions
 from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.models.boosting import LightgbmConfig
+from egams.models.conv1d import Conv1dConfig
 from egams.models.predictor import predict_draws
-from egams.models.vit1d import Vit1dConfig
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
 from egams.training import member
 from egams.training.cross_validation import cross_validate
-from egams.training.executor import Job, JobReport, run_jobs
-from egams.training.experiment import COMPACT, Experiment
+from egams.training.executors.contract import JobReport
+from egams.training.experiment import Experiment
 from egams.training.study import MEMBER, Study
-from job_samples import work
 from training_samples import labelled_runs, tiny_experiment
 
 TREES = Experiment(name="trees", model=LightgbmConfig(trees=4, renders=1, fewest_in_leaf=1))
-BROKEN = Experiment(name="broken", model=Vit1dConfig(width=30, heads=8))
+BROKEN = Experiment(name="broken", model=Conv1dConfig(width=8, dilations=(0,)))
 SETTINGS: dict[str, Any] = {"folds": 3, "draws": 2, "seed": 5}
 LABELLED, SAM = 24, 6
 
@@ -222,7 +221,7 @@ def test_in_processes_the_numbers_are_the_same_and_failures_are_told(
         )
     for fold in range(3):
         assert f"broken fold {fold}: " in str(told.value)
-    assert "divisible" in str(told.value)
+    assert "dilation" in str(told.value)
     alone = {name: data for name, data in weights(study.folder).items() if "fold-sam" not in name}
     assert weights(output) == alone
     assert {report.job for report in reports} >= {"tiny fold 0", "tiny fold 2", "trees fold 1"}
@@ -230,7 +229,7 @@ def test_in_processes_the_numbers_are_the_same_and_failures_are_told(
 
 
 def test_failing_experiment_leaves_the_others(store_path: Path, tmp_path: Path) -> None:
-    with pytest.raises(EgamsError, match=r"broken fold 2: .*divisible"):
+    with pytest.raises(EgamsError, match=r"broken fold 2: .*dilation"):
         cross_validate(store_path, [BROKEN, TREES], tmp_path, jobs=1, **SETTINGS)
     kept = Study.open(tmp_path)
     assert kept.folds_done("trees") == ["0", "1", "2"]
@@ -261,7 +260,7 @@ def test_requests_that_make_no_sense_are_refused(store_path: Path, tmp_path: Pat
     def ask(store: Any = store_path, experiments: Any = TREES, **changes: Any) -> None:
         cross_validate(store, experiments, tmp_path / "s", jobs=1, **{**SETTINGS, **changes})
 
-    name = next(iter(COMPACT))
+    name = "neighbours"
     refuse(f"Did you mean '{name}'", ConfigError, lambda: ask(experiments=f"{name}x"))
     refuse("two experiments are called 'trees'", ConfigError, lambda: ask(experiments=[TREES] * 2))
     refuse("24 labelled runs for 13 folds", ConfigError, lambda: ask(folds=13))
@@ -319,29 +318,3 @@ def test_damaged_study_is_refused(study: Study, store_path: Path, tmp_path: Path
     (damaged.folder / "truth.json").unlink()
     refuse("truth.json: not readable", ArtifactError, damaged.truth)
     refuse("no manifest.json", ArtifactError, lambda: Study.open(tmp_path / "trees"))
-
-
-def test_jobs_here_have_one_thread_and_give_the_others_back(tmp_path: Path) -> None:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        jobs = [Job(name, (name, tmp_path)) for name in ("a", "fails", "b")]
-        failures = run_jobs(work, jobs, 1)
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(threads)
-    assert [(failure.job, failure.reason) for failure in failures] == [
-        ("fails", "ValueError: fails was asked to")
-    ]
-    assert (tmp_path / "a").read_text() == (tmp_path / "b").read_text() == "1"
-
-
-def test_process_that_dies_takes_only_its_job_with_it(tmp_path: Path) -> None:
-    names = ["a", "dies", "b", "fails", "c"]
-    reports: list[JobReport] = []
-    failures = run_jobs(work, [Job(name, (name, tmp_path)) for name in names], 2, reports.append)
-    assert {failure.job for failure in failures} == {"dies", "fails"}
-    assert next(each for each in failures if each.job == "dies").reason.startswith("the process")
-    assert {path.name for path in tmp_path.iterdir()} == {"a", "b", "c"}
-    assert {path.read_text() for path in tmp_path.iterdir()} == {"1"}
-    assert {report.job for report in reports} >= {"a", "b", "c"}

@@ -49,6 +49,19 @@ def test_survives_the_way_to_a_worker(source: RunSource) -> None:
     assert copy.fingerprint(source.ids[0]) == source.fingerprint(source.ids[0])
 
 
+def test_some_runs_of_it_are_a_source_of_their_own(source: RunSource) -> None:
+    good = [run_id for run_id in source.ids if run_id != BAD]
+    some = source.only(good[-1:])
+    assert (some.name, some.ids) == (source.name, (good[-1],))
+    assert isinstance(some, RunSource)
+    assert_same(some.load(good[-1]), RUNS[good[-1]])
+    assert some.fingerprint(good[-1]) == source.fingerprint(good[-1])
+    if len(good) > 1:  # what workers are sent must not grow with the runs they have no use for
+        assert len(pickle.dumps(some)) < len(pickle.dumps(source))
+        with pytest.raises(InputError, match=f"no run '{good[0]}'"):
+            some.load(good[0])
+
+
 def test_lists_the_bad_run_and_goes_on(source: RunSource) -> None:
     reader = RunReader(source)
     assert len(reader) == len(source.ids)

@@ -17,8 +17,9 @@ from egams.cli.demo_steps import demo_experiments, run_demo
 from egams.cli.main import app
 from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.evaluate.metrics import mean_log_loss
+from egams.evaluate.study_report import PAGE, SECTIONS
 from egams.evaluate.submission import read_labels, read_submission
-from egams.training.experiment import COMPACT
+from egams.training.zoo import built_in
 
 TINY = [
     {
@@ -28,11 +29,9 @@ TINY = [
     },
     {"name": "tiny-trees", "model": {"kind": "lightgbm", "trees": 8, "renders": 1}},
 ]
-TABLES = {"experiments", "ensemble-size", "draws", "clips", "scores", "sam-fold"}
-TABLES |= {"weights", "sets"}
 COVERED = {
-    *("simulate", "prepare", "cross-validate", "tables", "bundle", "predict", "evaluate"),
-    *("plot", "experiments", "demo", "compare", "export"),
+    *("simulate", "prepare", "cross-validate", "study", "bundle", "predict", "evaluate"),
+    *("plot", "zoo", "demo", "compare", "export"),
 }
 """Commands that a test here runs; of the demo, which takes minutes, only the beginning."""
 
@@ -85,9 +84,9 @@ def bundle(place, study) -> Path:
 def test_tables_say_how_they_were_made_in_both_formats(place, study):
     import pyarrow.parquet as pq
 
-    egams("tables", study, "-o", place / "tables")
+    egams("study", "report", study, "-o", place / "tables", "--ensemble", 1)
     written = {path.name for path in (place / "tables").iterdir()}
-    assert written == {f"{name}.{end}" for name in TABLES for end in ("md", "parquet")}
+    assert written == {PAGE, *(f"{name}.{end}" for name in SECTIONS for end in ("md", "parquet"))}
     sam = (place / "tables" / "sam-fold.md").read_text(encoding="utf-8")
     assert "trained on commercial runs alone" in sam
     sizes = pq.read_table(place / "tables" / "ensemble-size.parquet")
@@ -208,9 +207,12 @@ def test_the_same_seed_gives_the_same_study_and_another_study_is_not_overwritten
 
 
 def test_built_in_experiments_are_listed():
-    said = CliRunner().invoke(app, ["experiments"]).stdout
-    assert set(COMPACT) <= set(said.split())
-    assert {experiment.name for experiment in demo_experiments()} <= set(COMPACT)
+    said = CliRunner().invoke(app, ["zoo"]).stdout
+    assert set(built_in().experiments) <= set(said.split())
+    some = CliRunner().invoke(app, ["zoo", "compact", "13?_*"]).stdout
+    listed = [*built_in().members("compact"), "130_gru", "131_gru_mix0.25", "132_gru_sbg5"]
+    assert [line.split()[0] for line in some.splitlines()[1:10]] == listed
+    assert {experiment.name for experiment in demo_experiments()} <= set(listed)
 
 
 def test_the_demo_takes_no_folder_that_holds_something_else(tmp_path):

@@ -12,13 +12,12 @@ import torch
 from egams.errors import ArtifactError, ConfigError
 from egams.families import FAMILIES
 from egams.logloss import mean_log_loss
-from egams.models.boosting import LightgbmConfig
+from egams.models.boosting import CatboostConfig, LightgbmConfig
 from egams.models.layers import DropMz
 from egams.models.neighbours import NeighboursConfig
 from egams.models.network import Sizes
 from egams.models.predictor import NEIGHBOURS, NetworkPredictor, load_predictor, predict_draws
 from egams.models.recipes import recipes_of
-from egams.models.registry import NETWORKS
 from egams.preprocess.restrict import MZ_COUNT
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
@@ -28,8 +27,9 @@ from egams.spectrogram.views import run_views
 from egams.training.config import TrainingConfig
 from egams.training.experiment import Experiment
 from egams.training.member import train_experiment
+from egams.training.model_contract import KEPT, check_model
 from egams.training.neighbours import fit_neighbours
-from training_samples import MODELS, batch, kind_of, resident, small, store
+from training_samples import MODELS, NETWORKS, batch, kind_of, resident, small, store
 
 networks = pytest.mark.parametrize("kind", NETWORKS, ids=kind_of)
 models = pytest.mark.parametrize("kind", MODELS, ids=kind_of)
@@ -45,10 +45,11 @@ def network(
     return small(kind, **changes).build(sizes or Sizes())
 
 
-# One network and the trees stand for all in what concerns evidence, one network for recipes.
-EVIDENT = [NETWORKS[0], LightgbmConfig]
+# One network and the trees stand for all in what concerns evidence, one network for recipes and
+# for what all trained networks have in common.
+EVIDENT = [NETWORKS[0], LightgbmConfig, CatboostConfig]
 CASES = [
-    *((kind, "plain") for kind in MODELS),
+    *((kind, "plain") for kind in MODELS if kind not in NETWORKS[1:]),
     *((kind, "evidence") for kind in EVIDENT),
     (NETWORKS[0], "recipes"),
 ]
@@ -78,25 +79,33 @@ def trained(request: pytest.FixtureRequest) -> tuple[Experiment, Any]:
 
 
 @networks
-def test_logits_for_every_family_of_every_run(kind: type) -> None:
-    logits = network(kind).eval()(*batch(5))
-    assert logits.shape == (5, len(FAMILIES))
-    assert torch.isfinite(logits).all()
+def test_every_network_keeps_the_public_contract(kind: type) -> None:
+    assert set(check_model(small(kind)).values()) == {KEPT}
+
+
+def seen(model: torch.nn.Module, spectrogram: torch.Tensor, context: torch.Tensor, axis: int):
+    """Which rows, or columns, of a spectrogram ``[1, row, temperature]`` the outputs depend on."""
+    places = spectrogram.shape[axis]
+    copies = spectrogram.repeat(places, 1, 1)
+    changed, other = copies.clone(), torch.rand(spectrogram.shape[1:])
+    for place in range(places):
+        at = (slice(None),) * (axis - 1) + (place,)
+        changed[place][at] = other[at]
+    contexts = context.repeat(places, 1)
+    with torch.no_grad():  # at equal places of equal batches rounding is equal too
+        return (model(changed, contexts) != model(copies, contexts)).any(1)
 
 
 @networks
-def test_every_network_takes_all_normalisations_and_tells_recipes(kind: type) -> None:
+def test_every_m_z_of_all_normalisations_every_temperature_and_the_context_count(
+    kind: type,
+) -> None:
     sizes = Sizes(rows=3 * MZ_COUNT, outputs=len(FAMILIES) + 7)
     model = network(kind, sizes=sizes).eval()
-    spectrogram, context = batch(4, norm="all")
-    spectrogram.requires_grad_()
-    outputs = model(spectrogram, context)
-    assert outputs.shape == (4, len(FAMILIES) + 7)
-    assert torch.isfinite(outputs).all()
-    (outputs * torch.randn(outputs.shape)).sum().backward()
-    looked_at = spectrogram.grad.ne(0).any(2).any(0)
-    assert looked_at.shape == (3 * MZ_COUNT,)
-    assert looked_at.all(), "an m/z of a normalisation is not looked at"
+    spectrogram, context = batch(1, norm="all")
+    assert seen(model, spectrogram, context, 1).all(), "an m/z is not looked at"
+    assert seen(model, spectrogram, context, 2).all(), "a temperature is not looked at"
+    assert not torch.equal(model(spectrogram, context), model(spectrogram, context + 1))
 
 
 @networks
@@ -110,22 +119,6 @@ def test_every_network_with_recipes_loads_as_it_was_saved(kind: type, tmp_path: 
     assert loaded.sizes == sizes
     given = batch(4, norm="all")
     assert torch.equal(loaded.probabilities(*given), predictor.probabilities(*given))
-
-
-@networks
-def test_gradient_reaches_every_parameter(kind: type) -> None:
-    model = network(kind).train()
-    with torch.no_grad():  # some start at zero, and hide what stands before them
-        for parameter in model.parameters():
-            parameter.add_(0.02 * torch.randn(parameter.shape))
-    logits = model(*batch(8))
-    (logits * torch.randn(logits.shape)).sum().backward()
-    unreached = [
-        name
-        for name, parameter in model.named_parameters()
-        if parameter.grad is None or not bool(parameter.grad.ne(0).any())
-    ]
-    assert not unreached
 
 
 @networks
@@ -164,18 +157,6 @@ def test_silenced_m_z_fall_to_the_lowest_value() -> None:
 
 
 @networks
-def test_a_run_is_judged_by_itself(kind: type) -> None:
-    """Neither the size of the batch nor the other runs in it matter, but for rounding."""
-    model = network(kind).eval()
-    spectrogram, context = batch(8)
-    together = model(spectrogram, context)
-    alone = [model(spectrogram[k : k + 1], context[k : k + 1]) for k in range(8)]
-    torch.testing.assert_close(torch.cat(alone), together, rtol=1e-4, atol=1e-5)
-    backwards = model(spectrogram.flip(0), context.flip(0)).flip(0)
-    torch.testing.assert_close(backwards, together, rtol=1e-4, atol=1e-5)
-
-
-@networks
 def test_layout_in_memory_does_not_matter(kind: type) -> None:
     model = network(kind).eval()
     spectrogram, context = batch(4)
@@ -194,17 +175,6 @@ def test_input_is_left_as_it_was(kind: type) -> None:
 
 
 @networks
-def test_every_m_z_every_temperature_and_the_context_count(kind: type) -> None:
-    model = network(kind).eval()
-    spectrogram, context = (part.clone().requires_grad_() for part in batch(4))
-    logits = model(spectrogram, context)
-    (logits * torch.randn(logits.shape)).sum().backward()
-    assert spectrogram.grad.ne(0).any(2).any(0).all(), "an m/z is not looked at"
-    assert spectrogram.grad.ne(0).any(1).any(0).all(), "a temperature is not looked at"
-    assert context.grad.ne(0).any()
-
-
-@networks
 def test_context_can_be_left_out(kind: type) -> None:
     model = network(kind, context_width=0).eval()
     spectrogram, context = batch(4)
@@ -213,16 +183,6 @@ def test_context_can_be_left_out(kind: type) -> None:
     assert not torch.equal(
         network(kind).eval()(spectrogram, context), network(kind)(spectrogram, other)
     )
-
-
-@networks
-def test_bfloat16_stays_finite(kind: type) -> None:
-    model = network(kind).train()
-    with torch.autocast("cpu", torch.bfloat16):
-        logits = model(*batch())
-    logits.float().square().mean().backward()
-    assert torch.isfinite(logits).all()
-    assert all(bool(torch.isfinite(parameter.grad).all()) for parameter in model.parameters())
 
 
 @networks
@@ -298,7 +258,7 @@ def test_saved_and_loaded_it_predicts_the_same(
     predictor.save(tmp_path)
     loaded = load_predictor(files_in(tmp_path), experiment.model)
     assert torch.equal(judged((experiment, loaded)), judged(trained))
-    assert {path.suffix for path in tmp_path.iterdir()} <= {".safetensors", ".txt", ".json"}
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".safetensors", ".txt", ".cbm"}
 
 
 def test_damaged_or_missing_weights_are_named(
@@ -314,7 +274,7 @@ def test_damaged_or_missing_weights_are_named(
         assert str(tmp_path) in str(told.value)
         file.unlink()
         # Boosters notice when they predict: the evidence they were trained with is not there.
-        if file.name != NEIGHBOURS or experiment.model.kind != "lightgbm":
+        if file.name != NEIGHBOURS or experiment.model.kind not in {"lightgbm", "catboost"}:
             with pytest.raises(ArtifactError, match="cannot be read"):
                 load_predictor(files_in(tmp_path), experiment.model)
         file.write_bytes(whole)

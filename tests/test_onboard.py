@@ -33,9 +33,9 @@ from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.views import KEY_IONS, run_views
 from egams.store.prepare import prepare
 from egams.training.cross_validation import cross_validate
-from egams.training.experiment import experiment_named
 from egams.training.folds import Folds
 from egams.training.study import Study
+from egams.training.zoo import experiment_named
 from prepared_samples import prepared_samples, raw_samples
 from training_samples import labelled_runs
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -168,6 +168,9 @@ class Counting:
 
     def fingerprint(self, run_id: str) -> str:
         return self.source.fingerprint(run_id)
+
+    def only(self, ids: Sequence[str]) -> RunSource:
+        return Counting(self.source.only(ids), self.loaded)
 
 
 @pytest.mark.parametrize("runs", range(9))

@@ -18,16 +18,19 @@ from hypothesis import strategies as st
 
 from egams.errors import ArtifactError
 from egams.models.predictor import NetworkPredictor
-from egams.models.registry import NETWORKS
 from egams.spectrogram.config import SpectrogramConfig
+from egams.spectrogram.draw import windows
+from egams.spectrogram.draw_each import draw_each
+from egams.spectrogram.render import render
 from egams.training import loop
 from egams.training.average import WeightAverage
+from egams.training.batches import batches
 from egams.training.checkpoint import FORMAT_VERSION
 from egams.training.config import TrainingConfig
 from egams.training.loop import train_network
 from egams.training.loss import loss, smooth
 from egams.training.schedule import one_cycle, restarts
-from training_samples import kind_of, resident, small
+from training_samples import NETWORKS, kind_of, resident, small
 
 GOLDEN = Path(__file__).parent / "golden" / "loss_curve.json"
 MODEL = NETWORKS[0]
@@ -87,6 +90,35 @@ def golden_curve() -> list[float]:
 def test_loss_curve_is_the_golden_one() -> None:
     expected = json.loads(GOLDEN.read_text(encoding="utf-8"))
     np.testing.assert_allclose(golden_curve(), expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("at_once", [None, 5, 10, 35])
+def test_an_epoch_shows_each_run_once_however_many_are_drawn_together(at_once: int | None) -> None:
+    runs, config = resident(), SpectrogramConfig(mz_sigma=0.0, norm="all")
+    order = torch.tensor([8, 2, 11, 0, 5, 7, 1, 30, 4, 9, 6, 3])
+    generator = torch.Generator().manual_seed(1)
+    shown_as = list(batches(runs, windows(runs, config), order, config, generator, 5, at_once))
+    assert [len(batch) for batch in shown_as] == [5, 5, 2]
+    assert torch.equal(torch.cat([batch.labels for batch in shown_as]), runs.labels[order])
+    assert torch.equal(torch.cat([batch.context for batch in shown_as]), runs.context[order])
+    alike = draw_each(runs, windows(runs, config), order, config, 1, (0,))
+    shown = torch.cat([batch.spectrogram for batch in shown_as])
+    assert shown.shape == (12, 300, 80)
+    # Draws differ, runs stay themselves: each is nearest to itself.
+    apart = torch.cdist(shown.flatten(1), render(runs, alike, config).flatten(1))
+    assert apart.argmin(1).tolist() == list(range(12))
+
+
+def test_mixing_draws_partners_across_batches_and_joins_labels() -> None:
+    runs, config = resident(), SpectrogramConfig(mix=1.0)
+    order, generator = torch.arange(20), torch.Generator().manual_seed(1)
+    for batch, own in zip(
+        batches(runs, windows(runs, config), order, config, generator, 8, 16),
+        torch.split(order, 8),
+        strict=True,
+    ):
+        assert (batch.labels >= runs.labels[own]).all()
+        assert (batch.labels > runs.labels[own]).any()
 
 
 @pytest.mark.parametrize("schedule", ["one_cycle", "restarts"])
@@ -299,8 +331,8 @@ def averaged(values: list[float], first: float = 0.0, **settings: Any) -> dict[s
     average = WeightAverage(network, config)
     for epoch, value in enumerate(values):
         network.become(value)
-        average.after_step(network)
-        average.after_epoch(network, epoch)
+        average.after_step()
+        average.after_epoch(epoch)
     return average.state()
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
 
-from egams.models.registry import ModelConfig
+from egams.models.network import NetworkSettings
+from egams.models.registry import registered
 from egams.run import Run
 from egams.simulate import SimulationConfig, simulate_run, simulate_runs
 from egams.spectrogram.config import SpectrogramConfig
@@ -20,17 +21,21 @@ from egams.training.experiment import Experiment
 
 torch.set_num_threads(1)  # the models are tiny: more threads only wait for each other
 
-MODELS: tuple[type, ...] = get_args(get_args(ModelConfig)[0])
+MODELS: tuple[type, ...] = tuple(registered().values())
 """Every configuration in the registry: a new kind joins the contract by being there."""
+NETWORKS = tuple(kind for kind in MODELS if issubclass(kind, NetworkSettings))
 
 SMALL: dict[str, dict[str, Any]] = {
     "conv1d": {"width": 32, "dilations": (1, 2)},
     "gru": {"hidden": 24, "depth": 1},
+    "lstm": {"hidden": 24, "depth": 1},
     "cnn": {
         "backbone_settings": {"channels": [4, 8, 8, 16], "stem_width": 4, "stem_type": ""},
     },
+    "vit": {"patch": (4, 20), "width": 32, "depth": 1, "heads": 2},
     "vit1d": {"columns": 4, "width": 32, "depth": 1, "heads": 2},
     "lightgbm": {"trees": 60, "fewest_in_leaf": 1, "learning_rate": 0.2, "l2": 0.0, "renders": 4},
+    "catboost": {"trees": 60, "depth": 3, "learning_rate": 0.4, "l2": 0.1, "renders": 4},
 }
 SIMULATION = SimulationConfig.tiny(sam_share=0.2)
 RUNS = 36

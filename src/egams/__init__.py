@@ -8,31 +8,43 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from egams.ensemble.predictor import load_bundle as load_bundle
+    from egams.ensemble.shards import predict_shards as predict_shards
+    from egams.ensemble.shards import read_shards as read_shards
     from egams.families import FAMILIES as FAMILIES
     from egams.io import read as read
+    from egams.models.registry import register_model as register_model
     from egams.run import Run as Run
     from egams.store.prepare import prepare as prepare
     from egams.store.run_store import RunStore as RunStore
     from egams.training.cross_validation import cross_validate as cross_validate
+    from egams.training.model_contract import check_model as check_model
 
 _HOME = {
     "FAMILIES": "egams.families",
     "Run": "egams.run",
     "RunStore": "egams.store.run_store",
+    "check_model": "egams.training.model_contract",
     "cross_validate": "egams.training.cross_validation",
     "load_bundle": "egams.ensemble.predictor",
+    "predict_shards": "egams.ensemble.shards",
     "prepare": "egams.store.prepare",
     "read": "egams.io",
+    "read_shards": "egams.ensemble.shards",
+    "register_model": "egams.models.registry",
 }
 __all__ = [
     "FAMILIES",
     "Run",
     "RunStore",
     "__version__",
+    "check_model",
     "cross_validate",
     "load_bundle",
+    "predict_shards",
     "prepare",
     "read",
+    "read_shards",
+    "register_model",
 ]
 
 

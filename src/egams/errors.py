@@ -84,3 +84,7 @@ class ConfigError(EgamsError):
 
 class ArtifactError(EgamsError):
     """A store, checkpoint or bundle that is damaged, incomplete or of another version."""
+
+
+class ContractError(EgamsError, AssertionError):
+    """A model that does not do what egams expects of every model."""

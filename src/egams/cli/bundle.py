@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from egams.cli.options import Study
+from egams.cli.options import AtMost, Study
 
 
 def bundle(
     study: Study,
     output: Annotated[Path, typer.Option("--output", "-o", help="Bundle to write, a folder.")],
+    ensemble: AtMost = None,
 ) -> None:
     """Form an ensemble and pack it to predict.
 
@@ -26,8 +27,8 @@ def bundle(
     from egams.training.study import Study as OpenStudy
 
     opened = OpenStudy.open(study)
-    made = load_bundle(make_bundle(opened, output))
-    card = write_model_card(opened, output)
+    made = load_bundle(make_bundle(opened, output, at_most=ensemble))
+    card = write_model_card(opened, output, at_most=ensemble)
     stack = made.ensemble.stack
     for member, weight in zip(stack.names, stack.weights.tolist(), strict=True):
         say(f"{member}: weight {weight:.2f}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from egams.cli.options import Jobs, Seed
+from egams.cli.options import ExecutorName, Jobs, Seed
 
-ALL_BUILT_IN = "compact"
+Device = Literal["auto", "cpu", "cuda"]
 
 
 def cross_validate(
@@ -19,10 +19,13 @@ def cross_validate(
     experiment: Annotated[
         list[str],
         typer.Option(
-            help=f"Name (see egams experiments), file.json, or '{ALL_BUILT_IN}' for all that are "
-            "built in; may be given several times."
+            help="Name, set or pattern (see egams zoo), or a .yaml or .json file; may be given "
+            "several times."
         ),
-    ] = [ALL_BUILT_IN],  # noqa: B006 - typer wants the default itself
+    ] = ["compact"],  # noqa: B006 - typer wants the default itself
+    recipe: Annotated[
+        str, typer.Option(help="fast, or author: trained as the winning solution was, for days.")
+    ] = "fast",
     folds: Annotated[int, typer.Option(min=2, help="Folds.")] = 4,
     grouped: Annotated[
         bool, typer.Option("--grouped", help="Keep near-duplicate runs in one fold.")
@@ -46,24 +49,60 @@ def cross_validate(
         float, typer.Option(min=0, help="Train for this share of the epochs (or trees), for tries.")
     ] = 1.0,
     jobs: Jobs = None,
+    device: Annotated[
+        Device, typer.Option(help="Where to train: a GPU where there is one, or as said.")
+    ] = "auto",
+    compiled: Annotated[
+        bool,
+        typer.Option(
+            "--compile", help="Compile networks: a minute or more a process, then faster steps."
+        ),
+    ] = False,
+    time_budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="25m, 1h30m or seconds: then trainings stop with a checkpoint, and none begins.",
+        ),
+    ] = None,
+    executor: Annotated[
+        ExecutorName | None,
+        typer.Option(help="Train in this process, in several (the default), or on a Ray cluster."),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Folder that every node can reach (s3://bucket/folder, a shared folder); the "
+            "study's folder here becomes a copy of it.",
+        ),
+    ] = None,
+    ray_address: Annotated[
+        str,
+        typer.Option(help="auto: the cluster this machine is in; local: one of its own; HOST:PORT"),
+    ] = "auto",
+    gpus_per_training: Annotated[
+        float | None,
+        typer.Option(min=0, help="With Ray: share of a GPU for each training, such as 0.25."),
+    ] = None,
 ) -> None:
     """Train experiments and predict the held-out runs.
 
     Each run is predicted by models that were not trained on it. Folds that are finished are kept,
-    trainings that were stopped resume.
+    trainings that were stopped resume. Ctrl-C stops with checkpoints, a second one at once.
     """
     from egams.cli.show import say, training_bars
     from egams.ensemble.gather import study_predictions
     from egams.evaluate.metrics import mean_log_loss
     from egams.training.cross_validation import cross_validate as train
-    from egams.training.experiment import COMPACT, experiment_named
+    from egams.training.executors.choose import executor_named
+    from egams.training.zoo import experiments_named
 
-    names = [
-        name for given in experiment for name in (COMPACT if given == ALL_BUILT_IN else [given])
-    ]
-    chosen = [experiment_named(name) for name in dict.fromkeys(names)]
+    chosen = experiments_named(experiment, recipe)
     if epochs_share != 1:
         chosen = [entry.shortened(epochs_share) for entry in chosen]
+    gpus = 0.0 if device == "cpu" else gpus_per_training
+    runner = executor_named(executor, jobs, address=ray_address, gpus=gpus)
     with training_bars(len(chosen) * (folds + sam_fold + whole)) as report:
         study = train(
             store,
@@ -76,7 +115,11 @@ def cross_validate(
             sam_sources=sam_sources,
             seed=seed,
             draws=draws,
-            jobs=jobs,
+            executor=runner,
+            storage=storage,
+            time_budget=time_budget,
+            device=device,
+            compiled=compiled,
             report=report,
         )
     scored = study_predictions(study)

@@ -17,7 +17,8 @@ from egams.errors import ConfigError
 from egams.evaluate.submission import evaluate_files, write_submission
 from egams.report.figure import draw_run
 from egams.simulate import SimulationConfig, simulate_challenge
-from egams.training.experiment import COMPACT, Experiment
+from egams.training.experiment import Experiment
+from egams.training.zoo import experiment_named
 
 TRAIN_RUNS, UNSEEN_RUNS, FOLDS = 160, 40, 3
 # A SAM testbed run of full length has 20 times the readings of a commercial one.
@@ -32,7 +33,7 @@ MADE = (CHALLENGE, STORE, f"{STORE}.partial", STUDY, BUNDLE, PREDICTIONS, SCORES
 
 def demo_experiments() -> list[Experiment]:
     """Experiments of the compact ensemble, trained for a share of the time they are due."""
-    return [COMPACT[name].shortened(share) for name, share in SHARES.items()]
+    return [experiment_named(name).shortened(share) for name, share in SHARES.items()]
 
 
 def run_demo(folder: Path, seed: int = 0, jobs: int | None = None) -> None:

@@ -13,14 +13,15 @@ from egams.cli.compare import compare
 from egams.cli.cross_validate import cross_validate
 from egams.cli.demo import demo
 from egams.cli.evaluate import evaluate
-from egams.cli.experiments import experiments
 from egams.cli.export import export
 from egams.cli.plot import plot
 from egams.cli.predict import predict
 from egams.cli.prepare import prepare
 from egams.cli.simulate import simulate
-from egams.cli.tables import tables
+from egams.cli.study import study_app
+from egams.cli.zoo import zoo
 from egams.errors import EgamsError
+from egams.training.stopping import StoppedError
 
 # Rich would format help and tracebacks, but takes longer to import than the help to print.
 app = typer.Typer(
@@ -35,16 +36,16 @@ for command in (
     simulate,
     prepare,
     cross_validate,
-    tables,
     compare,
     bundle,
     export,
     predict,
     evaluate,
     plot,
-    experiments,
+    zoo,
 ):
     app.command()(command)
+app.add_typer(study_app)
 
 DEBUG = "--debug"
 REFUSED = 2
@@ -84,6 +85,9 @@ def main() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != DEBUG]
     try:
         app(arguments)
+    except StoppedError as stopped:
+        _complain(str(stopped))
+        sys.exit(0 if stopped.signal is None else 128 + stopped.signal)
     except (EgamsError, OSError) as error:
         if DEBUG in sys.argv:
             raise

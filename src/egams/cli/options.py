@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -44,3 +44,10 @@ Seed = Annotated[int, typer.Option(min=0, help="Same seed, same machine: same nu
 Study = Annotated[
     Path, typer.Argument(metavar="STUDY", help="Folder that egams cross-validate wrote.")
 ]
+AtMost = Annotated[
+    int | None,
+    typer.Option(
+        "--ensemble", min=1, help="Most experiments in the ensemble; any number if left out."
+    ),
+]
+ExecutorName = Literal["local", "processes", "ray"]

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from egams.cli.options import Jobs, Labels, Metadata, OfInstrument, Seed, Source, Split, Strict
+from egams.cli.options import (
+    ExecutorName,
+    Jobs,
+    Labels,
+    Metadata,
+    OfInstrument,
+    Seed,
+    Source,
+    Split,
+    Strict,
+)
+
+if TYPE_CHECKING:
+    from egams.io import RunReader
 
 
 def predict(
@@ -21,12 +34,24 @@ def predict(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="CSV to write, in the challenge's layout."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="CSV to write, in the challenge's layout; with --runs-per-shard a folder.",
+        ),
     ] = None,
     details: Annotated[
         Path | None,
         typer.Option(
             help="JSON to write: spread, sets at 90 %, flags and nearest training runs too."
+        ),
+    ] = None,
+    runs_per_shard: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="For very many runs: write everything as Parquet files of so many runs each, "
+            "several at a time (--jobs). The same command goes on from where it was stopped.",
         ),
     ] = None,
     draws: Annotated[
@@ -39,20 +64,46 @@ def predict(
     split: Split = None,
     strict: Strict = False,
     jobs: Jobs = None,
+    executor: Annotated[
+        ExecutorName | None,
+        typer.Option(help="Where shards are predicted: in this process, several, or on Ray."),
+    ] = None,
 ) -> None:
     """Say which families are in the samples, and how sure."""
+    from egams.errors import ConfigError
+    from egams.io import read
+
+    reader = read(source, instrument=instrument, metadata=metadata, labels=labels, split=split)
+    asked: dict[str, Any] = {"draws": draws, "seed": seed, "jobs": jobs, "strict": strict}
+    if runs_per_shard is None:
+        if executor is not None:
+            raise ConfigError("--executor runs shards; expected --runs-per-shard beside it.")
+        _predict_at_once(bundle, reader, output, details, asked)
+        return
+    if output is None or details is not None:
+        raise ConfigError(
+            "--runs-per-shard writes a folder that holds the details too; expected --output FOLDER "
+            "and no --details."
+        )
+    asked |= {"runs_per_shard": runs_per_shard, "executor": executor}
+    _predict_shards(bundle, reader, output, asked)
+
+
+def _predict_at_once(
+    bundle: Path | None,
+    reader: RunReader,
+    output: Path | None,
+    details: Path | None,
+    asked: dict[str, Any],
+) -> None:
     from egams.artifact import write_json
     from egams.cli.show import console, prediction_table, progress_bar, say, say_apart, say_used
     from egams.ensemble.predictor import load_bundle
     from egams.evaluate.submission import write_submission
-    from egams.io import read
 
     loaded = load_bundle(bundle)
-    reader = read(source, instrument=instrument, metadata=metadata, labels=labels, split=split)
     with progress_bar("reading") as progress:
-        predictions = loaded.predict(
-            reader, draws=draws, seed=seed, jobs=jobs, strict=strict, progress=progress
-        )
+        predictions = loaded.predict(reader, progress=progress, **asked)
     console().print(prediction_table(predictions))
     say_apart(predictions)
     say_used(predictions.instruments, predictions.notes, predictions.skipped)
@@ -62,3 +113,25 @@ def predict(
     if details is not None:
         write_json(details, predictions.details())
         say(f"details in {details}")
+
+
+def _predict_shards(
+    bundle: Path | None, reader: RunReader, folder: Path, asked: dict[str, Any]
+) -> None:
+    from egams.cli.show import RUNS_SHOWN, progress_bar, say
+    from egams.ensemble.shards import SHARDS, predict_shards, read_shards
+
+    with progress_bar("predicting") as progress:
+        predict_shards(bundle, reader, folder, progress=progress, **asked)
+    used = flagged = 0
+    skipped: list[dict[str, str]] = []
+    for predictions in read_shards(folder):
+        used += len(predictions.run_ids)
+        flagged += sum(bool(flags) for flags in predictions.flags)
+        skipped += predictions.skipped
+    say(f"{used} runs used, {len(skipped)} skipped, {flagged} flagged as unlike the training runs")
+    for entry in skipped[:RUNS_SHOWN]:
+        say(f"  skipped {entry['run_id']}: {entry['reason']}")
+    if len(skipped) > RUNS_SHOWN:
+        say(f"  and {len(skipped) - RUNS_SHOWN} more: the column 'skipped' lists all")
+    say(f"predictions in {folder / SHARDS}")

@@ -22,7 +22,9 @@ FORMAT_VERSION = 2
 TRAINING_RUNS = "training-runs"
 
 
-def make_bundle(study: Study | str | Path, output: str | Path) -> Path:
+def make_bundle(
+    study: Study | str | Path, output: str | Path, *, at_most: int | None = None
+) -> Path:
     """Put the members of a study that have weight in its ensemble into a folder that predicts.
 
     Members are those trained on all runs, where the study has them (`cross_validate` with
@@ -30,7 +32,9 @@ def make_bundle(study: Study | str | Path, output: str | Path) -> Path:
     out-of-fold predictions, also for members trained on all runs: those know more, and their
     calibration errs on the side of caution.
 
-    Holds safetensors, LightGBM's text format and JSON: nothing in it is run when it is loaded.
+    At most `at_most` experiments, see `egams.ensemble.ensemble.fit_ensemble`; any number if None.
+
+    Holds safetensors, the boosters' own formats and JSON: nothing in it is run when it is loaded.
 
     Raises
     ------
@@ -45,7 +49,11 @@ def make_bundle(study: Study | str | Path, output: str | Path) -> Path:
         raise ConfigError(f"{output}: exists and is no bundle. Choose another name.")
     scored = study_predictions(opened)
     ensemble = fit_ensemble(
-        scored.labels, scored.mean_over_draws, scored.names, scored.instruments
+        scored.labels,
+        scored.mean_over_draws,
+        scored.names,
+        scored.instruments,
+        at_most=at_most,
     ).without_unused()
     members = ensemble.stack.names
     folds = [str(fold) for fold in range(opened.manifest["folds"])]
@@ -58,10 +66,13 @@ def make_bundle(study: Study | str | Path, output: str | Path) -> Path:
                 target = temporary / name / f"fold-{fold}"
                 target.mkdir(parents=True)
                 for file in source.iterdir():
-                    if file.suffix in {".safetensors", ".txt"} or file.name == MEMBER:
+                    if file.suffix in {".safetensors", ".txt", ".cbm"} or file.name == MEMBER:
                         shutil.copy(file, target / file.name)
         TrainingRuns.of(opened).save(temporary / TRAINING_RUNS)
-        scores = {name: round(score, 5) for name, score in ensemble_scores(scored).items()}
+        scores = {
+            name: round(score, 5)
+            for name, score in ensemble_scores(scored, at_most=at_most).items()
+        }
         manifest = _manifest(opened, ensemble, folds, scores)
         files = file_hashes(temporary)
         manifest |= {"files": files, "same_as": _keep_one_of_each(temporary, files)}

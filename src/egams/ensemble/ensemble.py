@@ -15,6 +15,7 @@ from egams.ensemble.clip import choose_clip, clip_probabilities, run_clips
 from egams.ensemble.conformal import Conformal, fit_conformal
 from egams.ensemble.folds import held_out_masks
 from egams.ensemble.gather import StudyPredictions
+from egams.ensemble.selection import select_members
 from egams.ensemble.stacking import Stack, fit_stack
 from egams.errors import ArtifactError
 from egams.families import Instrument
@@ -113,7 +114,12 @@ class NestedEnsemble:
 
 
 def fit_ensemble(
-    labels: ArrayLike, members: ArrayLike, names: tuple[str, ...], instruments: Instruments
+    labels: ArrayLike,
+    members: ArrayLike,
+    names: tuple[str, ...],
+    instruments: Instruments,
+    *,
+    at_most: int | None = None,
 ) -> Ensemble:
     """Fit weights, calibration, clips and label sets, in this order, on the same predictions.
 
@@ -127,8 +133,16 @@ def fit_ensemble(
         ``[member]``.
     instruments
         ``[run]``.
+    at_most
+        Most members that may have weight: the first so many of forward selection
+        (`egams.ensemble.selection.select_members`), made on the same predictions. None for all.
+
+    Raises
+    ------
+    ConfigError
+        If `at_most` is below 1.
     """
-    stack = fit_stack(labels, members, names)
+    stack = _stack(labels, np.asarray(members), names, at_most)
     stacked = stack.probabilities(members)
     calibration = fit_calibration(labels, stacked, instruments)
     calibrated = calibration.apply(stacked, instruments)
@@ -144,8 +158,24 @@ def fit_ensemble(
     )
 
 
-def nested_ensemble(predictions: StudyPredictions) -> NestedEnsemble:
+def _stack(
+    labels: ArrayLike, members: NDArray[np.generic], names: tuple[str, ...], at_most: int | None
+) -> Stack:
+    if at_most is None or at_most >= len(names):
+        return fit_stack(labels, members, names)
+    added = select_members(labels, members, names, max_size=at_most).added
+    # In the order of `names`: the order in which members were added decides nothing.
+    chosen = [place for place, name in enumerate(names) if name in added]
+    fitted = fit_stack(labels, members[chosen], tuple(names[place] for place in chosen))
+    weights = np.zeros(len(names))
+    weights[chosen] = fitted.weights
+    return Stack(names, weights)
+
+
+def nested_ensemble(predictions: StudyPredictions, *, at_most: int | None = None) -> NestedEnsemble:
     """Fit an ensemble for each fold on the other folds, and apply it to that fold.
+
+    With `at_most`, as in `fit_ensemble`, the members are chosen on the other folds too.
 
     What is nested is the ensemble. Its members are the usual out-of-fold ones: those that predict
     the other folds were trained on this fold too.
@@ -155,22 +185,27 @@ def nested_ensemble(predictions: StudyPredictions) -> NestedEnsemble:
     probabilities = np.empty(y.shape)
     sets = np.empty((*y.shape, 2), dtype=bool)
     for _fold, held in held_out_masks(predictions.folds, len(y)):
-        fitted = fit_ensemble(y[~held], members[:, ~held], predictions.names, of[~held])
+        fitted = fit_ensemble(
+            y[~held], members[:, ~held], predictions.names, of[~held], at_most=at_most
+        )
         probabilities[held] = fitted.probabilities(members[:, held], of[held])
         sets[held] = fitted.conformal.sets(probabilities[held], of[held])
     return NestedEnsemble(probabilities, sets)
 
 
-def ensemble_scores(predictions: StudyPredictions) -> dict[str, float]:
-    """Mean log loss of the ensemble, out of fold.
+def ensemble_scores(
+    predictions: StudyPredictions, *, at_most: int | None = None
+) -> dict[str, float]:
+    """Mean log loss of the ensemble of at most so many members, out of fold.
 
     ``nested``: fitted on the other folds; ``in_sample``: fitted on the runs it is scored on;
     ``all_members``: plain mean of all members.
     """
     y, mean, of = predictions.labels, predictions.mean_over_draws, predictions.instruments
-    fitted = fit_ensemble(y, mean, predictions.names, of)
+    fitted = fit_ensemble(y, mean, predictions.names, of, at_most=at_most)
+    nested = nested_ensemble(predictions, at_most=at_most)
     return {
-        "nested": mean_log_loss(y, nested_ensemble(predictions).probabilities),
+        "nested": mean_log_loss(y, nested.probabilities),
         "in_sample": mean_log_loss(y, fitted.probabilities(mean, of)),
         "all_members": mean_log_loss(y, mean_probability(mean)),
     }

@@ -56,7 +56,7 @@ def study_predictions(study: Study, *, sam_fold: bool = False) -> StudyPredictio
         If no experiment has finished.
     """
     truth = study.truth()
-    wanted = [SAM_FOLD] if sam_fold else [str(fold) for fold in range(study.manifest["folds"])]
+    wanted = _wanted(study, sam_fold=sam_fold)
     names = [name for name in study.experiments() if set(wanted) <= set(study.folds_done(name))]
     if not names:
         raise ArtifactError(
@@ -73,3 +73,25 @@ def study_predictions(study: Study, *, sam_fold: bool = False) -> StudyPredictio
         labels=np.array([truth[run].labels for run in run_ids], dtype=np.float32),
         probabilities=np.stack([entry.probabilities for entry in gathered]),
     )
+
+
+def left_out(study: Study, *, sam_fold: bool = False) -> dict[str, str]:
+    """Say which experiments of a study `study_predictions` leaves out, and why, by name.
+
+    With `sam_fold`, of those that finished all other folds.
+    """
+    folds = _wanted(study, sam_fold=False)
+    reasons = {}
+    for name in study.begun():
+        done = study.folds_done(name)
+        missing = [fold for fold in folds if fold not in done]
+        if sam_fold:
+            missing = [] if missing or SAM_FOLD in done else [SAM_FOLD]
+        if missing:
+            several = "folds" if len(missing) > 1 else "fold"
+            reasons[name] = f"{several} {', '.join(missing)} not finished"
+    return reasons
+
+
+def _wanted(study: Study, *, sam_fold: bool) -> list[str]:
+    return [SAM_FOLD] if sam_fold else [str(fold) for fold in range(study.manifest["folds"])]

@@ -29,11 +29,11 @@ from egams.io import RunReader, RunSource
 from egams.models.neighbours import Neighbours
 from egams.models.predictor import (
     Predictor,
-    Shared,
     gather_evidence,
     load_predictor,
     predict_draws,
 )
+from egams.models.tensor_files import Shared
 from egams.run import Run
 from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.views import run_views
@@ -144,7 +144,8 @@ class Bundle:
 
     def _part(self, store: RunStore, runs: ResidentRuns, draws: int, seed: int) -> _Part:
         positions = torch.arange(len(runs), device=runs.device)
-        evidence = gather_evidence(self._predictors, runs, positions)
+        views = None if self._nearest is None else run_views(runs, positions)
+        evidence = gather_evidence(self._predictors, runs, positions, views)
         means = [
             predict_draws(
                 member.predictors,
@@ -158,8 +159,8 @@ class Bundle:
             for number, member in enumerate(self.members)
         ]
         away = None
-        if self._nearest is not None:
-            away = self._nearest.away(run_views(runs, positions)).cpu().numpy()
+        if self._nearest is not None and views is not None:
+            away = self._nearest.away(views).cpu().numpy()
         return _Part(store, np.stack(means), runs.context.cpu().numpy(), away)
 
     @property

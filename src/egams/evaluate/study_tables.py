@@ -2,49 +2,57 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from egams import __version__
-from egams.artifact import write_text
 from egams.ensemble.average import mean_probability
 from egams.ensemble.conformal import STATES, coverage_of
-from egams.ensemble.ensemble import Ensemble, NestedEnsemble, fit_ensemble, nested_ensemble
-from egams.ensemble.gather import StudyPredictions, study_predictions
+from egams.ensemble.ensemble import (
+    Ensemble,
+    NestedEnsemble,
+    ensemble_scores,
+    fit_ensemble,
+    nested_ensemble,
+)
+from egams.ensemble.gather import StudyPredictions, left_out, study_predictions
 from egams.ensemble.selection import nested_selection, select_members
 from egams.errors import ArtifactError
+from egams.evaluate.correlation import error_correlation_table, logit_correlation_table
 from egams.evaluate.table import Cell, Table
 from egams.evaluate.tables import (
+    OUT_OF_FOLD,
     clip_table,
     experiment_table,
     score_table,
     selection_table,
     tta_table,
 )
-from egams.families import INSTRUMENTS
+from egams.families import FAMILIES, INSTRUMENTS
+from egams.logloss import log_loss_of_truth, truth_probability
 from egams.training.study import Study
 
 ENSEMBLE = "ensemble"
+LIMITS = (1, 2, 4, 8, 16)
 
 
-def study_tables(study: Study, rng: np.random.Generator) -> dict[str, Table]:
-    """Make the tables of a study, by name.
-
-    ``experiments``; ``ensemble-size`` and ``draws`` (the write-up's two); ``clips``; ``weights``,
-    ``scores`` and ``sets`` of the ensemble that a bundle holds; and ``sam-fold`` where experiments
-    were also trained on commercial runs alone.
+def study_tables(
+    study: Study, rng: np.random.Generator, *, at_most: int | None = None
+) -> dict[str, Table]:
+    """Make the tables of a study, by name, as `egams.evaluate.study_report.SECTIONS` lists them.
 
     Parameters
     ----------
     study
-        With at least one experiment that has finished all folds.
+        With at least one experiment that has finished all folds. Of those that have not, table
+        ``left-out`` says why they are in no other.
     rng
         Draws the resamples of the intervals.
+    at_most
+        Most experiments in the ensemble: see `egams.ensemble.ensemble.fit_ensemble`.
 
     Raises
     ------
@@ -55,11 +63,14 @@ def study_tables(study: Study, rng: np.random.Generator) -> dict[str, Table]:
     y, mean, of, folds = scored.labels, scored.mean_over_draws, scored.instruments, scored.folds
     selection = select_members(y, mean, scored.names)
     members = [scored.names.index(name) for name in selection.members]
-    ensemble = fit_ensemble(y, mean, scored.names, of)
-    nested = nested_ensemble(scored)
+    ensemble = fit_ensemble(y, mean, scored.names, of, at_most=at_most)
+    nested = nested_ensemble(scored, at_most=at_most)
+    called = ENSEMBLE if at_most is None else f"{ENSEMBLE} of at most {at_most}"
+    alone = dict(zip(scored.names, mean, strict=True))
     made = {
-        "experiments": experiment_table(y, dict(zip(scored.names, mean, strict=True)), of, rng),
+        "experiments": experiment_table(y, alone, of, rng),
         "ensemble-size": selection_table(selection, nested_selection(y, mean, scored.names, folds)),
+        "ensemble-limits": limit_table(scored, at_most),
         "draws": tta_table(y, scored.probabilities, scored.names, folds),
         "clips": clip_table(y, mean_probability(mean[members]), of, folds),
         "weights": _weight_table(ensemble),
@@ -68,16 +79,80 @@ def study_tables(study: Study, rng: np.random.Generator) -> dict[str, Table]:
             nested.probabilities,
             of,
             rng,
-            basis="The ensemble, out of fold: weights, calibration and clips of each fold were "
+            basis=f"The {called}, out of fold: weights, calibration and clips of each fold were "
             "fitted on the other folds.",
         ),
+        "parts": parts_table(y, {called: nested.probabilities} | alone, of),
+        "correlation-logits": logit_correlation_table(mean, scored.names),
+        "correlation-errors": error_correlation_table(y, mean, scored.names),
         "sets": set_table(y, nested, of),
     }
-    try:
+    reasons = left_out(study)
+    with suppress(ArtifactError):  # in most studies nobody has finished fold "sam"
         sam = study_predictions(study, sam_fold=True)
-    except ArtifactError:
-        return made
-    return made | {"sam-fold": _sam_table(sam, ensemble, rng)}
+        made["sam-fold"] = _sam_table(sam, ensemble, rng)
+        reasons |= left_out(study, sam_fold=True)
+    return made | {"left-out": _left_out_table(reasons)}
+
+
+def limit_table(scored: StudyPredictions, at_most: int | None = None) -> Table:
+    """Score ensembles of at most so many experiments, nested, beside the plain mean of theirs.
+
+    Parameters
+    ----------
+    scored
+        Out-of-fold predictions.
+    at_most
+        A limit that is to be among those of the table.
+    """
+    y, mean, of = scored.labels, scored.mean_over_draws, scored.instruments
+    count = len(scored.names)
+    limits = sorted({limit for limit in (*LIMITS, at_most or count) if limit < count} | {count})
+    rows: list[tuple[Cell, ...]] = []
+    for limit in limits:
+        fitted = fit_ensemble(y, mean, scored.names, of, at_most=limit).without_unused()
+        scores = ensemble_scores(scored, at_most=limit)
+        plain = nested_selection(y, mean, scored.names, scored.folds, max_size=limit).score
+        members = ", ".join(fitted.stack.names)
+        rows.append((limit, scores["nested"], plain, scores["in_sample"], members))
+    return Table(
+        ("at most", "nested", "plain mean, nested", "same runs", "experiments"),
+        tuple(rows),
+        "Ensembles of at most so many experiments against mean log loss, out of fold. 'nested': "
+        "for each fold, the first so many of forward selection, then weights, calibration and "
+        "clips, all on the other folds. 'plain mean, nested': the best of the plain means up to "
+        "that size, likewise. 'same runs': fitted on the runs it is scored on, so it flatters; "
+        "'experiments' are those that have weight in it.",
+    )
+
+
+def parts_table(
+    labels: ArrayLike, predictions: Mapping[str, ArrayLike], instruments: NDArray[np.str_]
+) -> Table:
+    """Mean log loss of each experiment over all runs, each instrument and each family.
+
+    Parameters
+    ----------
+    labels
+        0 or 1 ``[run, family]``.
+    predictions
+        Out-of-fold probabilities by name ``[run, family]``; rows in this order.
+    instruments
+        ``[run]``.
+    """
+    y = np.asarray(labels)
+    there = [name for name in INSTRUMENTS if name in instruments]
+    rows: list[tuple[Cell, ...]] = []
+    for name, values in predictions.items():
+        losses = log_loss_of_truth(truth_probability(y, values))
+        of_instruments = [float(losses[instruments == each].mean()) for each in there]
+        rows.append((name, float(losses.mean()), *of_instruments, *losses.mean(0).tolist()))
+    return Table(
+        ("log loss of", "all runs", *there, *FAMILIES),
+        tuple(rows),
+        "Mean log loss over all families: all runs, then those of each instrument; then of each "
+        f"family over all runs. {OUT_OF_FOLD} The ensemble of each fold was fitted on the others.",
+    )
 
 
 def set_table(labels: ArrayLike, nested: NestedEnsemble, instruments: NDArray[np.str_]) -> Table:
@@ -140,13 +215,12 @@ def _sam_table(sam: StudyPredictions, ensemble: Ensemble, rng: np.random.Generat
     )
 
 
-def write_tables(study: Study, tables: Mapping[str, Table], folder: Path) -> list[Path]:
-    """Write each table as ``NAME.md`` and ``NAME.parquet``; return the paths."""
-    said = {"egams_version": __version__, "study": json.dumps(study.manifest, sort_keys=True)}
-    paths = []
-    for name, table in tables.items():
-        markdown, parquet = folder / f"{name}.md", folder / f"{name}.parquet"
-        write_text(markdown, table.markdown())
-        table.to_parquet(parquet, said)
-        paths += [markdown, parquet]
-    return paths
+def _left_out_table(reasons: Mapping[str, str]) -> Table:
+    return Table(
+        ("experiment", "why"),
+        tuple(reasons.items()),
+        "Experiments that were begun, are not finished, and so are not in the other tables; where "
+        "fold 'sam' alone is missing, not in the table of that fold."
+        if reasons
+        else "No experiment that was begun is left out.",
+    )

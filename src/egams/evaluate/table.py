@@ -66,8 +66,13 @@ class Table:
         shown = rich_table.Table(
             caption=Text(self.caption), caption_justify="left", box=None, pad_edge=False
         )
-        for name in self.columns:
-            shown.add_column(Text(name), justify="right" if self._is_number(name) else "left")
+        for place, name in enumerate(self.columns):
+            # What stands first is a name, to be copied: never broken, the others sooner.
+            shown.add_column(
+                Text(name),
+                justify="right" if self._is_number(name) else "left",
+                no_wrap=place == 0,
+            )
         for row in self.rows:
             shown.add_row(*(Text(_text(cell)) for cell in row))
         console.print(shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
@@ -52,6 +52,15 @@ class Annotations:
         labels = self.labels.get(run_id)
         known = "?" if labels is None else "".join(str(int(label)) for label in labels)
         return f"{self.instrument_of(run_id) or 'told'}-{known}"
+
+    def only(self, ids: Iterable[str]) -> Annotations:
+        """Return what is known of some runs."""
+        kept = tuple(ids)
+        return replace(
+            self,
+            records={i: self.records[i] for i in kept if i in self.records},
+            labels={i: self.labels[i] for i in kept if i in self.labels},
+        )
 
     def select(self, ids: Iterable[str], split: str | None) -> tuple[str, ...]:
         """Return the ids that belong to a split; all of them if `split` is None.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
@@ -68,6 +68,11 @@ class CsvSource:
     def fingerprint(self, run_id: str) -> str:
         """Return a string that changes with the CSV, the labels or the instrument."""
         return f"{self._blob(run_id).fingerprint()}-{self.annotations.fingerprint(run_id)}"
+
+    def only(self, ids: Sequence[str]) -> CsvSource:
+        """Return a source of some of its runs, in this order."""
+        blobs = {i: self.blobs[i] for i in ids if i in self.blobs}
+        return replace(self, blobs=blobs, annotations=self.annotations.only(ids), ids=tuple(ids))
 
     def _blob(self, run_id: str) -> Blob:
         if run_id not in self.blobs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from egams.errors import InputError
@@ -48,6 +48,11 @@ class MemorySource:
             if values is not None:
                 digest.update(values.tobytes())
         return digest.hexdigest()
+
+    def only(self, ids: Sequence[str]) -> MemorySource:
+        """Return a source of some of its runs, in this order."""
+        runs = {i: self.runs[i] for i in ids if i in self.runs}
+        return replace(self, runs=runs, annotations=self.annotations.only(ids), ids=tuple(ids))
 
 
 def open_memory(runs: Iterable[Run], annotations: Annotations, split: str | None) -> MemorySource:

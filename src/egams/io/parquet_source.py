@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -79,6 +79,11 @@ class ParquetSource:
         groups = "+".join(str(i) for i in self._groups(run_id))
         size, changed = _stat(self.path)
         return f"{size}-{changed}-{groups}-{self.annotations.fingerprint(run_id)}"
+
+    def only(self, ids: Sequence[str]) -> ParquetSource:
+        """Return a source of some of its runs, in this order."""
+        groups = {i: self.groups[i] for i in ids if i in self.groups}
+        return replace(self, groups=groups, annotations=self.annotations.only(ids), ids=tuple(ids))
 
     def _groups(self, run_id: str) -> tuple[int, ...]:
         if run_id not in self.groups:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -38,6 +38,9 @@ class RunSource(Protocol):
         Costs no more than a look at sizes and dates; two equal fingerprints from the same source
         mean that `load` need not be called again.
         """
+
+    def only(self, ids: Sequence[str]) -> RunSource:
+        """Return a source of some of its runs, in this order: all that a worker need be sent."""
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,23 @@
-"""`lightgbm`: gradient-boosted trees on what a spectrogram says of each m/z."""
+"""`lightgbm`, `catboost`: gradient-boosted trees on what a spectrogram says of each m/z."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from egams.families import FAMILIES
 from egams.models.layers import TEMPERATURE_COUNT
 from egams.models.neighbours import logits_of
+from egams.models.network import ModelSettings
 from egams.spectrogram.context import CONTEXT_FEATURES
 
 COLUMNS_PER_BAND = 8
 
 
-class LightgbmConfig(BaseModel):
+class LightgbmConfig(ModelSettings):
     """Settings of one booster a family.
 
     Parameters
@@ -29,8 +30,6 @@ class LightgbmConfig(BaseModel):
         Whether the run's context joins the features.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Literal["lightgbm"] = "lightgbm"
     renders: int = Field(6, ge=1)
     trees: int = Field(300, ge=1)
@@ -41,6 +40,29 @@ class LightgbmConfig(BaseModel):
     row_share: float = Field(0.7, gt=0, le=1)
     l2: float = Field(5.0, ge=0)
     context: bool = True
+
+
+class CatboostConfig(ModelSettings):
+    """Settings of one model of oblivious trees for all families, by the loss "MultiLogloss".
+
+    Where there is evidence, it joins the features with the rest of the context.
+
+    Parameters
+    ----------
+    renders
+        Random spectrograms of each training run.
+    trees, depth, learning_rate, feature_share, row_share, l2
+        As CatBoost knows them (``iterations`` and so on).
+    """
+
+    kind: Literal["catboost"] = "catboost"
+    renders: int = Field(4, ge=1)
+    trees: int = Field(300, ge=1)
+    depth: int = Field(4, ge=1, le=16)
+    learning_rate: float = Field(0.1, gt=0)
+    feature_share: float = Field(0.1, gt=0, le=1)
+    row_share: float = Field(0.7, gt=0, le=1)
+    l2: float = Field(3.0, ge=0)
 
 
 def features(spectrogram: Tensor, context: Tensor, *, with_context: bool) -> Tensor:

@@ -1,4 +1,4 @@
-"""`cnn`: an image network from timm over the spectrogram and its coordinates."""
+"""`cnn`: an image network from timm over the spectrogram, and its coordinates."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from egams.models.layers import TEMPERATURE_COUNT, DropMz, Head
+from egams.models.layers import TEMPERATURE_COUNT, DropMz, Head, mean_and_max
 from egams.models.network import NetworkSettings, Sizes
+from egams.models.pretrained import starting_weights
 from egams.preprocess.restrict import MZ_COUNT
 
 
@@ -22,6 +23,15 @@ class CnnConfig(NetworkSettings):
         Name of a timm model.
     backbone_settings
         Handed to timm as they are; the default makes a ResNet of 10 layers narrow.
+    coordinates
+        Whether temperature and m/z position join the spectrogram as two more channels.
+    pooling
+        ``"mean_max"``: mean and maximum over the last features; ``"mean"``: as timm's own
+        classifiers have it.
+    pretrained
+        Weights of ImageNet that a training starts from. ``"no"``; ``"yes"``: those that timm
+        names, from its hub or an earlier download; ``"auto"``: the same where they can be had,
+        else none, with a warning; anything else: a file of timm's weights.
     """
 
     kind: Literal["cnn"] = "cnn"
@@ -33,16 +43,30 @@ class CnnConfig(NetworkSettings):
             "stem_type": "deep",
         }
     )
+    coordinates: bool = True
+    pooling: Literal["mean_max", "mean"] = "mean_max"
+    pretrained: str = "no"
 
     def build(self, sizes: Sizes) -> nn.Module:
-        """Make the model, freshly initialised."""
+        """See `NetworkSettings`."""
         return Cnn(self, sizes)
+
+    def prepare(self, network: nn.Module) -> str:
+        """See `NetworkSettings`.
+
+        Raises
+        ------
+        ConfigError
+            If the weights asked for cannot be had, or are of another network.
+        """
+        assert isinstance(network, Cnn)
+        return starting_weights(network.backbone, self.pretrained)
 
 
 class Cnn(nn.Module):
-    """Channels: spectrogram in each normalisation, temperature and m/z position; pooled.
+    """Channels: spectrogram in each normalisation, perhaps where they are; pooled.
 
-    Source: the write-up's CNN models with "encoded value for the temperature and m/z".
+    Source: the write-up's CNN models, some with "encoded value for the temperature and m/z".
     """
 
     coordinates: Tensor
@@ -52,25 +76,30 @@ class Cnn(nn.Module):
         import timm
 
         self.normalisations = sizes.rows // MZ_COUNT
+        self.mean_only = config.pooling == "mean"
         self.drop_mz = DropMz(config.mz_dropout)
+        mz = torch.arange(MZ_COUNT) / MZ_COUNT
+        temperature = torch.arange(TEMPERATURE_COUNT) / TEMPERATURE_COUNT
+        grid = [temperature.expand(MZ_COUNT, -1), mz[:, None].expand(-1, TEMPERATURE_COUNT)]
+        where = torch.stack(grid)[: 2 if config.coordinates else 0]
+        self.register_buffer("coordinates", where, persistent=False)
         self.backbone = timm.create_model(
             config.backbone,
-            in_chans=self.normalisations + 2,
+            in_chans=self.normalisations + len(where),
             num_classes=0,
             global_pool="",
             **config.backbone_settings,
         )
-        self.head = Head(2 * self.backbone.num_features, sizes, config)
-        mz = torch.arange(MZ_COUNT) / MZ_COUNT
-        temperature = torch.arange(TEMPERATURE_COUNT) / TEMPERATURE_COUNT
-        grid = [temperature.expand(MZ_COUNT, -1), mz[:, None].expand(-1, TEMPERATURE_COUNT)]
-        self.register_buffer("coordinates", torch.stack(grid), persistent=False)
+        pools = 1 if self.mean_only else 2
+        self.head = Head(pools * self.backbone.num_features, sizes, config)
 
     def forward(self, spectrogram: Tensor, context: Tensor) -> Tensor:
         """Logits ``[B, output]`` from ``[B, row, temperature]`` and ``[B, feature]``."""
         signal = self.drop_mz(spectrogram).unflatten(1, (self.normalisations, MZ_COUNT))
-        coordinates = self.coordinates.to(signal.dtype).expand(len(signal), -1, -1, -1)
-        features = self.backbone(torch.cat([signal, coordinates], 1))
-        pooled = torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1)
+        if len(self.coordinates):
+            where = self.coordinates.to(signal.dtype).expand(len(signal), -1, -1, -1)
+            signal = torch.cat([signal, where], 1)
+        features = self.backbone(signal)
+        pooled = features.mean((2, 3)) if self.mean_only else mean_and_max(features, 2, 3)
         logits: Tensor = self.head(pooled, context)
         return logits

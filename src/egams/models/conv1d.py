@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional
 
-from egams.models.layers import DropMz, Head, with_temperature
+from egams.models.layers import DropMz, Head, mean_and_max, with_temperature
 from egams.models.network import NetworkSettings, Sizes
 
 
@@ -31,8 +31,16 @@ class Conv1dConfig(NetworkSettings):
     stride: int = Field(2, ge=1)
 
     def build(self, sizes: Sizes) -> nn.Module:
-        """Make the model, freshly initialised."""
+        """See `NetworkSettings`."""
         return Conv1d(self, sizes)
+
+
+class _RandomSlope(nn.RReLU):
+    def forward(self, signal: Tensor) -> Tensor:
+        if self.training:
+            return super().forward(signal)
+        # The same, and known to ONNX.
+        return functional.leaky_relu(signal, (self.lower + self.upper) / 2)
 
 
 class _Block(nn.Module):
@@ -40,10 +48,10 @@ class _Block(nn.Module):
         super().__init__()
         self.body = nn.Sequential(
             nn.GroupNorm(8, width),
-            nn.RReLU(),
+            _RandomSlope(),
             nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation, bias=False),
             nn.GroupNorm(8, width),
-            nn.RReLU(),
+            _RandomSlope(),
             nn.Conv1d(width, width, 3, padding=1, bias=False),
         )
 
@@ -63,13 +71,12 @@ class Conv1d(nn.Module):
         self.drop_mz = DropMz(config.mz_dropout)
         self.stem = nn.Conv1d(sizes.rows + 1, config.width, 5, config.stride, padding=2)
         self.blocks = nn.Sequential(*(_Block(config.width, step) for step in config.dilations))
-        self.last = nn.Sequential(nn.GroupNorm(8, config.width), nn.RReLU())
+        self.last = nn.Sequential(nn.GroupNorm(8, config.width), _RandomSlope())
         self.head = Head(2 * config.width, sizes, config)
 
     def forward(self, spectrogram: Tensor, context: Tensor) -> Tensor:
         """Logits ``[B, output]`` from ``[B, row, temperature]`` and ``[B, feature]``."""
         signal = with_temperature(self.drop_mz(spectrogram))
         features = self.last(self.blocks(self.stem(signal)))
-        pooled = torch.cat([features.mean(2), features.amax(2)], 1)
-        logits: Tensor = self.head(pooled, context)
+        logits: Tensor = self.head(mean_and_max(features, 2), context)
         return logits

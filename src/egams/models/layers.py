@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
 
@@ -59,6 +61,21 @@ def with_temperature(spectrogram: Tensor) -> Tensor:
     position = torch.arange(TEMPERATURE_COUNT, device=spectrogram.device) / TEMPERATURE_COUNT
     rows = position.to(spectrogram.dtype).expand(len(spectrogram), 1, -1)
     return torch.cat([spectrogram, rows], 1)
+
+
+def mean_and_max(features: Tensor, *axes: int) -> Tensor:
+    """Pool over some axes, both ways: ``[B, 2 * channel]``."""
+    return torch.cat([features.mean(axes), features.amax(axes)], 1)
+
+
+def float32_on_cpu(signal: Tensor) -> tuple[Tensor, AbstractContextManager[object]]:
+    """Return a signal, and in what to compute with it, where torch is slow in bfloat16 on a CPU.
+
+    Its GRU has no fast way there at all, its attention none for the way back.
+    """
+    if signal.device.type == "cpu":
+        return signal.float(), torch.autocast("cpu", enabled=False)
+    return signal, nullcontext()
 
 
 class DropMz(nn.Module):

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from egams.families import FAMILIES
+from egams.models.network import ModelSettings
 from egams.spectrogram.views import VIEWS
 
 EVIDENCE_FEATURES = len(FAMILIES) + 1
@@ -18,7 +19,7 @@ LOGIT_SCALE = 4.0
 """Brings logits to the order of one, as the other context features are."""
 
 
-class NeighboursConfig(BaseModel):
+class NeighboursConfig(ModelSettings):
     """Settings of `Neighbours`.
 
     Parameters
@@ -28,8 +29,6 @@ class NeighboursConfig(BaseModel):
     caution
         Pulls the calibration of each family towards a common one.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["neighbours"] = "neighbours"
     steps: int = Field(60, ge=1)

@@ -1,14 +1,21 @@
-"""What all networks share: the sizes of what goes in and out, and settings they have in common."""
+"""What all models share: settings under a kind; of networks also sizes, and how they are built."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from egams.families import FAMILIES
 from egams.preprocess.restrict import MZ_COUNT
 from egams.spectrogram.context import CONTEXT_FEATURES
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FROM_SCRATCH = "scratch"
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,21 @@ class Sizes:
     outputs: int = len(FAMILIES)
 
 
-class NetworkSettings(BaseModel):
+class ModelSettings(BaseModel):
+    """Settings of a model of any kind.
+
+    Parameters
+    ----------
+    kind
+        Its name in `egams.models.registry`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+
+
+class NetworkSettings(ModelSettings, ABC):
     """Settings that every network has.
 
     Parameters
@@ -44,8 +65,27 @@ class NetworkSettings(BaseModel):
         Size the run's context is brought to; 0 leaves it out.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    needs_unit_range: ClassVar[bool] = False
+    """Whether its spectrograms must be from 0 to 1."""
 
     mz_dropout: float = Field(0.1, ge=0, lt=1)
     dropout: float = Field(0.3, ge=0, lt=1)
     context_width: int = Field(32, ge=0)
+
+    @abstractmethod
+    def build(self, sizes: Sizes) -> nn.Module:
+        """Make the network, freshly initialised.
+
+        It maps a spectrogram ``[B, row, temperature]`` and a context ``[B, feature]`` to logits
+        ``[B, output]``.
+        """
+
+    def prepare(self, network: nn.Module) -> str:
+        """Give a network that `build` made the weights its training starts from.
+
+        Returns
+        -------
+        str
+            Where they are from; kept with what is trained.
+        """
+        return FROM_SCRATCH

@@ -16,11 +16,18 @@ from torch import Tensor, nn
 from egams.errors import ArtifactError, ConfigError
 from egams.families import FAMILIES
 from egams.models import recipes
-from egams.models.booster_text import slim
-from egams.models.boosting import LightgbmConfig, features, logits_to_add_to
+from egams.models.boosters import CatboostPredictor, LightgbmPredictor
+from egams.models.boosting import CatboostConfig, LightgbmConfig
 from egams.models.neighbours import Neighbours, NeighboursConfig, logits_of
-from egams.models.network import Sizes
-from egams.models.registry import NETWORKS, ModelConfig
+from egams.models.network import FROM_SCRATCH, ModelSettings, NetworkSettings, Sizes
+from egams.models.tensor_files import (
+    NEIGHBOURS,
+    Shared,
+    load_neighbours,
+    move,
+    save_neighbours,
+    save_tensors,
+)
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
 from egams.spectrogram.draw import windows
@@ -31,9 +38,7 @@ from egams.spectrogram.views import run_views
 
 WEIGHTS = "weights.safetensors"
 RECIPES = "recipes"
-NEIGHBOURS = "neighbours.safetensors"
 
-Shared = dict[Path, Neighbours]
 Evidence = Mapping[Neighbours, Tensor]
 
 
@@ -62,7 +67,13 @@ class Predictor(Protocol):
 
 
 class NetworkPredictor:
-    """A trained network."""
+    """A trained network.
+
+    Parameters
+    ----------
+    started_from
+        As `NetworkSettings.prepare` said it; of one just trained.
+    """
 
     def __init__(
         self,
@@ -70,11 +81,13 @@ class NetworkPredictor:
         sizes: Sizes,
         recipes: Tensor | None = None,
         neighbours: Neighbours | None = None,
+        started_from: str = FROM_SCRATCH,
     ) -> None:
         self.network = network.eval()
         self.sizes = sizes
         self.recipes = recipes
         self.neighbours = neighbours
+        self.started_from = started_from
 
     def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
         """See `Predictor`."""
@@ -85,25 +98,25 @@ class NetworkPredictor:
         """See `Predictor`."""
         self.network.to(device)
         self.recipes = None if self.recipes is None else self.recipes.to(device)
-        _move(self.neighbours, device)
+        move(self.neighbours, device)
 
     def save(self, folder: Path) -> None:
         """See `Predictor`."""
         state = dict(self.network.state_dict())
         if self.recipes is not None:
             state[RECIPES] = self.recipes
-        _save(state, folder / WEIGHTS, {"sizes": json.dumps(asdict(self.sizes))})
-        _save_tensors(self.neighbours, folder / NEIGHBOURS)
+        save_tensors(state, folder / WEIGHTS, {"sizes": json.dumps(asdict(self.sizes))})
+        save_neighbours(self.neighbours, folder)
 
     @classmethod
     def load(
-        cls, files: Mapping[str, Path], config: ModelConfig, shared: Shared
+        cls, files: Mapping[str, Path], config: ModelSettings, shared: Shared
     ) -> NetworkPredictor:
         """Read what `save` wrote."""
         from safetensors import safe_open
         from safetensors.torch import load_file
 
-        assert isinstance(config, NETWORKS)
+        assert isinstance(config, NetworkSettings)
         with safe_open(files[WEIGHTS], "pt") as content:
             sizes = Sizes(**json.loads(content.metadata()["sizes"]))
         state = load_file(files[WEIGHTS])
@@ -111,52 +124,10 @@ class NetworkPredictor:
         with torch.random.fork_rng(devices=[]):  # its first weights are thrown away
             network = config.build(sizes)
         network.load_state_dict(state)
-        neighbours = _load_neighbours(files, shared)
+        neighbours = load_neighbours(files, shared)
         if sizes.context > CONTEXT_FEATURES and neighbours is None:
             raise FileNotFoundError(f"{NEIGHBOURS} is not there")
         return cls(network, sizes, known, neighbours)
-
-
-class BoosterPredictor:
-    """One LightGBM booster a family."""
-
-    def __init__(
-        self, boosters: list[Any], config: LightgbmConfig, neighbours: Neighbours | None = None
-    ) -> None:
-        self.boosters = boosters
-        self.config = config
-        self.neighbours = neighbours
-
-    def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
-        """See `Predictor`."""
-        table = features(spectrogram, context, with_context=self.config.context).cpu().numpy()
-        columns = [
-            booster.predict(table, raw_score=True, num_threads=1) for booster in self.boosters
-        ]
-        added = torch.from_numpy(np.stack(columns, axis=1).astype(np.float32))
-        return torch.sigmoid(logits_to_add_to(context) + added.to(context.device))
-
-    def to(self, device: torch.device | str) -> None:
-        """See `Predictor`; the boosters stay where they are."""
-        _move(self.neighbours, device)
-
-    def save(self, folder: Path) -> None:
-        """See `Predictor`."""
-        for family, booster in zip(FAMILIES, self.boosters, strict=True):
-            (folder / f"{family}.txt").write_text(slim(booster.model_to_string()), encoding="utf-8")
-        _save_tensors(self.neighbours, folder / NEIGHBOURS)
-
-    @classmethod
-    def load(
-        cls, files: Mapping[str, Path], config: ModelConfig, shared: Shared
-    ) -> BoosterPredictor:
-        """Read what `save` wrote."""
-        import lightgbm
-
-        assert isinstance(config, LightgbmConfig)
-        texts = [files[f"{family}.txt"].read_text(encoding="utf-8") for family in FAMILIES]
-        boosters = [lightgbm.Booster(model_str=text) for text in texts]
-        return cls(boosters, config, _load_neighbours(files, shared))
 
 
 class NeighbourPredictor:
@@ -171,51 +142,24 @@ class NeighbourPredictor:
 
     def to(self, device: torch.device | str) -> None:
         """See `Predictor`."""
-        _move(self.neighbours, device)
+        move(self.neighbours, device)
 
     def save(self, folder: Path) -> None:
         """See `Predictor`."""
-        _save_tensors(self.neighbours, folder / NEIGHBOURS)
+        save_neighbours(self.neighbours, folder)
 
     @classmethod
     def load(
-        cls, files: Mapping[str, Path], config: ModelConfig, shared: Shared
+        cls, files: Mapping[str, Path], config: ModelSettings, shared: Shared
     ) -> NeighbourPredictor:
         """Read what `save` wrote."""
-        neighbours = _load_neighbours({NEIGHBOURS: files[NEIGHBOURS]}, shared)
+        neighbours = load_neighbours({NEIGHBOURS: files[NEIGHBOURS]}, shared)
         assert neighbours is not None
         return cls(neighbours)
 
 
-def _move(module: nn.Module | None, device: torch.device | str) -> None:
-    if module is not None:
-        module.to(device)
-
-
-def _save_tensors(module: nn.Module | None, file: Path) -> None:
-    if module is not None:
-        _save(module.state_dict(), file)
-
-
-def _save(state: Mapping[str, Tensor], file: Path, said: dict[str, str] | None = None) -> None:
-    from safetensors.torch import save_file
-
-    save_file({name: value.contiguous() for name, value in state.items()}, file, said)
-
-
-def _load_neighbours(files: Mapping[str, Path], shared: Shared) -> Neighbours | None:
-    from safetensors.torch import load_file
-
-    if NEIGHBOURS not in files:
-        return None
-    path = files[NEIGHBOURS]
-    if path not in shared:
-        shared[path] = Neighbours.from_state(load_file(path))
-    return shared[path]
-
-
 def load_predictor(
-    files: Mapping[str, Path], config: ModelConfig, shared: Shared | None = None
+    files: Mapping[str, Path], config: ModelSettings, shared: Shared | None = None
 ) -> Predictor:
     """Read a trained model.
 
@@ -230,14 +174,21 @@ def load_predictor(
     ------
     ArtifactError
         If a file is missing or does not fit the configuration.
+    ConfigError
+        If it needs an extra of egams that is not installed.
     """
-    kind: type[NetworkPredictor | BoosterPredictor | NeighbourPredictor] = NetworkPredictor
+    kind: Any = NetworkPredictor
     if isinstance(config, LightgbmConfig):
-        kind = BoosterPredictor
+        kind = LightgbmPredictor
+    if isinstance(config, CatboostConfig):
+        kind = CatboostPredictor
     if isinstance(config, NeighboursConfig):
         kind = NeighbourPredictor
     try:
-        return kind.load(files, config, {} if shared is None else shared)
+        loaded: Predictor = kind.load(files, config, {} if shared is None else shared)
+        return loaded
+    except ConfigError:
+        raise
     except Exception as error:
         places = ", ".join(sorted({str(path.parent) for path in files.values()}))
         raise ArtifactError(
@@ -314,9 +265,17 @@ def predict_draws(
 
 
 def gather_evidence(
-    predictors: Iterable[Predictor], runs: ResidentRuns, positions: Tensor
+    predictors: Iterable[Predictor],
+    runs: ResidentRuns,
+    positions: Tensor,
+    views: list[Tensor] | None = None,
 ) -> Evidence:
     """Ask the neighbours of all predictors about some runs, each once.
+
+    Parameters
+    ----------
+    views
+        Of these runs, where they are at hand: see `egams.spectrogram.views.run_views`.
 
     Returns
     -------
@@ -324,5 +283,6 @@ def gather_evidence(
         ``[run, family + 1]`` by neighbours.
     """
     asked = {predictor.neighbours for predictor in predictors} - {None}
-    views = run_views(runs, positions) if asked else []
+    if views is None and asked:
+        views = run_views(runs, positions)
     return {nearest: nearest(views) for nearest in asked if nearest is not None}

@@ -2,20 +2,117 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field
+from pydantic import BeforeValidator, SerializeAsAny
 
-from egams.models.boosting import LightgbmConfig
+from egams.errors import ConfigError
+from egams.models.boosting import CatboostConfig, LightgbmConfig
 from egams.models.cnn import CnnConfig
 from egams.models.conv1d import Conv1dConfig
-from egams.models.gru import GruConfig
 from egams.models.neighbours import NeighboursConfig
+from egams.models.network import ModelSettings, NetworkSettings
+from egams.models.recurrent import GruConfig, LstmConfig
+from egams.models.vit import VitConfig
 from egams.models.vit1d import Vit1dConfig
 
-NetworkConfig = Conv1dConfig | GruConfig | CnnConfig | Vit1dConfig
-NETWORKS: tuple[type[NetworkConfig], ...] = (Conv1dConfig, GruConfig, CnnConfig, Vit1dConfig)
+ENTRY_POINTS = "egams.models"
 
-ModelConfig = Annotated[
-    NetworkConfig | LightgbmConfig | NeighboursConfig, Field(discriminator="kind")
-]
+Config = TypeVar("Config", bound=type[NetworkSettings])
+
+_KINDS: dict[str, type[ModelSettings]] = {}
+
+
+def register_model(config: Config) -> Config:
+    """Make a network of one's own known, under the default of its `kind`.
+
+    Usable as a decorator. Processes that train or predict must register it too: put it into a
+    module that they import, or name that module in the packaging entry points of the group
+    ``egams.models``.
+
+    Parameters
+    ----------
+    config
+        A subclass of `egams.models.network.NetworkSettings`.
+
+    Raises
+    ------
+    ConfigError
+        If it is no such class, has no `kind`, or the kind is another's.
+    """
+    if not (isinstance(config, type) and issubclass(config, NetworkSettings)):
+        raise ConfigError(f"{config!r} is no model; expected a subclass of NetworkSettings.")
+    kind = _kind(config)
+    if kind is None:
+        raise ConfigError(
+            f"{config.__name__} has no kind; expected a field like kind: Literal['mine'] = 'mine'."
+        )
+    known = _KINDS.get(kind)
+    if known is not None and _home(known) != _home(config):
+        raise ConfigError(
+            f"{_home(config)}: the kind '{kind}' is that of {_home(known)}. Choose another."
+        )
+    _KINDS[kind] = config
+    return config
+
+
+def registered() -> Mapping[str, type[ModelSettings]]:
+    """All kinds of models: those of egams, of other packages, and of one's own."""
+    _load_entry_points()
+    return _KINDS
+
+
+def read_model(given: Any) -> Any:
+    """Find the configuration that settings are of: a mapping with a `kind`, or one already.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind; ValidationError if its settings are wrong.
+    """
+    if isinstance(given, ModelSettings) or not isinstance(given, Mapping):
+        return given
+    kinds, kind = registered(), str(given.get("kind"))
+    if kind not in kinds:
+        near = get_close_matches(kind, kinds, 1)
+        meant = f" Did you mean '{near[0]}'?" if near else ""
+        raise ValueError(f"no kind '{kind}' of model; there are {', '.join(kinds)}.{meant}")
+    return kinds[kind].model_validate(dict(given))
+
+
+ModelConfig = Annotated[SerializeAsAny[ModelSettings], BeforeValidator(read_model)]
+"""Settings of a model of any registered kind."""
+
+
+def _kind(config: type[ModelSettings]) -> str | None:
+    default = config.model_fields["kind"].default
+    return default if isinstance(default, str) else None
+
+
+def _home(config: type) -> str:
+    return f"{config.__module__}.{config.__qualname__}"
+
+
+@cache
+def _load_entry_points() -> None:
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=ENTRY_POINTS):
+        try:
+            register_model(entry.load())
+        except Exception as error:
+            source = entry.dist.name if entry.dist is not None else "an unknown package"
+            raise ConfigError(
+                f"{source}: its model '{entry.name}' ({entry.value}) cannot be loaded "
+                f"({type(error).__name__}: {error}). Mend or uninstall {source}."
+            ) from error
+
+
+for _config in (
+    *(NeighboursConfig, LightgbmConfig, CatboostConfig),
+    *(Conv1dConfig, GruConfig, LstmConfig, CnnConfig, VitConfig, Vit1dConfig),
+):
+    _KINDS[_config.model_fields["kind"].default] = _config

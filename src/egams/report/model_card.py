@@ -35,7 +35,7 @@ LIMITS = """## Limits
 SHOWN = ("scores", "sets", "weights", "sam-fold")
 
 
-def write_model_card(study: Study, bundle: Path) -> Path:
+def write_model_card(study: Study, bundle: Path, *, at_most: int | None = None) -> Path:
     """Write ``README.md`` into a bundle: what it was made from, its scores, what it is for.
 
     Parameters
@@ -44,6 +44,8 @@ def write_model_card(study: Study, bundle: Path) -> Path:
         That the bundle was made from.
     bundle
         Folder of the bundle.
+    at_most
+        Most experiments in its ensemble, as it was made.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def write_model_card(study: Study, bundle: Path) -> Path:
     """
     manifest = read_manifest(bundle, KIND, FORMAT_VERSION)
     runs = manifest["study"]["runs_used"]
-    tables = study_tables(study, np.random.default_rng(0))
+    tables = study_tables(study, np.random.default_rng(0), at_most=at_most)
     parts = [
         "# Model card",
         f"A bundle of egams {manifest['egams_version']}: {len(manifest['members'])} experiments, "

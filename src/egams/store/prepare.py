@@ -71,7 +71,7 @@ def prepare(
     """
     source = _as_source(runs)
     if output is not None:
-        return _to_folder(source, Path(output).resolve(), _workers(jobs), strict, progress)
+        return _to_folder(source, Path(output).resolve(), workers(jobs), strict, progress)
     for store in prepare_in_parts(source, None, jobs=jobs, strict=strict, progress=progress):
         if len(store):
             return store
@@ -92,7 +92,7 @@ def prepare_in_parts(
     Memory does not grow with the number of runs. None makes one part of all.
     """
     source = _as_source(runs)
-    outcomes = _outcomes(source, source.ids, _workers(jobs))
+    outcomes = _outcomes(source, source.ids, workers(jobs))
     reported = _report(outcomes, strict, progress, 0, source)
     while part := list(islice(reported, runs_in_part)):
         yield _in_memory(part)
@@ -108,7 +108,8 @@ def _as_source(runs: str | Path | RunSource | RunReader | Run | Iterable[Run]) -
     return open_source(list(runs))
 
 
-def _workers(jobs: int | None) -> int:
+def workers(jobs: int | None) -> int:
+    """Return how many processes to use: `jobs`, at least one; one for each core if None."""
     if jobs is not None:
         return max(1, jobs)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -126,7 +127,7 @@ def _outcomes(source: RunSource, ids: Sequence[str], jobs: int) -> Iterator[Outc
         waiting: list[Future[list[Outcome]]] = []
         try:
             for task in tasks:
-                waiting.append(pool.submit(_prepare_task, source, task))
+                waiting.append(pool.submit(_prepare_task, source.only(task), task))
                 if len(waiting) > jobs:
                     yield from waiting.pop(0).result()
             for future in waiting:

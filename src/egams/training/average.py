@@ -19,33 +19,35 @@ class WeightAverage:
     def __init__(self, network: nn.Module, config: TrainingConfig) -> None:
         self.config = config
         self.count = 0
-        self.tensors = {name: value.clone() for name, value in network.state_dict().items()}
+        # These are the network's own tensors, which training changes in place.
+        live = network.state_dict()
+        self.tensors = {name: value.clone() for name, value in live.items()}
+        pairs = [(self.tensors[name], value) for name, value in live.items()]
+        self.averaged = [pair for pair in pairs if pair[0].is_floating_point()]
+        self.counted = [pair for pair in pairs if not pair[0].is_floating_point()]
 
-    def after_step(self, network: nn.Module) -> None:
+    def after_step(self) -> None:
         """Take in the weights after a step."""
         if self.config.average == "ema":
             self.count += 1
             memory = min(self.config.average_decay, self.count / (self.count + 10))
-            self._blend(network, 1 - memory)
+            self._blend(1 - memory)
 
-    def after_epoch(self, network: nn.Module, epoch: int) -> None:
+    def after_epoch(self, epoch: int) -> None:
         """Take in the weights after an epoch, counted from 0."""
         first = int(self.config.epochs * (1 - self.config.average_share))
         if self.config.average == "swa" and epoch >= first:
             self.count += 1
-            self._blend(network, 1 / self.count)
+            self._blend(1 / self.count)
         if self.config.average == "none":
-            self._blend(network, 1.0)
+            self._blend(1.0)
 
     @torch.no_grad()
-    def _blend(self, network: nn.Module, share: float) -> None:
-        state = network.state_dict()
-        floating = [name for name, value in state.items() if value.is_floating_point()]
-        torch._foreach_lerp_(
-            [self.tensors[name] for name in floating], [state[name] for name in floating], share
-        )
-        for name in state.keys() - set(floating):
-            self.tensors[name].copy_(state[name])
+    def _blend(self, share: float) -> None:
+        averages, values = zip(*self.averaged, strict=True)
+        torch._foreach_lerp_(averages, values, share)
+        for count, value in self.counted:
+            count.copy_(value)
 
     def state(self) -> dict[str, Tensor]:
         """Averaged weights, as a state dict."""

@@ -1,4 +1,4 @@
-"""Training of the boosters: one a family, on several random spectrograms of each run."""
+"""Training of the boosters, on several random spectrograms of each run."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from egams.families import FAMILIES
-from egams.models.boosting import LightgbmConfig, features, logits_to_add_to
-from egams.models.predictor import BoosterPredictor
+from egams.models.boosters import CatboostPredictor, LightgbmPredictor, catboost
+from egams.models.boosting import CatboostConfig, LightgbmConfig, features, logits_to_add_to
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
 from egams.spectrogram.draw import draw, windows
 from egams.spectrogram.render import mixed_labels, render
 from egams.spectrogram.resident import ResidentRuns
 
+Progress = Callable[[int, int, float], None]
 
-def train_boosters(
+
+def train_lightgbm(
     model: LightgbmConfig,
     spectrogram: SpectrogramConfig,
     runs: ResidentRuns,
@@ -26,8 +29,8 @@ def train_boosters(
     seed: int,
     *,
     threads: int = 1,
-    progress: Callable[[int, int, float], None] | None = None,
-) -> BoosterPredictor:
+    progress: Progress | None = None,
+) -> LightgbmPredictor:
     """Train one booster a family on `model.renders` spectrograms of each run.
 
     Parameters
@@ -37,17 +40,9 @@ def train_boosters(
     """
     import lightgbm
 
-    generator = torch.Generator(runs.device).manual_seed(seed)
-    table = windows(runs, spectrogram)
-    context = runs.context[positions]
-    rows, labels = [], []
-    for _ in range(model.renders):
-        draws = draw(runs, table, positions, spectrogram, generator, partners=positions)
-        image = render(runs, draws, spectrogram)
-        rows.append(features(image, context, with_context=model.context).cpu().numpy())
-        labels.append(mixed_labels(runs, draws).cpu().numpy())
-    data = np.concatenate(rows)
-    target = np.concatenate(labels)
+    data, target = _drawn(
+        spectrogram, runs, positions, seed, model.renders, with_context=model.context
+    )
     settings = {
         "objective": "binary",
         "learning_rate": model.learning_rate,
@@ -65,6 +60,7 @@ def train_boosters(
         "verbosity": -1,
     }
     table_of_rows = lightgbm.Dataset(data, params=settings).construct()
+    context = runs.context[positions]
     # Without evidence LightGBM starts from the base rate itself: a start at zero would leave a
     # family that no run has at 0.5.
     with_evidence = context.shape[1] > CONTEXT_FEATURES
@@ -77,4 +73,74 @@ def train_boosters(
         boosters.append(lightgbm.train(settings, table_of_rows, model.trees))
         if progress is not None:
             progress(number + 1, len(FAMILIES), float("nan"))
-    return BoosterPredictor(boosters, model)
+    return LightgbmPredictor(boosters, model)
+
+
+def train_catboost(
+    model: CatboostConfig,
+    spectrogram: SpectrogramConfig,
+    runs: ResidentRuns,
+    positions: Tensor,
+    seed: int,
+    *,
+    threads: int = 1,
+) -> CatboostPredictor:
+    """Train one model of all families on `model.renders` spectrograms of each run.
+
+    Parameters
+    ----------
+    positions
+        Which of `runs`, all of them labelled ``[run]``.
+
+    Raises
+    ------
+    ConfigError
+        If CatBoost is not installed.
+    """
+    library = catboost()
+    data, target = _drawn(spectrogram, runs, positions, seed, model.renders, with_context=True)
+    # CatBoost refuses a family that all runs or none have. Two more runs like the mean of all, one
+    # with every family and one with none, keep each possible.
+    data = np.vstack([data, data.mean(0), data.mean(0)])
+    target = np.vstack([target, np.ones_like(target[:1]), np.zeros_like(target[:1])])
+    booster = library.CatBoost(
+        {
+            "loss_function": "MultiLogloss",
+            "iterations": model.trees,
+            "depth": model.depth,
+            "learning_rate": model.learning_rate,
+            "rsm": model.feature_share,
+            "bootstrap_type": "Bernoulli",
+            "subsample": model.row_share,
+            "l2_leaf_reg": model.l2,
+            "border_count": 63,
+            "thread_count": threads,
+            "random_seed": seed % 2**31,
+            "allow_writing_files": False,
+            "logging_level": "Silent",
+        }
+    )
+    booster.fit(data, target)
+    return CatboostPredictor(booster)
+
+
+def _drawn(
+    spectrogram: SpectrogramConfig,
+    runs: ResidentRuns,
+    positions: Tensor,
+    seed: int,
+    renders: int,
+    *,
+    with_context: bool,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Features ``[render * run, feature]`` and labels ``[render * run, family]``."""
+    generator = torch.Generator(runs.device).manual_seed(seed)
+    table = windows(runs, spectrogram)
+    context = runs.context[positions]
+    rows, labels = [], []
+    for _ in range(renders):
+        draws = draw(runs, table, positions, spectrogram, generator, partners=positions)
+        image = render(runs, draws, spectrogram)
+        rows.append(features(image, context, with_context=with_context).cpu().numpy())
+        labels.append(mixed_labels(runs, draws).cpu().numpy())
+    return np.concatenate(rows), np.concatenate(labels)

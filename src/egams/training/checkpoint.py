@@ -11,6 +11,7 @@ from torch import nn
 
 from egams.artifact import header, written_whole
 from egams.errors import ArtifactError
+from egams.models.network import FROM_SCRATCH
 from egams.training.average import WeightAverage
 
 KIND = "checkpoint"
@@ -24,6 +25,7 @@ class TrainingState:
     network: nn.Module
     optimiser: torch.optim.Optimizer
     average: WeightAverage
+    started_from: str = FROM_SCRATCH
     epoch: int = 0
 
 
@@ -38,6 +40,7 @@ def save_checkpoint(path: Path, state: TrainingState, made_for: dict[str, Any]) 
     content = header(KIND, FORMAT_VERSION) | {
         "made_for": made_for,
         "epoch": state.epoch,
+        "started_from": state.started_from,
         "network": state.network.state_dict(),
         "optimiser": state.optimiser.state_dict(),
         "average": state.average.tensors,
@@ -87,3 +90,4 @@ def load_checkpoint(path: Path, state: TrainingState, made_for: dict[str, Any]) 
         ) from error
     state.average.count = content["average_count"]
     state.epoch = content["epoch"]
+    state.started_from = content.get("started_from", FROM_SCRATCH)

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from egams.training.precision import Precision
+
 
 class TrainingConfig(BaseModel):
     """Settings of the training loop.
@@ -38,7 +40,7 @@ class TrainingConfig(BaseModel):
         ``"ema"``: exponential moving average with `average_decay` a step; ``"swa"``: plain mean
         over the ends of the last `average_share` of the epochs; ``"none"``: weights of the last.
     precision
-        ``"bf16"`` runs the network under autocast.
+        ``"bf16"`` runs the network under autocast; ``"auto"`` does so where the hardware can.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,7 +59,7 @@ class TrainingConfig(BaseModel):
     average: Literal["ema", "swa", "none"] = "ema"
     average_decay: float = Field(0.995, ge=0, lt=1)
     average_share: float = Field(0.25, gt=0, le=1)
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
 
     def lasting(self, epochs: int, **changes: Any) -> TrainingConfig:
         """Return this training with another number of epochs, and other changes if need be."""

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from egams.errors import ArtifactError, ConfigError, EgamsError
+from egams.errors import ArtifactError, ConfigError
 from egams.spectrogram.context import context_of
 from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.views import run_views
 from egams.store.run_store import RunStore
-from egams.training.executor import Job, JobReport, run_jobs
-from egams.training.experiment import Experiment, experiment_named
+from egams.training.device import device_named
+from egams.training.duration import seconds_of
+from egams.training.executors.choose import executor_named
+from egams.training.executors.contract import Executor, Report
+from egams.training.executors.local import LocalExecutor
+from egams.training.executors.on_ray import RayExecutor
+from egams.training.experiment import Experiment
 from egams.training.folds import SAM_FOLD, WHOLE, Folds, make_folds
-from egams.training.member import train_member
+from egams.training.member import MemberTask
+from egams.training.mirror import Mirror
 from egams.training.near_duplicates import NEAR, near_duplicate_groups
-from egams.training.study import MEMBER, Study, Truth
+from egams.training.stopping import stop_on_signals
+from egams.training.storage import Storage
+from egams.training.study import Study, Truth
+from egams.training.trainings import train_all
+from egams.training.zoo import experiments_named
 
 FOLD_SEED = 42
 DRAWS = 16
@@ -41,7 +51,12 @@ def cross_validate(
     seed: int = 0,
     draws: int = DRAWS,
     jobs: int | None = None,
-    report: Callable[[JobReport], None] | None = None,
+    executor: Executor | str | None = None,
+    storage: str | None = None,
+    time_budget: str | float | None = None,
+    device: str = "auto",
+    compiled: bool = False,
+    report: Report | None = None,
 ) -> Study:
     """Train experiments by cross-validation and keep members and held-out predictions.
 
@@ -53,7 +68,7 @@ def cross_validate(
     store
         Prepared runs; those without labels take no part.
     experiments
-        Names or experiments of one's own.
+        Names, sets or files as `egams.training.zoo` knows them, or experiments of one's own.
     output
         Folder of the study.
     folds
@@ -74,6 +89,20 @@ def cross_validate(
         Test-time draws of each held-out run.
     jobs
         Trainings at a time; None takes one for each core.
+    executor
+        Where trainings run: ``"local"`` (in this process), ``"processes"``, ``"ray"``, or an
+        `egams.training.executors.on_ray.RayExecutor` with settings of its own. None takes
+        processes, or this one where `jobs` is 1.
+    storage
+        URL of a folder that every node can reach, where members and checkpoints are kept while
+        `output` is a copy of it. None: every node can reach `output` itself.
+    time_budget
+        ``"25m"``, ``"1h30m"`` or seconds: then no training begins any more, and those that run stop
+        with a checkpoint.
+    device
+        ``"auto"`` (a GPU where there is one), ``"cpu"`` or ``"cuda"``.
+    compiled
+        Hand networks to ``torch.compile``: a minute or more in each process, then faster steps.
     report
         Called with the progress of every training.
 
@@ -87,11 +116,17 @@ def cross_validate(
         with other settings.
     EgamsError
         If a training failed; the others are finished and kept.
+    StoppedError
+        If the time was up, or Ctrl-C or SIGTERM stopped it; the same call goes on. The second
+        Ctrl-C ends it at once.
     """
+    deadline = None if time_budget is None else time.monotonic() + seconds_of(time_budget)
     opened = store if isinstance(store, RunStore) else RunStore.open(store)
     listed = [experiments] if isinstance(experiments, Experiment | str) else experiments
     chosen = [
-        entry if isinstance(entry, Experiment) else experiment_named(entry) for entry in listed
+        experiment
+        for entry in listed
+        for experiment in ([entry] if isinstance(entry, Experiment) else experiments_named(entry))
     ]
     twice = [name for name, times in Counter(each.name for each in chosen).items() if times > 1]
     if twice:
@@ -103,6 +138,10 @@ def cross_validate(
             "Prepare the store with labels, or ask for fewer folds."
         )
     sources = _sources_apart(sam_sources, opened)
+    runner = executor_named(executor, jobs) if isinstance(executor, str | None) else executor
+    mirror = None if storage is None else _mirror(Path(output), storage, runner)
+    if not isinstance(runner, RayExecutor):
+        device_named(device)  # refused at once, not by every training
     study = Study.create(
         Path(output),
         {
@@ -133,30 +172,45 @@ def cross_validate(
     kept = _folds(study, opened, labelled, folds, grouped)
     names = [str(fold) for fold in range(folds)]
     names += [SAM_FOLD] * sam_fold + [WHOLE] * whole
-    jobs = jobs or _cores()
+    if mirror is not None:
+        mirror.put_beginning()
+        mirror.sync((experiment.name, fold) for experiment in chosen for fold in names)
     with tempfile.TemporaryDirectory() as scratch:
-        path = opened.path_or_copy(Path(scratch) / "runs.store")
-        sam_like = None if sources is None else sources.path_or_copy(Path(scratch) / "sam.store")
-        work = [
-            Job(
-                f"{experiment.name} fold {fold}",
-                (
-                    *(path, study.folder, experiment, fold, _held_out(fold, kept, opened)),
-                    *(seed, draws, sam_like),
-                ),
+        path = opened.path_or_copy(Path(scratch) / "runs.store").resolve()
+        sam_like = None
+        if sources is not None:
+            sam_like = sources.path_or_copy(Path(scratch) / "sam.store").resolve()
+        tasks = [
+            MemberTask(
+                path,
+                study.folder.resolve(),
+                experiment,
+                fold,
+                *_held_out(fold, kept, opened),
+                seed,
+                draws,
+                sam_like,
+                device,
+                compiled,
             )
             for experiment in chosen
             for fold in names
-            if not (study.member_folder(experiment.name, fold) / MEMBER).is_file()
         ]
-        failures = run_jobs(train_member, work, jobs, report)
-    if failures:
-        lines = "\n".join(f"  {failure.job}: {failure.reason}" for failure in failures)
-        raise EgamsError(
-            f"{len(failures)} of {len(work)} trainings failed; the others are kept. "
-            f"Run the same command to try them again.\n{lines}"
-        )
+        with stop_on_signals(deadline) as request:
+            train_all(study, tasks, runner, mirror, report, request)
     return study
+
+
+def _mirror(output: Path, url: str, executor: Executor) -> Mirror:
+    storage = Storage(url)
+    if storage.within_one_process and not isinstance(executor, LocalExecutor):
+        raise ConfigError(
+            f"storage '{url}' is seen by one process only; expected the executor 'local', or a "
+            "storage that every process can reach."
+        )
+    mirror = Mirror(Study(output), storage)
+    mirror.fetch_beginning()
+    return mirror
 
 
 def _sources_apart(given: RunStore | str | Path | None, store: RunStore) -> RunStore | None:
@@ -171,10 +225,6 @@ def _sources_apart(given: RunStore | str | Path | None, store: RunStore) -> RunS
             "expected other runs. Prepare the sources from runs without labels."
         )
     return sources
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _refuse_other_settings(study: Study, experiment: Experiment) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from egams.errors import ConfigError
-from egams.models.boosting import LightgbmConfig
-from egams.models.conv1d import Conv1dConfig
+from egams.models.boosting import CatboostConfig, LightgbmConfig
 from egams.models.neighbours import NeighboursConfig
-from egams.models.registry import ModelConfig
+from egams.models.network import NetworkSettings
+from egams.models.registry import ModelConfig, registered
 from egams.spectrogram.config import SpectrogramConfig
 from egams.training.config import TrainingConfig
+
+Recipe = Literal["fast", "author"]
 
 
 class Experiment(BaseModel):
@@ -26,7 +26,9 @@ class Experiment(BaseModel):
     name
         Letters, digits, ``.``, ``_`` and ``-``: it names a folder.
     model, spectrogram, training
-        See their own documentation. LightGBM and neighbours have no use for `training`.
+        See their own documentation. Boosters and neighbours have no use for `training`.
+    recipe
+        Whose settings `training` holds: ours, or those of the author of the winning solution.
     evidence
         Whether the context gains what the nearest training runs were labelled: see
         `egams.models.neighbours`. Always so for the model "neighbours".
@@ -34,6 +36,8 @@ class Experiment(BaseModel):
         Versions of the commercial training runs that look like runs of the SAM testbed and join
         them, as a share of their number; none where there are no sources of SAM's backgrounds.
         See `egams.spectrogram.sam_like`. The model "neighbours" has no use for them.
+    seed
+        Added to that of the study: the same settings under two names are two trainings.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,92 +46,53 @@ class Experiment(BaseModel):
     model: ModelConfig
     spectrogram: SpectrogramConfig = SpectrogramConfig()
     training: TrainingConfig = TrainingConfig()
+    recipe: Recipe = "fast"
     evidence: bool = False
     sam_like: float = Field(0.25, ge=0)
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _range_fits(self) -> Experiment:
+        of_unit = isinstance(self.model, NetworkSettings) and self.model.needs_unit_range
+        if of_unit and not self.spectrogram.unit_range:
+            raise ValueError(
+                f"the model '{self.model.kind}' takes spectrograms from 0 to 1; "
+                "expected unit_range: true"
+            )
+        return self
 
     def shortened(self, factor: float) -> Experiment:
         """Train for a share of the epochs (or trees), at least one."""
-        if isinstance(self.model, NeighboursConfig):
+        model = self.model
+        if isinstance(model, NeighboursConfig):
             return self
-        if isinstance(self.model, LightgbmConfig):
-            trees = max(1, round(self.model.trees * factor))
-            return self.model_copy(update={"model": self.model.model_copy(update={"trees": trees})})
+        if isinstance(model, LightgbmConfig | CatboostConfig):
+            trees = max(1, round(model.trees * factor))
+            return self.model_copy(update={"model": model.model_copy(update={"trees": trees})})
         epochs = max(1, round(self.training.epochs * factor))
         training = self.training.model_copy(update={"epochs": epochs})
         return self.model_copy(update={"training": training})
 
 
-def _experiments(rows: Iterable[Experiment]) -> dict[str, Experiment]:
-    return {row.name: row for row in rows}
-
-
-_ALL = SpectrogramConfig(norm="all", mz_sigma=1.0)
-_FEW_TREES = LightgbmConfig(trees=100, leaves=6, learning_rate=0.03, feature_share=0.2)
-_RECIPES = TrainingConfig(epochs=160, weight_decay=0.2, clip_norm=5.0, recipes=1.0)
-_CONV1D = Conv1dConfig(width=96, dropout=0.5)
-
-COMPACT: dict[str, Experiment] = _experiments(
-    [
-        Experiment(name="neighbours", model=NeighboursConfig()),
-        Experiment(name="lightgbm", model=LightgbmConfig()),
-        Experiment(name="lightgbm_evidence", model=_FEW_TREES, evidence=True),
-        Experiment(
-            name="lightgbm_all_evidence",
-            model=_FEW_TREES.model_copy(update={"feature_share": 0.1}),
-            spectrogram=_ALL,
-            evidence=True,
-        ),
-        Experiment(
-            name="conv1d_evidence",
-            model=_CONV1D,
-            spectrogram=_ALL,
-            training=_RECIPES,
-            evidence=True,
-        ),
-        Experiment(
-            name="conv1d_silenced_evidence",
-            model=_CONV1D.model_copy(update={"mz_dropout": 0.3}),
-            spectrogram=_ALL,
-            training=_RECIPES,
-            evidence=True,
-        ),
-    ]
-)
-"""Experiments that two cores train; their ensemble is the compact one."""
-
-
-def experiment_named(name: str) -> Experiment:
-    """Look up an experiment, or read one from a JSON file.
-
-    Raises
-    ------
-    ConfigError
-        If there is none of that name, or the file holds an unknown key or a bad value.
-    """
-    if name in COMPACT:
-        return COMPACT[name]
-    if name.endswith(".json"):
-        return _from_file(Path(name))
-    near = get_close_matches(name, COMPACT, 1)
-    meant = f" Did you mean '{near[0]}'?" if near else ""
-    raise ConfigError(
-        f"no experiment '{name}'; there are {', '.join(COMPACT)}, or a .json file.{meant}"
-    )
-
-
-def _from_file(path: Path) -> Experiment:
-    try:
-        return Experiment.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {explain(error)}") from error
-
-
 def explain(error: ValidationError) -> str:
-    """Say which keys a validation found wrong, and why."""
-    parts: list[Any] = [
-        f"'{'.'.join(str(step) for step in entry['loc'])}': {entry['msg']}"
-        for entry in error.errors()
-    ]
-    return "; ".join(parts) + "."
+    """Say which keys a validation found wrong, why, and what an unknown one may have meant."""
+    parts = []
+    for entry in error.errors():
+        where = ".".join(str(step) for step in entry["loc"])
+        said = entry["msg"].removeprefix("Value error, ")
+        if entry["type"] == "extra_forbidden":
+            said = f"there is no such key.{meant(str(entry['loc'][-1]), _keys())}".rstrip(".")
+        parts.append(f"'{where}': {said}" if where else said)
+    return "; ".join(parts).rstrip("?.") + ("?" if parts[-1].endswith("?") else ".")
+
+
+def meant(given: str, known: Iterable[str]) -> str:
+    """Ask after the nearest known name: ``" Did you mean 'this'?"``, or nothing."""
+    near = get_close_matches(given, list(known), 1)
+    return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def _keys() -> set[str]:
+    settings: list[type[BaseModel]] = [Experiment, SpectrogramConfig, TrainingConfig]
+    settings += registered().values()
+    return {name for each in settings for name in each.model_fields}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,95 +14,147 @@ from torch import Tensor
 
 from egams.artifact import remove
 from egams.families import FAMILIES
-from egams.models.boosting import LightgbmConfig
+from egams.models.boosting import CatboostConfig, LightgbmConfig
 from egams.models.neighbours import Neighbours, NeighboursConfig
-from egams.models.predictor import NeighbourPredictor, Predictor, predict_draws
+from egams.models.network import NetworkSettings
+from egams.models.predictor import NeighbourPredictor, NetworkPredictor, Predictor, predict_draws
 from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.sam_like import joined, sam_like_versions
 from egams.spectrogram.sam_sources import SamSources, sam_sources
 from egams.spectrogram.views import run_views
 from egams.store.run_store import RunStore
-from egams.training.boosting import train_boosters
-from egams.training.executor import JobReport
+from egams.training.boosting import train_catboost, train_lightgbm
+from egams.training.device import device_named
+from egams.training.executors.contract import JobReport
 from egams.training.experiment import Experiment
 from egams.training.folds import WHOLE
 from egams.training.loop import train_network
 from egams.training.neighbours import fit_neighbours
+from egams.training.stopping import never
 from egams.training.study import Study, write_member
 
 
 @lru_cache(maxsize=1)
-def _resident(path: Path, fingerprint: str) -> ResidentRuns:
+def _resident(path: Path, fingerprint: str, device: torch.device) -> ResidentRuns:
     # A worker trains many folds of one store: decoding it once a process is enough. The
     # fingerprint tells a store from another one prepared in its place.
-    return ResidentRuns.load(RunStore.open(path))
+    return ResidentRuns.load(RunStore.open(path), device)
 
 
 @lru_cache(maxsize=1)
-def _sources(path: Path, fingerprint: str) -> SamSources:
-    return sam_sources(ResidentRuns.load(RunStore.open(path)))
+def _sources(path: Path, fingerprint: str, device: torch.device) -> SamSources:
+    return sam_sources(ResidentRuns.load(RunStore.open(path), device))
 
 
-def train_member(
-    store: Path,
-    folder: Path,
-    experiment: Experiment,
-    fold: str,
-    split: tuple[tuple[int, ...], tuple[int, ...]],
-    seed: int,
-    draws: int,
-    sam_like: Path | None,
-    *,
-    report: Callable[[JobReport], None] | None = None,
-) -> None:
-    """Train one experiment without one fold, predict that fold, and keep both.
+@dataclass(frozen=True)
+class MemberTask:
+    """What there is to know to train one experiment without one fold, in any process.
 
     Parameters
     ----------
     store
         Prepared runs.
-    folder
+    study
+        Folder of the study.
+    experiment, fold
+        What is trained, and the fold it is trained without.
+    train, held_out
+        Positions in the store.
+    seed
         Of the study.
-    split
-        Positions in the store to train on and to hold out.
+    draws
+        Test-time draws of each held-out run.
     sam_like
         Store of SAM testbed runs whose backgrounds make commercial runs SAM-like; None for none.
+    device
+        ``"auto"``, ``"cpu"`` or ``"cuda"``: see `egams.training.device`.
+    compiled
+        Hand networks to ``torch.compile``.
     """
-    study = Study(folder)
-    opened = RunStore.open(store)
-    run_ids, runs = opened.ids, _resident(store, opened.fingerprint)
-    train, held_out = (torch.tensor(positions, device=runs.device) for positions in split)
-    name = f"{experiment.name} fold {fold}"
+
+    store: Path
+    study: Path
+    experiment: Experiment
+    fold: str
+    train: tuple[int, ...]
+    held_out: tuple[int, ...]
+    seed: int
+    draws: int
+    sam_like: Path | None = None
+    device: str = "auto"
+    compiled: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name for people."""
+        return f"{self.experiment.name} fold {self.fold}"
+
+    @property
+    def member(self) -> tuple[str, str]:
+        """Names of the experiment and the fold."""
+        return self.experiment.name, self.fold
+
+
+def train_member(
+    task: MemberTask,
+    *,
+    report: Callable[[JobReport], None] | None = None,
+    stop: Callable[[], bool] = never,
+) -> None:
+    """Train one experiment without one fold, predict that fold, and keep both.
+
+    Raises
+    ------
+    StoppedError
+        If `stop` said yes; the checkpoint is kept.
+    """
+    study, experiment = Study(task.study), task.experiment
+    opened, device = RunStore.open(task.store), device_named(task.device)
+    run_ids, runs = opened.ids, _resident(task.store, opened.fingerprint, device)
+    train = torch.tensor(task.train, device=runs.device)
+    held_out = torch.tensor(task.held_out, device=runs.device)
+    seed = task.seed + experiment.seed
+
+    done_before: list[int] = []
 
     def progress(done: int, total: int, loss: float) -> None:
+        if not done_before:
+            done_before.append(done - 1)
         if report is not None:
-            report(JobReport(name, done, total, loss))
+            report(JobReport(task.name, done, total, loss))
 
     started = time.perf_counter()
-    checkpoint = study.checkpoint(experiment.name, fold)
+    checkpoint = study.checkpoint(experiment.name, task.fold)
     sources = None
-    if sam_like is not None:
-        sources = _sources(sam_like, RunStore.open(sam_like).fingerprint)
-    predictor = train_experiment(experiment, runs, train, seed, checkpoint, progress, sources)
+    if task.sam_like is not None:
+        fingerprint = RunStore.open(task.sam_like).fingerprint
+        sources = _sources(task.sam_like, fingerprint, device)
+    predictor = train_experiment(
+        experiment, runs, train, seed, checkpoint, progress, sources, stop, task.compiled
+    )
     seconds = time.perf_counter() - started
-    probabilities = np.empty((draws, 0, len(FAMILIES)), np.float32)
-    if fold != WHOLE:
+    probabilities = np.empty((task.draws, 0, len(FAMILIES)), np.float32)
+    if task.fold != WHOLE:
         (probabilities,) = predict_draws(
-            [predictor], runs, held_out, experiment.spectrogram, draws, (seed,)
+            [predictor], runs, held_out, experiment.spectrogram, task.draws, (seed,)
         )
     record = {
         "experiment": experiment.model_dump(mode="json"),
-        "fold": fold,
+        "fold": task.fold,
         "seed": seed,
         "seconds": round(seconds, 1),
+        # Where it had been stopped, the seconds are of the rest.
+        "went_on_after": done_before[0] if done_before else 0,
         "threads": torch.get_num_threads(),
         "device": str(runs.device),
     }
+    if isinstance(predictor, NetworkPredictor):
+        record["started_from"] = predictor.started_from
     write_member(
-        study.member_folder(experiment.name, fold),
+        study.member_folder(experiment.name, task.fold),
         predictor,
         record,
-        tuple(run_ids[position] for position in split[1]),
+        tuple(run_ids[position] for position in task.held_out),
         probabilities,
     )
     remove(checkpoint)
@@ -116,6 +168,8 @@ def train_experiment(
     checkpoint: Path | None = None,
     progress: Callable[[int, int, float], None] | None = None,
     sources: SamSources | None = None,
+    stop: Callable[[], bool] = never,
+    compiled: bool = False,
 ) -> Predictor:
     """Train a model of any kind on some of the runs, as its experiment says.
 
@@ -126,6 +180,8 @@ def train_experiment(
     ----------
     sources
         Of SAM's backgrounds; None trains without SAM-like versions of commercial runs.
+    stop, compiled
+        See `egams.training.loop.train_network`.
     """
     model = experiment.model
     if isinstance(model, NeighboursConfig):
@@ -145,17 +201,14 @@ def train_experiment(
     if nearest is not None:
         runs = with_evidence(runs, positions, on_training)
     predictor: Predictor
+    learned_from = (experiment.spectrogram, runs, positions, seed)
+    threads = torch.get_num_threads()
     if isinstance(model, LightgbmConfig):
-        predictor = train_boosters(
-            model,
-            experiment.spectrogram,
-            runs,
-            positions,
-            seed,
-            threads=torch.get_num_threads(),
-            progress=progress,
-        )
+        predictor = train_lightgbm(model, *learned_from, threads=threads, progress=progress)
+    elif isinstance(model, CatboostConfig):
+        predictor = train_catboost(model, *learned_from, threads=threads)
     else:
+        assert isinstance(model, NetworkSettings)
         predictor = train_network(
             model,
             experiment.spectrogram,
@@ -165,6 +218,8 @@ def train_experiment(
             seed,
             checkpoint=checkpoint,
             progress=progress,
+            stop=stop,
+            compiled=compiled,
         )
     predictor.neighbours = nearest
     return predictor

@@ -154,6 +154,14 @@ class Study:
         """File of an unfinished training."""
         return self.folder / experiment / f"fold-{fold}.checkpoint"
 
+    def progress_file(self, experiment: str, fold: str) -> Path:
+        """File that says how far an unfinished training is: see `egams.training.progress`."""
+        return self.folder / experiment / f"fold-{fold}.progress.json"
+
+    def is_done(self, experiment: str, fold: str) -> bool:
+        """Whether an experiment is trained without one fold."""
+        return (self.member_folder(experiment, fold) / MEMBER).is_file()
+
     def experiments(self) -> dict[str, Experiment]:
         """Experiments with at least one finished fold, by name."""
         found = {}
@@ -161,6 +169,10 @@ class Study:
             experiment = self.experiment_of(path.parent)
             found[experiment.name] = experiment
         return found
+
+    def begun(self) -> list[str]:
+        """Names of all experiments that were begun, finished folds or none, sorted."""
+        return sorted({path.parent.name for path in self.folder.glob("*/fold-*")})
 
     def experiment_of(self, folder: Path) -> Experiment:
         """Read which experiment a finished member is of.

@@ -1,0 +1,81 @@
+"""`egams study`: what became of a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from egams.cli.options import AtMost, Seed, Study
+
+SECONDS_BETWEEN_VIEWS = 2.0
+
+study_app = typer.Typer(
+    name="study", help="Look at a study: how far it is, and what it says.", no_args_is_help=True
+)
+
+
+@study_app.command()
+def status(
+    study: Study,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again every two seconds until all is done.")
+    ] = False,
+) -> None:
+    """Show what is finished, running, stopped, failed and waiting.
+
+    With the log loss so far, out of fold over the finished folds, and the time that is left.
+    """
+    import time
+    from contextlib import suppress
+
+    from egams.cli.show import console
+    from egams.cli.show_status import status_view
+    from egams.training.status import study_status
+    from egams.training.study import Study as OpenStudy
+
+    opened, shown_on = OpenStudy.open(study), console()
+    with suppress(KeyboardInterrupt):  # nothing is interrupted but the watching
+        while True:
+            now = time.time()
+            found = study_status(opened, now)
+            if watch and shown_on.is_terminal:
+                shown_on.clear()
+            shown_on.print(status_view(found, now))
+            if not watch or found.all_finished:
+                return
+            time.sleep(SECONDS_BETWEEN_VIEWS)
+
+
+@study_app.command()
+def report(
+    study: Study,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the tables.")],
+    ensemble: AtMost = None,
+    seed: Seed = 0,
+) -> None:
+    """Write every table of a study, and report.md, which holds them all.
+
+    Scores, ensemble size, test-time draws, clips, weights, sets, correlations: each as Markdown and
+    as Parquet. Experiments that are not finished are listed with the reason.
+    """
+    import numpy as np
+
+    from egams.cli.show import say
+    from egams.evaluate.study_report import write_report
+    from egams.evaluate.study_tables import study_tables
+    from egams.training.study import Study as OpenStudy
+
+    opened = OpenStudy.open(study)
+    tables = study_tables(opened, np.random.default_rng(seed), at_most=ensemble)
+    for name, why in tables["left-out"].rows:
+        say(f"left out: {name}: {why}")
+    page, *others = write_report(opened, tables, output)
+    say(f"{len(others)} files of tables beside {page}")
+
+
+@study_app.callback()
+def _group() -> None:
+    # With a callback typer keeps a group of one command a group.
+    pass

@@ -1,0 +1,308 @@
+"""`predict_shards`: predictions of very many runs, a shard at a time, by several processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from egams.artifact import MANIFEST, header, read_manifest, remove, write_json, written_whole
+from egams.ensemble.predictions import Predictions
+from egams.ensemble.predictor import DRAW_SEED, RUNS_IN_PART, SHIPPED, Bundle, load_bundle
+from egams.ensemble.shard_file import from_table, to_table
+from egams.errors import ArtifactError, ConfigError, EgamsError
+from egams.families import FAMILIES
+from egams.io import RunReader, RunSource, open_source
+from egams.run import Run
+from egams.store.prepare import prepare_in_parts
+from egams.training.executors.choose import executor_named
+from egams.training.executors.contract import Executor, Job, JobReport, JobState, Stop
+from egams.training.stopping import StoppedError, never, stop_on_signals
+
+KIND = "predictions"
+FORMAT_VERSION = 1
+SHARDS = "shards"
+FAILURES_NAMED = 5
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """What there is to know to predict one shard, in any process.
+
+    Parameters
+    ----------
+    bundle
+        Folder of the bundle.
+    fingerprint
+        Of the bundle.
+    source
+        The runs of this shard alone.
+    output
+        Parquet file to write.
+    draws, seed, strict, device
+        As `egams.ensemble.predictor.Bundle.predict` takes them.
+    """
+
+    bundle: Path
+    fingerprint: str
+    source: RunSource
+    output: Path
+    draws: int
+    seed: int
+    strict: bool
+    device: str
+
+    @property
+    def name(self) -> str:
+        """Name for people."""
+        return self.output.stem
+
+
+def predict_shards(
+    bundle: str | Path | None,
+    source: str | Path | RunSource | RunReader | Run | Iterable[Run],
+    folder: str | Path,
+    *,
+    runs_per_shard: int = RUNS_IN_PART,
+    draws: int | None = None,
+    seed: int = DRAW_SEED,
+    jobs: int | None = None,
+    executor: str | Executor | None = None,
+    strict: bool = False,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Predict very many runs into a folder of Parquet files.
+
+    Each shard is written whole by one process, and never again: the same call goes on from where
+    it was stopped. Memory depends on `runs_per_shard` and `jobs`, not on the number of runs.
+    `read_shards` reads what is written; so does whatever reads Parquet.
+
+    Parameters
+    ----------
+    bundle
+        Folder of a bundle; the shipped one if None.
+    source
+        A path, or what `egams.read` gives. Shards follow its order.
+    folder
+        Where to write: ``manifest.json``, and ``shards/shard-00000.parquet`` and so on.
+    runs_per_shard
+        Runs of a shard, those that cannot be used counted.
+    draws, seed, strict, device
+        As `egams.ensemble.predictor.Bundle.predict` takes them.
+    jobs
+        Shards at a time, a process each; None takes one for each core.
+    executor
+        Where: ``"local"``, ``"processes"``, ``"ray"``, or an executor with settings of its own, as
+        `egams.training.cross_validation.cross_validate` takes it. Every node must reach bundle,
+        source and folder under their names here.
+    progress
+        Called with (runs done, runs in all).
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    ArtifactError
+        If the folder holds predictions of other runs, by another bundle or of another size.
+    ConfigError
+        If `runs_per_shard`, `draws` or `jobs` is below 1.
+    EgamsError
+        If a shard failed; the others are finished and kept.
+    StoppedError
+        If Ctrl-C or SIGTERM stopped it; the same call goes on.
+    """
+    # Absolute: a task may run in a process that stands elsewhere.
+    place = (SHIPPED if bundle is None else Path(bundle)).resolve()
+    folder = Path(folder).resolve()
+    opened = open_source(Path(source).resolve() if isinstance(source, str | Path) else source)
+    fingerprint = bundle_fingerprint(place)
+    # Once here, so that a damaged bundle is one error and not one a shard.
+    draws = int(_bundle(place, fingerprint).manifest["draws"]) if draws is None else draws
+    for name, value in (("runs_per_shard", runs_per_shard), ("draws", draws), ("jobs", jobs)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{name} is {value}; expected 1 or more.")
+    _begin(
+        folder,
+        {
+            "bundle": fingerprint,
+            "runs": len(opened.ids),
+            "source": _source_fingerprint(opened),
+            "runs_per_shard": runs_per_shard,
+            "draws": draws,
+            "seed": seed,
+        },
+    )
+    total = len(opened.ids)
+    shards = {
+        path: opened.ids[start : start + runs_per_shard]
+        for start, path in zip(range(0, total, runs_per_shard), _paths(folder), strict=True)
+    }
+    tasks = [
+        ShardTask(place, fingerprint, opened.only(ids), path, draws, seed, strict, device)
+        for path, ids in shards.items()
+        if not path.is_file()
+    ]
+    done = total - sum(len(task.source.ids) for task in tasks)
+
+    def report(entry: JobReport) -> None:
+        nonlocal done
+        done += entry.done
+        if progress is not None:
+            progress(done, total)
+
+    if progress is not None:
+        progress(done, total)
+    runner = executor_named(executor, jobs) if isinstance(executor, str | None) else executor
+    work = [Job(task.name, (task,)) for task in tasks]
+    with (
+        stop_on_signals() as request,
+        closing(runner.run(predict_shard, work, report, request)) as states,
+    ):
+        failures = [state for state in states if state.state == "failed"]
+    if failures:
+        raise _failed(failures, len(shards))
+    left = sum(not path.is_file() for path in shards)
+    if left:
+        raise StoppedError(
+            f"stopped: {len(shards) - left} of {len(shards)} shards are finished. Give the same "
+            "command again to go on.",
+            request.signal,
+        )
+    for left_over in (folder / SHARDS).glob(".shard-*.tmp"):
+        remove(left_over)  # of processes that were killed while they wrote
+    return folder
+
+
+def predict_shard(
+    task: ShardTask, *, report: Callable[[JobReport], None] | None = None, stop: Stop = never
+) -> None:
+    """Predict one shard and write it whole; nothing where it is there already.
+
+    Raises
+    ------
+    StoppedError
+        If `stop` said yes before it began: a shard takes seconds, and is then finished.
+    """
+    from pyarrow import parquet
+
+    if stop():
+        raise StoppedError(f"{task.name} was not begun")
+    if task.output.is_file():
+        return
+    bundle = _bundle(task.bundle, task.fingerprint)
+    (store,) = prepare_in_parts(task.source, None, jobs=1, strict=task.strict)
+    predictions = (
+        bundle.predict(store, draws=task.draws, seed=task.seed, device=task.device)
+        if len(store)
+        else _nothing_but(store.skipped)
+    )
+    with written_whole(task.output) as temporary:
+        parquet.write_table(to_table(predictions, task.source.ids), temporary)
+    if report is not None:
+        report(JobReport(task.name, len(task.source.ids), len(task.source.ids), float("nan")))
+
+
+def read_shards(folder: str | Path) -> Iterator[Predictions]:
+    """Read what `predict_shards` wrote, a shard at a time, in the order of the source.
+
+    Raises
+    ------
+    ArtifactError
+        If it is no such folder, a shard is not there yet, or one is damaged.
+    """
+    folder = Path(folder)
+    paths = _paths(folder)
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise ArtifactError(
+            f"{folder}: {len(missing)} of {len(paths)} shards are not there, the first of them "
+            f"{missing[0].name}. Give the command that predicts them again: it goes on."
+        )
+    return (_read_shard(path) for path in paths)
+
+
+def bundle_fingerprint(folder: Path) -> str:
+    """Hash of all that a bundle predicts with: its manifest has the hash of every file."""
+    from egams.ensemble.bundle import FORMAT_VERSION as BUNDLE_VERSION
+    from egams.ensemble.bundle import KIND as BUNDLE
+
+    manifest = read_manifest(folder, BUNDLE, BUNDLE_VERSION)
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=1)
+def _bundle(folder: Path, fingerprint: str) -> Bundle:
+    # A process predicts many shards. The fingerprint tells a bundle from one made in its place.
+    return load_bundle(folder)
+
+
+def _source_fingerprint(source: RunSource) -> str:
+    digest = hashlib.sha256()
+    for run_id in source.ids:
+        digest.update(json.dumps([run_id, source.fingerprint(run_id)]).encode())
+    return digest.hexdigest()[:16]
+
+
+def _begin(folder: Path, description: dict[str, int | str]) -> None:
+    """Say in the folder whose predictions it holds, or see that they are these."""
+    if (folder / MANIFEST).is_file():
+        there = read_manifest(folder, KIND, FORMAT_VERSION)
+        for name, value in description.items():
+            if there.get(name) != value:
+                raise ArtifactError(
+                    f"{folder}: holds predictions with another '{name}' ({there.get(name)}, not "
+                    f"{value}). Choose another folder."
+                )
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ArtifactError(
+            f"{folder}: holds something that is no predictions of egams; expected an empty or new "
+            "folder, or the one of an earlier call. Choose another."
+        )
+    write_json(folder / MANIFEST, header(KIND, FORMAT_VERSION) | description)
+
+
+def _paths(folder: Path) -> list[Path]:
+    manifest = read_manifest(folder, KIND, FORMAT_VERSION)
+    count = -(-manifest["runs"] // manifest["runs_per_shard"])
+    return [folder / SHARDS / f"shard-{number:05d}.parquet" for number in range(count)]
+
+
+def _read_shard(path: Path) -> Predictions:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        return from_table(parquet.read_table(path))
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise ArtifactError(
+            f"{path}: cannot be read as a shard of predictions ({error}). Remove it and give the "
+            "command that predicts it again."
+        ) from error
+
+
+def _nothing_but(skipped: list[dict[str, str]]) -> Predictions:
+    none = np.empty((0, len(FAMILIES)))
+    states = none.astype(np.str_)
+    return Predictions((), (), none, none, none, states, (), (), (), tuple(skipped))
+
+
+def _failed(failures: list[JobState], shards: int) -> EgamsError:
+    lines = [f"  {failure.job}: {failure.reason}" for failure in failures[:FAILURES_NAMED]]
+    if len(failures) > FAILURES_NAMED:
+        lines.append(f"  and {len(failures) - FAILURES_NAMED} more")
+    listed = "\n".join(lines)
+    return EgamsError(
+        f"{len(failures)} of {shards} shards failed; the others are kept. Run the same command to "
+        f"try them again.\n{listed}"
+    )

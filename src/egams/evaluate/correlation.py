@@ -1,0 +1,76 @@
+"""How alike the members of a study are: correlations of what they say, and of where they err."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from egams.ensemble.logits import logit
+from egams.evaluate.table import Cell, Table
+
+FloatArray = NDArray[np.float64]
+
+MEAN = "mean with the others"
+POOLED = "Correlation of {}, out of fold, mean over draws; all runs and families pooled."
+
+
+def correlations(values: ArrayLike) -> FloatArray:
+    """Pearson correlation of every two members ``[member, member]``.
+
+    Parameters
+    ----------
+    values
+        ``[member, ...]``. A member that always says the same has no correlation: NaN.
+    """
+    flat = np.asarray(values, dtype=np.float64)
+    flat = flat.reshape(len(flat), -1)
+    flat = flat - flat.mean(1, keepdims=True)
+    size = np.sqrt((flat**2).sum(1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: FloatArray = flat @ flat.T / np.outer(size, size)
+    return found
+
+
+def logit_correlation_table(probabilities: ArrayLike, names: Sequence[str]) -> Table:
+    """Correlation of members' log odds, and the mean of each with the others.
+
+    Parameters
+    ----------
+    probabilities
+        Out-of-fold probabilities ``[member, run, family]``.
+    names
+        ``[member]``.
+    """
+    said = POOLED.format("the log odds of experiments")
+    return _table("log odds of", correlations(logit(np.asarray(probabilities))), names, said)
+
+
+def error_correlation_table(
+    labels: ArrayLike, probabilities: ArrayLike, names: Sequence[str]
+) -> Table:
+    """Correlation of members' errors, label less probability; the lower, the more they add.
+
+    Parameters
+    ----------
+    labels
+        0 or 1 ``[run, family]``.
+    probabilities
+        Out-of-fold probabilities ``[member, run, family]``.
+    names
+        ``[member]``.
+    """
+    errors = np.asarray(labels, dtype=np.float64) - np.asarray(probabilities)
+    said = POOLED.format("the errors of experiments (label less probability)")
+    said += " Members whose errors are less alike gain more from being averaged."
+    return _table("errors of", correlations(errors), names, said)
+
+
+def _table(first: str, found: FloatArray, names: Sequence[str], caption: str) -> Table:
+    alone = len(names) < 2
+    rows: list[tuple[Cell, ...]] = []
+    for place, name in enumerate(names):
+        others = np.delete(found[place], place)
+        rows.append((name, *found[place].tolist(), None if alone else float(others.mean())))
+    return Table((first, *names, MEAN), tuple(rows), caption)

@@ -1,0 +1,60 @@
+"""What a network costs: parameters, and multiply-accumulates for one run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from egams.models.layers import TEMPERATURE_COUNT
+from egams.models.network import NetworkSettings, Sizes
+from egams.preprocess.restrict import MZ_COUNT
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Numbers of one network."""
+
+    parameters: int
+    macs: int
+
+
+def cost(config: NetworkSettings, rows: int = MZ_COUNT) -> Cost:
+    """Count without computing anything, nor making any weights.
+
+    Counted are products of matrices, convolutions and attention; what is done element by element
+    is not, nor is a look-up.
+
+    Parameters
+    ----------
+    rows
+        Of its spectrograms.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    sizes = Sizes(rows)
+    with torch.device("meta"), torch.no_grad():
+        network = config.build(sizes).eval()
+        recurrent = [_Skipped(part) for part in network.modules() if isinstance(part, nn.RNNBase)]
+        with FlopCounterMode(display=False) as counter:
+            network(torch.empty(1, rows, TEMPERATURE_COUNT), torch.empty(1, sizes.context))
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return Cost(parameters, counter.get_total_flops() // 2 + sum(part.macs for part in recurrent))
+
+
+class _Skipped:
+    """Takes the place of a recurrent module's steps, which would be counted one by one."""
+
+    def __init__(self, module: nn.RNNBase) -> None:
+        self.macs = 0
+        self.module = module
+        module.forward = self.forward
+
+    def forward(self, signal: Tensor, state: Any = None) -> tuple[Tensor, None]:
+        """Count a batch of one ``[1, step, feature]``: each weight once a step."""
+        matrices = (weight for weight in self.module.parameters() if weight.ndim == 2)
+        self.macs += signal.shape[1] * sum(weight.numel() for weight in matrices)
+        width = self.module.hidden_size * (2 if self.module.bidirectional else 1)
+        return signal.new_empty(*signal.shape[:2], width), None

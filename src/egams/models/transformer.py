@@ -1,0 +1,102 @@
+"""A transformer over tokens of any kind, for every model that has them."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional
+
+from egams.models.layers import float32_on_cpu
+from egams.models.network import NetworkSettings
+
+SPREAD = 0.02
+"""Standard deviation of first positions, class tokens and embeddings, as in Dosovitskiy 2021."""
+
+
+class TransformerSettings(NetworkSettings):
+    """Settings of `Transformer`, beside those of `NetworkSettings`.
+
+    Parameters
+    ----------
+    width, depth, heads
+        Of the transformer.
+    mlp_ratio
+        Width inside a block's perceptron, relative to `width`.
+    """
+
+    width: int = Field(128, ge=1)
+    depth: int = Field(3, ge=1)
+    heads: int = Field(8, ge=1)
+    mlp_ratio: float = Field(4.0, gt=0)
+    dropout: float = Field(0.2, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} does not divide into {self.heads} heads")
+        return self
+
+
+class Transformer(nn.Module):
+    """Pre-norm blocks, their last norm included; a class token goes before the tokens given.
+
+    Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words".
+    """
+
+    def __init__(self, config: TransformerSettings, tokens: int) -> None:
+        super().__init__()
+        self.position = nn.Parameter(SPREAD * torch.randn(tokens + 1, config.width))
+        self.class_token = nn.Parameter(SPREAD * torch.randn(config.width))
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.Sequential(*(_Block(config) for _ in range(config.depth)))
+        self.norm = nn.LayerNorm(config.width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """States ``[B, 1 + token, width]``, the class's first, from ``[B, token, width]``."""
+        first = self.class_token.to(tokens.dtype).expand(len(tokens), 1, -1)
+        states = self.dropout(torch.cat([first, tokens], 1) + self.position)
+        normed: Tensor = self.norm(self.blocks(states))
+        return normed
+
+
+class _Block(nn.Module):
+    def __init__(self, config: TransformerSettings) -> None:
+        super().__init__()
+        width, inner = config.width, round(config.mlp_ratio * config.width)
+        self.attention = _Attention(config)
+        self.perceptron = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, inner),
+            nn.GELU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(inner, width),
+            nn.Dropout(config.dropout),
+        )
+
+    def forward(self, states: Tensor) -> Tensor:
+        states = states + self.attention(states)
+        told: Tensor = states + self.perceptron(states)
+        return told
+
+
+class _Attention(nn.Module):
+    def __init__(self, config: TransformerSettings) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.norm = nn.LayerNorm(config.width)
+        self.asked = nn.Linear(config.width, 3 * config.width)
+        self.told = nn.Linear(config.width, config.width)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, states: Tensor) -> Tensor:
+        B, T, W = states.shape
+        parts = self.asked(self.norm(states)).view(B, T, 3, self.heads, W // self.heads)
+        parts, precision = float32_on_cpu(parts)
+        query, key, value = parts.permute(2, 0, 3, 1, 4)
+        with precision:
+            mixed = functional.scaled_dot_product_attention(query, key, value)
+        told: Tensor = self.dropout(self.told(mixed.transpose(1, 2).reshape(B, T, W)))
+        return told

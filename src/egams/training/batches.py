@@ -1,0 +1,76 @@
+"""The spectrograms of an epoch, batch by batch, made where the runs are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from egams.spectrogram.config import SpectrogramConfig
+from egams.spectrogram.draw import Windows, draw
+from egams.spectrogram.render import mixed_labels, render
+from egams.spectrogram.resident import ResidentRuns
+
+RUNS_DRAWN_ON_GPU = 4096
+"""At most so many at once: 400 MB of spectrograms with all normalisations."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step learns from.
+
+    Parameters
+    ----------
+    spectrogram
+        ``[B, row, temperature]``.
+    context
+        ``[B, feature]``.
+    labels
+        ``[B, family]``.
+    """
+
+    spectrogram: Tensor
+    context: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def drawn_at_once(device: torch.device, size: int) -> int:
+    """Say how many runs to draw together, for batches of `size`.
+
+    A processor draws one batch, which fits its cache. A GPU draws an epoch: the same few kernels
+    for many batches, and no step waits for a number to come back.
+    """
+    return size * max(1, RUNS_DRAWN_ON_GPU // size) if device.type == "cuda" else size
+
+
+def batches(
+    runs: ResidentRuns,
+    table: Windows,
+    order: Tensor,
+    config: SpectrogramConfig,
+    generator: torch.Generator,
+    size: int,
+    at_once: int | None = None,
+) -> Iterator[Batch]:
+    """Draw runs afresh, each once, and mix in others of them where `config` says so.
+
+    Parameters
+    ----------
+    order
+        Which of `runs`, in the order they are learned from ``[run]``.
+    size
+        Runs in a batch; the last has what is left.
+    at_once
+        Runs drawn together, a multiple of `size`; None leaves it to `drawn_at_once`.
+    """
+    for part in torch.split(order, at_once or drawn_at_once(runs.device, size)):
+        draws = draw(runs, table, part, config, generator, partners=order)
+        spectrogram, labels = render(runs, draws, config), mixed_labels(runs, draws)
+        for start in range(0, len(part), size):
+            here = slice(start, start + size)
+            yield Batch(spectrogram[here], runs.context[part[here]], labels[here])

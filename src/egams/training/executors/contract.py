@@ -1,0 +1,143 @@
+"""What every executor keeps to, and how a job is tried, wherever that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from egams.training.stopping import StoppedError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One piece of work: a name for people, and arguments for the function that does it."""
+
+    name: str
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class JobReport:
+    """How far a job is: epochs (or boosters) done, in all, and the loss of the last."""
+
+    job: str
+    done: int
+    total: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What has become of a job.
+
+    Parameters
+    ----------
+    job
+        Its name.
+    state
+        ``"running"``: it begins, perhaps again; the others are final.
+    reason
+        Why it begins again, stopped or failed.
+    """
+
+    job: str
+    state: Literal["running", "finished", "stopped", "failed"]
+    reason: str = ""
+
+    @property
+    def again(self) -> bool:
+        """Whether this is a second try that begins."""
+        return self.state == "running" and bool(self.reason)
+
+
+Report = Callable[[JobReport], None]
+Stop = Callable[[], bool]
+Work = Callable[..., None]
+States = Generator[JobState, None, None]
+
+
+class Executor(Protocol):
+    """Runs jobs, one or several at a time.
+
+    Every job has one thread of torch, wherever it runs: sums depend on the number of threads, so
+    that numbers would depend on the executor otherwise. (Small networks gain nothing from more.)
+
+    A job that dies, because its process is lost or memory runs out, is tried a second time when
+    the others have begun; other errors are final at once. Either way the others go on.
+
+    Parameters
+    ----------
+    workers
+        Jobs at a time; None where a cluster decides.
+    """
+
+    workers: int | None
+
+    def run(self, work: Work, jobs: Sequence[Job], report: Report | None, stop: Stop) -> States:
+        """Run jobs, and say what becomes of each, as it happens.
+
+        Parameters
+        ----------
+        work
+            Called as ``work(*job.arguments, report=..., stop=...)``; must be importable by name,
+            as `jobs` must pickle. It asks `stop` now and then, and raises StoppedError where that
+            says yes.
+        report
+            Called in this process with the progress of every job.
+        stop
+            Asked in this process again and again; once it says yes, no job begins, and running
+            ones are asked to stop. A job that was not begun has no final state.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one try of a job ended; `died` where another may go better."""
+
+    state: Literal["finished", "stopped", "failed"]
+    reason: str = ""
+    died: bool = False
+
+    def final(self, job: Job) -> JobState:
+        """Return what to say where this try was the last."""
+        again = " (tried twice)" if self.died else ""
+        return JobState(job.name, self.state, self.reason + again)
+
+
+def try_job(work: Work, job: Job, report: Report | None, stop: Stop) -> Ended:
+    """Do a job in this process, on one thread of torch."""
+    with _one_thread():
+        try:
+            work(*job.arguments, report=report, stop=stop)
+        except StoppedError as error:
+            return Ended("stopped", str(error))
+        except Exception as error:
+            return Ended("failed", f"{type(error).__name__}: {error}", _no_memory(error))
+    return Ended("finished")
+
+
+def _no_memory(error: Exception) -> bool:
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    # Torch on a CPU, and CUDA outside torch's own allocator, say it in words alone.
+    words = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        "out of memory" in words or "allocate memory" in words
+    )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,24 @@
+"""Jobs in this process, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from egams.training.executors.contract import Job, Report, States, Stop, Work, try_job
+from egams.training.executors.queue import JobQueue
+
+
+class LocalExecutor:
+    """Runs jobs here: see `Executor`. A job that kills its process kills this one."""
+
+    workers: int | None = 1
+
+    def run(self, work: Work, jobs: Sequence[Job], report: Report | None, stop: Stop) -> States:
+        """See `Executor`."""
+        queue = JobQueue(jobs)
+        while not stop() and (taken := queue.next(0)):
+            job, begins = taken
+            yield begins
+            said = queue.ended(job, try_job(work, job, report, stop))
+            if said is not None:
+                yield said

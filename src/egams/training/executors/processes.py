@@ -1,0 +1,179 @@
+"""Jobs in several processes of this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from egams.training.executors.contract import (
+    Ended,
+    Job,
+    JobReport,
+    Report,
+    States,
+    Stop,
+    Work,
+)
+from egams.training.executors.queue import JobQueue
+from egams.training.executors.worker import HELD_BACK, serve
+
+SECONDS_BETWEEN_LOOKS = 0.2
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    job: Job | None = None
+
+
+class ProcessExecutor:
+    """Runs jobs in processes that stay for many: see `Executor`.
+
+    Each process has a pipe of its own, through which nothing but jobs, reports and endings go, so
+    that a process that dies is known at once, and the job it had.
+
+    Parameters
+    ----------
+    workers
+        Processes at a time.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers: int | None = workers
+
+    def run(self, work: Work, jobs: Sequence[Job], report: Report | None, stop: Stop) -> States:
+        """See `Executor`."""
+        queue, workers = JobQueue(jobs), _Workers(work)
+        stopping = False
+        try:
+            while True:
+                if not stopping and stop():
+                    stopping = True
+                    workers.ask_to_stop()
+                while not stopping and len(workers.busy) < (self.workers or 1):
+                    taken = queue.next(len(workers.busy))
+                    if taken is None:
+                        break
+                    job, begins = taken
+                    workers.begin(job, fresh=begins.again)
+                    yield begins
+                if not workers.busy:
+                    return
+                for job, ended in workers.listen(report):
+                    said = queue.ended(job, ended)
+                    if said is not None:
+                        yield said
+        finally:
+            workers.end()
+
+
+class _Workers:
+    """The processes there are, busy and idle."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.busy: list[_Worker] = []
+        self.idle: list[_Worker] = []
+
+    def begin(self, job: Job, *, fresh: bool) -> None:
+        """Hand a job to an idle process, or to a fresh one that has all memory to itself."""
+        if fresh:
+            self._end_all(self.idle)
+        while self.idle and self.idle[-1].pipe.poll():  # died while it was idle
+            _end(self.idle.pop())
+        worker = self.idle.pop() if self.idle else _start(self.work)
+        worker.job = job
+        self.busy.append(worker)
+        with suppress(OSError):  # dead by now: `listen` will find that
+            worker.pipe.send(job)
+
+    def ask_to_stop(self) -> None:
+        """Let every busy process end after what it is at."""
+        for worker in self.busy:
+            with suppress(OSError):
+                worker.pipe.send(None)
+
+    def listen(self, report: Report | None) -> list[tuple[Job, Ended]]:
+        """Wait a moment for news, pass reports on, and return the jobs that ended, and how."""
+        ended = []
+        by_pipe = {worker.pipe: worker for worker in self.busy}
+        for pipe in wait(list(by_pipe), SECONDS_BETWEEN_LOOKS):
+            assert isinstance(pipe, Connection)
+            worker = by_pipe[pipe]
+            news = _receive(worker)
+            if isinstance(news, JobReport):
+                if report is not None:
+                    report(news)
+                continue
+            assert worker.job is not None
+            ended.append((worker.job, news))
+            self.busy.remove(worker)
+            worker.job = None
+            if news.died or news.state == "stopped":  # it is gone, or going
+                _end(worker)
+            else:
+                self.idle.append(worker)
+        return ended
+
+    def end(self) -> None:
+        """End all processes: idle ones hold nothing, and busy ones only if all must end at once."""
+        self._end_all(self.idle)
+        self._end_all(self.busy)
+
+    def _end_all(self, workers: list[_Worker]) -> None:
+        while workers:
+            _end(workers.pop())
+
+
+def _start(work: Work) -> _Worker:
+    context = multiprocessing.get_context("spawn")  # forked children of torch may hang
+    ours, theirs = context.Pipe()
+    process = context.Process(target=serve, args=(theirs, work), daemon=True)
+    with _signals_held_back():
+        process.start()
+    theirs.close()  # so that the pipe ends when the process does
+    return _Worker(process, ours)
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Start a process deaf to signals: it listens once it knows what to do about them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _receive(worker: _Worker) -> JobReport | Ended:
+    try:
+        news: JobReport | Ended = worker.pipe.recv()
+    except (EOFError, OSError):
+        worker.process.join()
+        return Ended("failed", _how_it_died(worker.process.exitcode), died=True)
+    return news
+
+
+def _how_it_died(exit_code: int | None) -> str:
+    how = f"exit status {exit_code}"
+    if exit_code is not None and exit_code < 0:
+        how = signal.Signals(-exit_code).name
+    return (
+        f"the process it ran in died ({how}); memory may have run out "
+        "(or a script starts trainings outside `if __name__ == '__main__':`)"
+    )
+
+
+def _end(worker: _Worker) -> None:
+    worker.pipe.close()
+    worker.process.kill()
+    worker.process.join()

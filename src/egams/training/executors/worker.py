@@ -1,0 +1,55 @@
+"""The far side of `ProcessExecutor`: a process that does one job after the other."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+from egams.training.executors.contract import Job, JobReport, Work, try_job
+
+HELD_BACK = {signal.SIGINT, signal.SIGTERM} if hasattr(signal, "SIGTERM") else {signal.SIGINT}
+
+
+def serve(pipe: Connection, work: Work) -> None:
+    """Do the jobs that arrive, and send back reports and how each ended.
+
+    Whatever arrives while a job runs means that it should stop: a message to end, or the end of
+    the pipe, which comes when the process at the other side dies. So nothing outlives it.
+    """
+    asked_to_stop = _listen_to_signals()
+
+    def stop() -> bool:
+        return bool(asked_to_stop) or pipe.poll()
+
+    def report(entry: JobReport) -> None:
+        with suppress(OSError):  # nobody listens any more; `stop` notices too
+            pipe.send(entry)
+
+    while not asked_to_stop:
+        try:
+            job: Job | None = pipe.recv()
+        except (EOFError, OSError):
+            return
+        if job is None:
+            return
+        ended = try_job(work, job, report, stop)
+        with suppress(OSError):
+            pipe.send(ended)
+        if ended.died:
+            return  # a fresh process has all its memory
+
+
+def _listen_to_signals() -> list[int]:
+    """Note SIGTERM; leave Ctrl-C, which a terminal sends to every process, to the parent."""
+    received: list[int] = []
+
+    def note(number: int, _frame: Any) -> None:
+        received.append(number)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, note)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+    return received

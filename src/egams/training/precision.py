@@ -1,0 +1,32 @@
+"""In which numbers a network computes while it learns."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import nn
+
+Precision = Literal["fp32", "bf16", "auto"]
+
+
+def in_bfloat16(precision: Precision, device: torch.device) -> bool:
+    """Say whether a training runs under bfloat16 autocast; weights stay float32.
+
+    ``"auto"`` does where the hardware multiplies in bfloat16: elsewhere it is emulated, and slower.
+    """
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
+    amx, avx512 = torch.cpu._is_amx_tile_supported(), torch.cpu._is_avx512_bf16_supported()
+    return bool(amx or avx512)
+
+
+def laid_out(network: nn.Module, bfloat16: bool) -> nn.Module:
+    """Lay images out with channels last where that is what the fast convolutions read."""
+    if bfloat16:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network

@@ -1,0 +1,149 @@
+"""Small files in a study that say how far it is, for whoever looks on from outside."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from egams.artifact import remove, write_json
+from egams.training.executors.contract import JobReport, JobState
+from egams.training.study import Study
+
+PLAN = "plan.json"
+SECONDS_BETWEEN_WRITES = 2.0
+
+Member = tuple[str, str]
+"""Names of an experiment and of the fold it is trained without."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the last call of `cross_validate` was asked for.
+
+    Parameters
+    ----------
+    members
+        Experiments and folds, finished ones included.
+    jobs
+        Trainings at a time; None where a cluster decides.
+    """
+
+    members: tuple[Member, ...]
+    jobs: int | None
+
+    def write(self, study: Study) -> None:
+        """Keep it in the study."""
+        write_json(study.folder / PLAN, asdict(self))
+
+    @classmethod
+    def read(cls, study: Study) -> Plan:
+        """Read the plan of a study; an empty one where there is none."""
+        content = _content(study.folder / PLAN)
+        members = content.get("members", ())
+        return cls(tuple((name, fold) for name, fold in members), content.get("jobs"))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is.
+
+    Parameters
+    ----------
+    state
+        What its last sign of life said.
+    done, total
+        Epochs (or boosters).
+    loss
+        Of the last epoch; None where there is none.
+    seconds_each
+        Of an epoch, measured since it began or went on; None before the second one.
+    updated
+        When it last gave a sign of life, in seconds since 1970.
+    reason
+        Why it stopped, failed or begins again.
+    """
+
+    state: Literal["running", "stopped", "failed"]
+    done: int = 0
+    total: int | None = None
+    loss: float | None = None
+    seconds_each: float | None = None
+    updated: float = 0.0
+    reason: str = ""
+
+    @classmethod
+    def read(cls, study: Study, member: Member) -> Progress | None:
+        """Read what is known of an unfinished training; None if nothing is."""
+        content = _content(study.progress_file(*member))
+        return cls(**content) if content else None
+
+
+def _content(path: Path) -> dict[str, Any]:
+    # These files help people look on; nothing depends on them, so a damaged one says nothing.
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+class ProgressWriter:
+    """Keeps the files of a study as its trainings report.
+
+    Parameters
+    ----------
+    study
+        Where the files go.
+    members
+        What each job trains, by its name.
+    """
+
+    def __init__(self, study: Study, members: Mapping[str, Member]) -> None:
+        self._study = study
+        self._members = members
+        self._now: dict[str, Progress] = {}
+        self._first: dict[str, tuple[int, float]] = {}
+        self._written: dict[str, float] = {}
+        for job, member in members.items():
+            left = Progress.read(study, member)
+            if left is not None and left.state == "running":  # its process was killed
+                self._write(job, replace(left, state="stopped", reason="its process ended"))
+
+    def report(self, entry: JobReport) -> None:
+        """Note how far a job is, on disk at most every other second."""
+        now = time.time()
+        first_done, first_time = self._first.setdefault(entry.job, (entry.done, now))
+        steps = entry.done - first_done
+        progress = Progress(
+            "running",
+            entry.done,
+            entry.total,
+            None if math.isnan(entry.loss) else entry.loss,
+            (now - first_time) / steps if steps > 0 else None,
+            now,
+        )
+        if now - self._written.get(entry.job, -math.inf) >= SECONDS_BETWEEN_WRITES:
+            self._write(entry.job, progress)
+        self._now[entry.job] = progress
+
+    def change(self, state: JobState) -> None:
+        """Note what became of a job."""
+        if state.state == "finished":
+            remove(self._study.progress_file(*self._members[state.job]))
+            return
+        self._first.pop(state.job, None)
+        before = self._now.get(state.job) or Progress("running")
+        self._write(
+            state.job,
+            replace(before, state=state.state, reason=state.reason, updated=time.time()),
+        )
+
+    def _write(self, job: str, progress: Progress) -> None:
+        self._written[job] = time.time()
+        self._now[job] = progress
+        write_json(self._study.progress_file(*self._members[job]), asdict(progress))

@@ -1,0 +1,168 @@
+"""`train_stored_member`: one member, trained on whichever node, kept in shared storage."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from egams.artifact import MANIFEST
+from egams.errors import ArtifactError
+from egams.store.run_store import RunStore
+from egams.training.executors.contract import JobReport
+from egams.training.member import MemberTask, train_member
+from egams.training.stopping import StoppedError, never
+from egams.training.storage import Storage
+from egams.training.study import MEMBER, Study
+
+STORES = "stores"
+JOURNAL = "journal"
+
+
+@dataclass(frozen=True)
+class StoredTask:
+    """A training whose runs and results are in shared storage.
+
+    Parameters
+    ----------
+    task
+        What is trained; its folders are those of the machine that asked, and not looked at.
+    storage
+        URL of the storage.
+    store, sam_like
+        Fingerprints of the prepared runs and of the SAM sources there.
+    """
+
+    task: MemberTask
+    storage: str
+    store: str
+    sam_like: str | None
+
+
+def train_stored_member(
+    stored: StoredTask,
+    *,
+    report: Callable[[JobReport], None] | None = None,
+    stop: Callable[[], bool] = never,
+) -> None:
+    """Train a member from and into storage; one that is there already is left alone.
+
+    The checkpoint is kept there too, so that the training can go on elsewhere. Every training that
+    ends leaves a line in the journal.
+
+    Raises
+    ------
+    StoppedError
+        If `stop` said yes; the checkpoint is kept.
+    """
+    storage, task = Storage(stored.storage), stored.task
+    name = f"{task.experiment.name}/fold-{task.fold}"
+    if storage.exists(f"{name}/{MEMBER}"):
+        return
+    with tempfile.TemporaryDirectory(prefix="egams-training-") as scratch:
+        study = Study(Path(scratch))
+        sam_like = None if stored.sam_like is None else fetched_store(storage, stored.sam_like)
+        here = replace(
+            task,
+            store=fetched_store(storage, stored.store),
+            study=study.folder,
+            sam_like=sam_like,
+        )
+        checkpoint = study.checkpoint(task.experiment.name, task.fold)
+        kept = _KeptCheckpoint(checkpoint, storage, f"{name}.checkpoint")
+
+        def asked() -> bool:
+            kept.put_if_new()
+            return stop()
+
+        started = time.time()
+        try:
+            train_member(here, report=report, stop=asked)
+        except StoppedError:
+            kept.put_if_new()
+            raise
+        _write_journal(storage, task, started)
+        storage.put_folder(study.member_folder(task.experiment.name, task.fold), name, MEMBER)
+        kept.remove()
+
+
+class _KeptCheckpoint:
+    """A checkpoint here, and its copy in storage."""
+
+    def __init__(self, file: Path, storage: Storage, name: str) -> None:
+        self._file, self._storage, self._name = file, storage, name
+        if storage.exists(name):
+            storage.get_file(name, file)
+        self._put = self._made()
+
+    def put_if_new(self) -> None:
+        made = self._made()
+        if made != self._put:
+            self._storage.put_file(self._file, self._name)
+            self._put = made
+
+    def remove(self) -> None:
+        self._storage.remove(self._name)
+
+    def _made(self) -> tuple[int, int]:
+        if not self._file.is_file():
+            return (0, 0)
+        known = self._file.stat()
+        return (known.st_mtime_ns, known.st_ino)
+
+
+def _write_journal(storage: Storage, task: MemberTask, started: float) -> None:
+    entry = {
+        "experiment": task.experiment.name,
+        "fold": task.fold,
+        "host": platform.node(),
+        "process": os.getpid(),
+        "started": started,
+        "ended": time.time(),
+    }
+    name = f"{task.experiment.name}-fold-{task.fold}-{uuid.uuid4().hex[:8]}.json"
+    storage.put_json(entry, f"{JOURNAL}/{name}")
+
+
+def put_store(storage: Storage, store: Path, fingerprint: str) -> None:
+    """Put prepared runs into storage, under their fingerprint, unless they are there."""
+    name = f"{STORES}/{fingerprint}"
+    if not storage.exists(f"{name}/{MANIFEST}"):
+        storage.put_folder(store, name, MANIFEST)
+
+
+def fetched_store(storage: Storage, fingerprint: str) -> Path:
+    """Fetch prepared runs, once a machine: whoever comes second waits for the first.
+
+    Raises
+    ------
+    ArtifactError
+        If what was fetched is something else.
+    """
+    cache = Path(tempfile.gettempdir()) / f"egams-stores-{os.getuid()}"
+    cache.mkdir(mode=0o700, exist_ok=True)
+    folder = cache / fingerprint
+    with _locked(cache / f"{fingerprint}.lock"):
+        if not folder.is_dir():
+            storage.get_folder(f"{STORES}/{fingerprint}", folder)
+    found = RunStore.open(folder).fingerprint
+    if found != fingerprint:
+        raise ArtifactError(
+            f"{folder}: holds other runs ({found}) than its name says. Remove the folder."
+        )
+    return folder
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    import fcntl
+
+    with file.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # let go when the process dies, too
+        yield

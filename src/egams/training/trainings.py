@@ -1,0 +1,119 @@
+"""`train_all`: what is not trained yet, in an executor, and what became of it."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from egams.errors import EgamsError
+from egams.store.run_store import RunStore
+from egams.training.executors.contract import Executor, Job, JobReport, JobState, Report
+from egams.training.member import MemberTask, train_member
+from egams.training.mirror import Mirror
+from egams.training.progress import Plan, ProgressWriter
+from egams.training.stopping import StoppedError, StopRequest
+from egams.training.stored_member import StoredTask, put_store, train_stored_member
+from egams.training.study import Study
+
+
+def train_all(
+    study: Study,
+    tasks: Sequence[MemberTask],
+    executor: Executor,
+    mirror: Mirror | None,
+    report: Report | None,
+    request: StopRequest,
+) -> None:
+    """Train what is not trained yet, and keep files that say how far it is.
+
+    Parameters
+    ----------
+    tasks
+        Everything asked for, finished ones included.
+    mirror
+        Of shared storage, where members are trained; None trains in the study folder.
+
+    Raises
+    ------
+    EgamsError
+        If a training failed; the others are kept.
+    StoppedError
+        If `request` said yes before all were finished.
+    """
+    Plan(tuple(task.member for task in tasks), executor.workers).write(study)
+    undone = [task for task in tasks if not study.is_done(*task.member)]
+    members = {task.name: task.member for task in undone}
+    writer, ended = ProgressWriter(study, members), list[JobState]()
+
+    def heard(entry: JobReport) -> None:
+        writer.report(entry)
+        if report is not None:
+            report(entry)
+
+    if mirror is None:
+        jobs = [Job(task.name, (task,)) for task in undone]
+        states = executor.run(train_member, jobs, heard, request)
+    else:
+        states = executor.run(train_stored_member, _stored(undone, mirror), heard, request)
+    # Closed, so that no process outlives an error here.
+    with closing(states):
+        for state in states:
+            if state.state == "finished" and mirror is not None:
+                mirror.fetch(members[state.job])
+            writer.change(state)
+            if state.state != "running":
+                ended.append(state)
+    _tell(len(tasks), len(undone), ended, request)
+
+
+def _stored(tasks: Sequence[MemberTask], mirror: Mirror) -> list[Job]:
+    """Put the prepared runs where every node can reach them, and name them by fingerprint."""
+    fingerprints: dict[Path, str] = {}
+    for path in {task.store for task in tasks} | {task.sam_like for task in tasks}:
+        if path is not None:
+            fingerprints[path] = RunStore.open(path).fingerprint
+            put_store(mirror.storage, path, fingerprints[path])
+    return [
+        Job(
+            task.name,
+            (
+                StoredTask(
+                    task,
+                    mirror.storage.url,
+                    fingerprints[task.store],
+                    None if task.sam_like is None else fingerprints[task.sam_like],
+                ),
+            ),
+        )
+        for task in tasks
+    ]
+
+
+def _tell(total: int, undone: int, ended: Sequence[JobState], request: StopRequest) -> None:
+    by_state = Counter(state.state for state in ended)
+    failed = [state for state in ended if state.state == "failed"]
+    left = undone - by_state["finished"] - len(failed)
+    parts = []
+    if failed:
+        lines = "\n".join(f"  {state.job}: {state.reason}" for state in failed)
+        parts.append(
+            f"{len(failed)} of {undone} trainings failed; the others are kept. "
+            f"Run the same command to try them again.\n{lines}"
+        )
+    if left:
+        stopped = by_state["stopped"]
+        why = "the time is up" if request.time_is_up and not request.signal else "stopped"
+        parts.append(
+            f"{why}: {total - left - len(failed)} of {total} trainings are finished, {stopped} "
+            f"stopped with a checkpoint, {left - stopped} not begun. "
+            "Give the same command again to go on."
+        )
+    if left and (request.signal or not failed):
+        # A worker that was told to stop from outside, and nobody else: no planned end.
+        number = request.signal or (None if request.time_is_up else int(signal.SIGTERM))
+        raise StoppedError("\n".join(parts), number)
+    if failed:
+        raise EgamsError("\n".join(parts))

@@ -1,0 +1,156 @@
+"""The contract of executors, run against every one of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from egams.errors import ConfigError
+from egams.training.executors.choose import EXECUTORS, executor_named
+from egams.training.executors.contract import Executor, Job, JobReport, JobState
+from egams.training.executors.on_ray import RayExecutor
+from egams.training.stopping import never
+from job_samples import work
+
+IN_PROCESSES = ["processes", "ray"]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    from ray_samples import two_nodes
+
+    with two_nodes():
+        yield
+
+
+@pytest.fixture
+def executor(request: pytest.FixtureRequest) -> Executor:
+    if request.param == "ray":
+        pytest.importorskip("ray")
+        request.getfixturevalue("cluster")
+    return executor_named(request.param, jobs=2)
+
+
+def run(
+    executor: Executor, names: Sequence[str], folder: Path, stop=never
+) -> tuple[dict[str, JobState], list[JobState], list[JobReport]]:
+    """Final states by job, everything that was said, and reports."""
+    reports: list[JobReport] = []
+    jobs = [Job(name, (name, folder)) for name in names]
+    said = list(executor.run(work, jobs, reports.append, stop))
+    final = {state.job: state for state in said if state.state != "running"}
+    assert len(final) == len([state for state in said if state.state != "running"])
+    return final, said, reports
+
+
+def tries(folder: Path, name: str) -> list[int]:
+    """Process of each try."""
+    return [int(path.read_text()) for path in sorted(folder.glob(f"{name}.try-*"))]
+
+
+@pytest.mark.parametrize("executor", EXECUTORS, indirect=True)
+def test_failure_is_told_and_the_others_go_on(executor: Executor, tmp_path: Path) -> None:
+    names = ["a", "fails", "hungry", "b", "hungry-once", "hogs-once", "c"]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        final, said, reports = run(executor, names, tmp_path)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert {name: state.state for name, state in final.items()} == {
+        name: "failed" if name in ("fails", "hungry") else "finished" for name in names
+    }
+    assert final["fails"].reason == "ValueError: fails was asked to"
+    assert final["hungry"].reason == "MemoryError: hungry has eaten it (tried twice)"
+    assert {name: len(tries(tmp_path, name)) for name in names} == {
+        name: 2 if name.startswith("h") else 1 for name in names
+    }
+    # One thread each, whatever this process has.
+    assert {
+        (tmp_path / name).read_text()
+        for name in names
+        if name in final and final[name].state == "finished"
+    } == {"1"}
+    assert {report.job for report in reports} == set(names)
+    begun = [state.job for state in said if state.state == "running"]
+    assert sorted(begun) == sorted([*names, "hungry", "hungry-once", "hogs-once"])
+    for name in names:
+        order = [state.state for state in said if state.job == name]
+        assert order[0] == "running"
+        assert order[-1] == final[name].state
+
+
+@pytest.mark.parametrize("executor", IN_PROCESSES, indirect=True)
+def test_process_that_dies_takes_only_its_job_with_it(executor: Executor, tmp_path: Path) -> None:
+    final, said, _ = run(executor, ["a", "dies", "b", "dies-once", "c"], tmp_path)
+    assert {name: state.state for name, state in final.items()} == {
+        "a": "finished",
+        "b": "finished",
+        "c": "finished",
+        "dies": "failed",
+        "dies-once": "finished",
+    }
+    assert "died" in final["dies"].reason
+    assert final["dies"].reason.endswith("(tried twice)")
+    for name in ("dies", "dies-once"):
+        first, second = tries(tmp_path, name)
+        assert first != second
+        (again,) = [state for state in said if state.job == name and state.again]
+        assert "second try" in again.reason
+        assert "died" in again.reason
+    if executor.workers is not None and not isinstance(executor, RayExecutor):
+        assert "SIGKILL" in final["dies"].reason
+
+
+@pytest.mark.parametrize("executor", EXECUTORS, indirect=True)
+def test_stop_lets_running_jobs_end_and_begins_no_other(executor: Executor, tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    def stop() -> bool:
+        if list(tmp_path.glob("waits1.try-*")):
+            asked.set()
+        return asked.is_set()
+
+    final, said, _ = run(executor, ["waits1", "waits2", "waits3", "waits4"], tmp_path, stop)
+    begun = {state.job for state in said}
+    assert "waits1" in begun
+    assert begun <= {"waits1", "waits2"}
+    assert set(final) == begun
+    for state in final.values():
+        assert (state.state, state.reason) == ("stopped", "stopped after 1 of 2")
+        assert (tmp_path / f"checkpoint-{state.job}").is_file()
+    final, said, _ = run(executor, ["a", "b"], tmp_path, lambda: True)
+    assert (final, said) == ({}, [])
+
+
+def test_worker_that_is_told_to_stop_keeps_what_it_has(tmp_path: Path) -> None:
+    def stop_it() -> None:
+        while not (found := tries_begun()):
+            time.sleep(0.01)
+        os.kill(int(found[0].read_text()), signal.SIGTERM)
+
+    def tries_begun() -> list[Path]:
+        return [path for path in tmp_path.glob("waits.try-*") if path.read_text()]
+
+    thread = threading.Thread(target=stop_it)
+    thread.start()
+    final, _, _ = run(executor_named("processes", 1), ["waits", "a"], tmp_path)
+    thread.join()
+    assert {name: state.state for name, state in final.items()} == {
+        "waits": "stopped",
+        "a": "finished",
+    }
+    assert (tmp_path / "checkpoint-waits").is_file()
+
+
+def test_names_and_addresses_that_are_none_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no executor 'slurm'; expected one of local, processes"):
+        executor_named("slurm")

@@ -1,0 +1,68 @@
+"""In which numbers a network learns, and whether it is compiled; weights stay float32."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from egams.models.cnn import CnnConfig
+from egams.models.recurrent import GruConfig
+from egams.models.vit1d import Vit1dConfig
+from egams.spectrogram.config import SpectrogramConfig
+from egams.training import loop
+from egams.training.config import TrainingConfig
+from egams.training.loop import train_network
+from egams.training.precision import in_bfloat16
+from training_samples import resident, small
+
+CPU = torch.device("cpu")
+
+
+def trained(kind: type = CnnConfig, *, compiled: bool = False, **training: Any) -> dict[str, Any]:
+    settings = TrainingConfig(epochs=2, batch_size=8, **training)
+    positions = torch.arange(16)
+    spectrogram = SpectrogramConfig()
+    predictor = train_network(
+        small(kind), spectrogram, settings, resident(), positions, 0, compiled=compiled
+    )
+    return predictor.network.state_dict()
+
+
+@pytest.mark.parametrize(
+    ("amx", "avx512", "expected"),
+    [(True, False, True), (False, True, True), (False, False, False)],
+)
+def test_auto_is_bfloat16_where_a_processor_multiplies_in_it(
+    amx: bool, avx512: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+    assert in_bfloat16("auto", CPU) is expected
+    assert in_bfloat16("bf16", CPU)
+    assert not in_bfloat16("fp32", CPU)
+    assert not in_bfloat16("auto", torch.device("meta")), "unknown hardware"
+
+
+@pytest.mark.parametrize("kind", [CnnConfig, GruConfig, Vit1dConfig])
+def test_bfloat16_learns_nearly_what_float32_does(kind: type) -> None:
+    plain, half = (trained(kind, precision=name) for name in ("fp32", "bf16"))
+    floating = [name for name, value in plain.items() if value.is_floating_point()]
+    assert all(half[name].dtype == torch.float32 for name in floating)
+    assert any(not torch.equal(half[name], plain[name]) for name in floating), "it was not used"
+    for name in floating:
+        torch.testing.assert_close(half[name], plain[name], rtol=0.2, atol=0.02)
+
+
+def test_a_compiled_network_is_the_one_that_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[torch.nn.Module] = []
+
+    def note(network: torch.nn.Module) -> Any:
+        compiled.append(network)
+        return network
+
+    monkeypatch.setattr(loop.torch, "compile", note)
+    told, plain = trained(compiled=True), trained()
+    assert len(compiled) == 1
+    assert all(torch.equal(told[name], plain[name]) for name in plain)

@@ -1,0 +1,134 @@
+"""A study on two Ray nodes: one is killed, the process that asked for it is killed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from egams.store.prepare import prepare
+from egams.training.cross_validation import cross_validate
+from egams.training.executors.on_ray import RayExecutor
+from egams.training.storage import Storage
+from egams.training.stored_member import JOURNAL
+from egams.training.study import Study
+from training_samples import labelled_runs, tiny_experiment
+
+ray = pytest.importorskip("ray")
+
+FOLDS = 4
+SETTINGS: dict[str, Any] = {"folds": FOLDS, "draws": 2, "seed": 5}
+EXPERIMENT = tiny_experiment(epochs=150)
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[tuple[Any, Any]]:
+    from ray_samples import two_nodes
+
+    with two_nodes() as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def store_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("nodes") / "store"
+    prepare(labelled_runs(12, 0), path, jobs=1)
+    return path
+
+
+@pytest.fixture(scope="module")
+def local(store_path: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What the local executor trains."""
+    output = tmp_path_factory.mktemp("local") / "study"
+    return contents(cross_validate(store_path, EXPERIMENT, output, jobs=1, **SETTINGS))
+
+
+def contents(study: Study) -> dict[str, bytes]:
+    paths = [*study.folder.rglob("*.safetensors"), *study.folder.rglob("*.parquet")]
+    return {str(path.relative_to(study.folder)): path.read_bytes() for path in paths}
+
+
+def trained(url: str) -> dict[str, int]:
+    """How often each fold was trained to its end, as the journal says."""
+    storage = Storage(url)
+    entries = [storage.get_json(name) for name in storage.names(f"{JOURNAL}/*.json")]
+    return dict(Counter(entry["fold"] for entry in entries))
+
+
+DRIVER = """
+import sys
+from egams.training.cross_validation import cross_validate
+from egams.training.executors.on_ray import RayExecutor
+from test_ray_nodes import EXPERIMENT, SETTINGS
+
+store, output, url, address = sys.argv[1:]
+cross_validate(store, EXPERIMENT, output, executor=RayExecutor(address), storage=url, **SETTINGS)
+"""
+
+
+def test_killed_driver_and_the_same_command_again(
+    nodes: tuple[Any, Any], store_path: Path, local: dict[str, bytes], tmp_path: Path
+) -> None:
+    cluster, _ = nodes
+    url, output = f"file://{tmp_path}/storage", tmp_path / "study"
+    command = [sys.executable, "-c", DRIVER, store_path, output, url, cluster.address]
+    path = ":".join([str(Path(__file__).parent), *(entry for entry in sys.path if entry)])
+    driver = subprocess.Popen(
+        [str(word) for word in command],
+        env=os.environ | {"PYTHONPATH": path},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 300
+    while not trained(url):
+        assert driver.poll() is None, driver.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    driver.kill()
+    driver.communicate()
+    assert len(trained(url)) < FOLDS
+    study = cross_validate(
+        store_path, EXPERIMENT, output, executor=RayExecutor(), storage=url, **SETTINGS
+    )
+    assert trained(url) == {str(fold): 1 for fold in range(FOLDS)}
+    assert contents(study) == local
+
+
+def test_killed_node_loses_nothing_and_nothing_is_trained_twice(
+    nodes: tuple[Any, Any], store_path: Path, local: dict[str, bytes], tmp_path: Path
+) -> None:
+    cluster, second = nodes
+    url, killed = f"file://{tmp_path}/storage", threading.Event()
+    begun: set[str] = set()
+
+    def kill(report: Any) -> None:
+        begun.add(report.job)
+        if len(begun) == 2 and not killed.is_set():  # both nodes are at work
+            killed.set()
+            cluster.remove_node(second, allow_graceful=False)
+
+    study = cross_validate(
+        store_path,
+        EXPERIMENT,
+        tmp_path / "study",
+        executor=RayExecutor(),
+        storage=url,
+        report=kill,
+        **SETTINGS,
+    )
+    assert killed.is_set()
+    # What was lost with the node is known at once by whom it served, the cluster learns it later.
+    deadline = time.monotonic() + 60
+    while len([node for node in ray.nodes() if node["Alive"]]) > 1:
+        assert time.monotonic() < deadline, "the node is still there"
+        time.sleep(0.2)
+    assert trained(url) == {str(fold): 1 for fold in range(FOLDS)}
+    assert contents(study) == local
