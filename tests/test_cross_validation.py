@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import torch
 
 from egams.ensemble.gather import study_predictions
 from egams.errors import ArtifactError, ConfigError, EgamsError
+from egams.lock import alone_in
 from egams.models.boosting import LightgbmConfig
 from egams.models.conv1d import Conv1dConfig
 from egams.models.predictor import predict_draws
@@ -174,6 +176,25 @@ if __name__ == "__main__":
     experiment = tiny_experiment(epochs=4)
     cross_validate(sys.argv[1], experiment, sys.argv[2], jobs=1, report=kill, **SETTINGS)
 """
+
+
+def test_one_process_at_a_time_and_what_a_killed_one_left_is_removed(
+    study: Study, store_path: Path, tmp_path: Path
+) -> None:
+    def again() -> None:
+        cross_validate(store_path, TREES, copy.folder, jobs=1, **SETTINGS)
+
+    copy = Study(Path(shutil.copytree(study.folder, tmp_path / "copy")))
+    shutil.rmtree(copy.member_folder("trees", "1"))
+    half = copy.folder / "trees" / ".fold-1.7.tmp"
+    half.mkdir()
+    (half / "held-out.parquet").write_bytes(b"PAR1")
+    with alone_in(copy.folder):
+        refuse(rf"process {os.getpid()} on .* is at work on it", ArtifactError, again)
+        assert half.exists(), "another process may be writing it"
+    again()
+    assert not half.exists()
+    assert weights(copy.folder) == weights(study.folder)
 
 
 def test_killed_study_goes_on_to_the_same_bytes(

@@ -19,7 +19,7 @@ from egams.training.cross_validation import cross_validate
 from egams.training.executors.on_ray import RayExecutor
 from egams.training.storage import Storage
 from egams.training.stored_member import JOURNAL
-from egams.training.study import Study
+from egams.training.study import MEMBER, Study
 from training_samples import labelled_runs, tiny_experiment
 
 ray = pytest.importorskip("ray")
@@ -88,7 +88,7 @@ def test_killed_driver_and_the_same_command_again(
         text=True,
     )
     deadline = time.monotonic() + 300
-    while not trained(url):
+    while not Storage(url).names(f"*/fold-*/{MEMBER}"):
         assert driver.poll() is None, driver.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.05)

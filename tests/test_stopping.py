@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +147,15 @@ def test_time_budget_stops_with_a_checkpoint_and_begins_nothing(
     assert not (tmp_path / "tiny" / "fold-1.checkpoint").exists()
 
 
+@pytest.fixture
+def interrupts_are_heard() -> Iterator[None]:
+    """Hear them though whoever started the tests, a shell's background say, chose otherwise."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts_are_heard")
 def test_second_signal_ends_at_once() -> None:
     before = signal.getsignal(signal.SIGINT)
     for number, kind in ((signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)):

@@ -105,6 +105,15 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def remove_unfinished(path: Path) -> None:
+    """Remove what processes left that were killed while they wrote `path`.
+
+    For when nobody writes it any more: `egams.lock.alone_in` sees to that.
+    """
+    for left_over in path.parent.glob(f".{path.name}.*.tmp"):
+        remove(left_over)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     with written_whole(path) as temporary:

@@ -12,13 +12,21 @@ from pathlib import Path
 
 import numpy as np
 
-from egams.artifact import MANIFEST, header, read_manifest, remove, write_json, written_whole
+from egams.artifact import (
+    MANIFEST,
+    header,
+    read_manifest,
+    remove_unfinished,
+    write_json,
+    written_whole,
+)
 from egams.ensemble.predictions import Predictions
 from egams.ensemble.predictor import DRAW_SEED, RUNS_IN_PART, SHIPPED, Bundle, load_bundle
 from egams.ensemble.shard_file import from_table, to_table
 from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.families import FAMILIES
 from egams.io import RunReader, RunSource, open_source
+from egams.lock import alone_in
 from egams.run import Run
 from egams.store.prepare import prepare_in_parts
 from egams.training.executors.choose import executor_named
@@ -113,7 +121,8 @@ def predict_shards(
     Raises
     ------
     ArtifactError
-        If the folder holds predictions of other runs, by another bundle or of another size.
+        If the folder holds predictions of other runs, by another bundle or of another size, or
+        another process is at work on it.
     ConfigError
         If `runs_per_shard`, `draws` or `jobs` is below 1.
     EgamsError
@@ -165,6 +174,7 @@ def predict_shards(
     runner = executor_named(executor, jobs) if isinstance(executor, str | None) else executor
     work = [Job(task.name, (task,)) for task in tasks]
     with (
+        alone_in(folder),
         stop_on_signals() as request,
         closing(runner.run(predict_shard, work, report, request)) as states,
     ):
@@ -178,8 +188,8 @@ def predict_shards(
             "command again to go on.",
             request.signal,
         )
-    for left_over in (folder / SHARDS).glob(".shard-*.tmp"):
-        remove(left_over)  # of processes that were killed while they wrote
+    for path in shards:
+        remove_unfinished(path)
     return folder
 
 

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from egams.errors import ArtifactError, ConfigError
+from egams.lock import alone_in
 from egams.spectrogram.context import context_of
 from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.views import run_views
@@ -113,7 +114,7 @@ def cross_validate(
         is among the runs of the study.
     ArtifactError
         If the folder holds a study of other runs, folds or seed, or an experiment of the same name
-        with other settings.
+        with other settings, or another process trains it.
     EgamsError
         If a training failed; the others are finished and kept.
     StoppedError
@@ -175,7 +176,7 @@ def cross_validate(
     if mirror is not None:
         mirror.put_beginning()
         mirror.sync((experiment.name, fold) for experiment in chosen for fold in names)
-    with tempfile.TemporaryDirectory() as scratch:
+    with alone_in(study.folder), tempfile.TemporaryDirectory() as scratch:
         path = opened.path_or_copy(Path(scratch) / "runs.store").resolve()
         sam_like = None
         if sources is not None:

@@ -7,13 +7,13 @@ import platform
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from egams.artifact import MANIFEST
 from egams.errors import ArtifactError
+from egams.lock import locked
 from egams.store.run_store import RunStore
 from egams.training.executors.contract import JobReport
 from egams.training.member import MemberTask, train_member
@@ -148,7 +148,7 @@ def fetched_store(storage: Storage, fingerprint: str) -> Path:
     cache = Path(tempfile.gettempdir()) / f"egams-stores-{os.getuid()}"
     cache.mkdir(mode=0o700, exist_ok=True)
     folder = cache / fingerprint
-    with _locked(cache / f"{fingerprint}.lock"):
+    with locked(cache / f"{fingerprint}.lock"):
         if not folder.is_dir():
             storage.get_folder(f"{STORES}/{fingerprint}", folder)
     found = RunStore.open(folder).fingerprint
@@ -157,12 +157,3 @@ def fetched_store(storage: Storage, fingerprint: str) -> Path:
             f"{folder}: holds other runs ({found}) than its name says. Remove the folder."
         )
     return folder
-
-
-@contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    import fcntl
-
-    with file.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # let go when the process dies, too
-        yield

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from egams.artifact import remove_unfinished
 from egams.errors import EgamsError
 from egams.store.run_store import RunStore
 from egams.training.executors.contract import Executor, Job, JobReport, JobState, Report
@@ -28,6 +29,9 @@ def train_all(
     request: StopRequest,
 ) -> None:
     """Train what is not trained yet, and keep files that say how far it is.
+
+    Whoever calls this is alone in the study: what killed processes left of members that are
+    finished now is removed.
 
     Parameters
     ----------
@@ -66,6 +70,10 @@ def train_all(
             writer.change(state)
             if state.state != "running":
                 ended.append(state)
+    for task in tasks:
+        if study.is_done(*task.member):
+            remove_unfinished(study.member_folder(*task.member))
+            remove_unfinished(study.checkpoint(*task.member))
     _tell(len(tasks), len(undone), ended, request)
 
 
