@@ -135,7 +135,7 @@ def read(study: Study) -> Progress:
 def test_time_of_a_training_that_was_resumed_counts_whole(study: Study) -> None:
     folder = study.member_folder("tiny", "0")
     record = read_member(folder)
-    assert record["went_on_after"] == 0
-    write_json(folder / MEMBER, record | {"went_on_after": 1, "seconds": 7.0})
+    assert record["share_timed"] == 1
+    write_json(folder / MEMBER, record | {"share_timed": 0.5, "seconds": 7.0})
     assert by_member(study)["tiny", "0"].seconds == pytest.approx(14.0)
     write_json(folder / MEMBER, record)

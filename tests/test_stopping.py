@@ -12,14 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from command_line import EGAMS
-from egams.errors import ConfigError
+from egams.errors import ArtifactError, ConfigError
+from egams.models.boosting import LightgbmConfig
+from egams.models.predictor import Predictor
+from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
+from egams.store.run_store import RunStore
 from egams.training.cross_validation import cross_validate
 from egams.training.duration import duration, seconds_of
+from egams.training.experiment import Experiment
+from egams.training.member import train_experiment
 from egams.training.progress import Progress
-from egams.training.stopping import StoppedError, stop_on_signals
+from egams.training.stopping import StoppedError, never, stop_on_signals
 from egams.training.study import Study
 from training_samples import labelled_runs, tiny_experiment
 
@@ -134,6 +141,40 @@ def test_stopped_by_every_means_and_then_as_if_never_stopped(
     never = cross_validate(store_path, experiment, tmp_path / "never", jobs=1, **SETTINGS)
     assert weights(folder) == weights(never.folder)
     assert not [*folder.rglob("*.checkpoint"), *folder.rglob("*.progress.json")]
+
+
+def test_trees_go_on_family_by_family(store_path: Path, tmp_path: Path) -> None:
+    experiment = Experiment(
+        name="trees", model=LightgbmConfig(trees=4, renders=1, fewest_in_leaf=1), evidence=True
+    )
+    runs = ResidentRuns.load(RunStore.open(store_path))
+    positions, checkpoint = torch.arange(len(runs)), tmp_path / "fold-0.checkpoint"
+    done: list[int] = []
+
+    def train(stop: Callable[[], bool], seed: int = 0) -> Predictor:
+        return train_experiment(
+            experiment,
+            runs,
+            positions,
+            seed,
+            checkpoint,
+            lambda number, _total, _loss: done.append(number),
+            stop=stop,
+        )
+
+    for stop_after in (3, 7):
+        with pytest.raises(StoppedError, match=f"stopped after {stop_after} of 10 boosters"):
+            train(lambda: done[-1] == stop_after)  # noqa: B023 - called at once
+    with pytest.raises(ArtifactError, match=r"fold-0.checkpoint: made by .* other settings"):
+        train(never, seed=1)
+    stopped = train(never)
+    assert done == list(range(1, 11))
+    checkpoint.unlink()
+    for predictor, name in ((stopped, "stopped"), (train(never), "never")):
+        (tmp_path / name).mkdir()
+        predictor.save(tmp_path / name)
+    texts = {path.name: path.read_bytes() for path in (tmp_path / "never").iterdir()}
+    assert {path.name: path.read_bytes() for path in (tmp_path / "stopped").iterdir()} == texts
 
 
 def test_time_budget_stops_with_a_checkpoint_and_begins_nothing(

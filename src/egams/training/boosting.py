@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from egams.spectrogram.context import CONTEXT_FEATURES
 from egams.spectrogram.draw import draw, windows
 from egams.spectrogram.render import mixed_labels, render
 from egams.spectrogram.resident import ResidentRuns
+from egams.training.checkpoint import made_for, read_checkpoint, write_checkpoint
+from egams.training.stopping import StoppedError, never
 
 Progress = Callable[[int, int, float], None]
 
@@ -29,7 +32,9 @@ def train_lightgbm(
     seed: int,
     *,
     threads: int = 1,
+    checkpoint: Path | None = None,
     progress: Progress | None = None,
+    stop: Callable[[], bool] = never,
 ) -> LightgbmPredictor:
     """Train one booster a family on `model.renders` spectrograms of each run.
 
@@ -37,6 +42,15 @@ def train_lightgbm(
     ----------
     positions
         Which of `runs`, all of them labelled ``[run]``.
+    checkpoint
+        File to resume from, and where boosters are kept if `stop` said yes; None keeps nothing.
+    stop
+        Asked after each booster.
+
+    Raises
+    ------
+    StoppedError
+        If `stop` said yes before the last booster.
     """
     import lightgbm
 
@@ -65,14 +79,23 @@ def train_lightgbm(
     # family that no run has at 0.5.
     with_evidence = context.shape[1] > CONTEXT_FEATURES
     start = logits_to_add_to(context).repeat(model.renders, 1).double().cpu().numpy()
+    purpose = made_for(runs, positions, seed, model=model, spectrogram=spectrogram)
     boosters = []
-    for number, _family in enumerate(FAMILIES):
+    if checkpoint is not None and checkpoint.is_file():
+        texts = read_checkpoint(checkpoint, purpose)["boosters"]
+        boosters = [lightgbm.Booster(model_str=text) for text in texts]
+    for number in range(len(boosters), len(FAMILIES)):
         table_of_rows.set_label(np.ascontiguousarray(target[:, number]))
         if with_evidence:
             table_of_rows.set_init_score(np.ascontiguousarray(start[:, number]))
         boosters.append(lightgbm.train(settings, table_of_rows, model.trees))
         if progress is not None:
             progress(number + 1, len(FAMILIES), float("nan"))
+        if len(boosters) < len(FAMILIES) and stop():
+            if checkpoint is not None:
+                texts = [booster.model_to_string() for booster in boosters]
+                write_checkpoint(checkpoint, purpose, {"boosters": texts})
+            raise StoppedError(f"stopped after {number + 1} of {len(FAMILIES)} boosters")
     return LightgbmPredictor(boosters, model)
 
 

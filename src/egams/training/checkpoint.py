@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from pydantic import BaseModel
+from torch import Tensor, nn
 
 from egams.artifact import header, written_whole
 from egams.errors import ArtifactError
 from egams.models.network import FROM_SCRATCH
+from egams.spectrogram.resident import ResidentRuns
 from egams.training.average import WeightAverage
 
 KIND = "checkpoint"
 FORMAT_VERSION = 1
+ADVICE = "Remove it to start anew, or train into another folder."
 
 
 @dataclass
@@ -29,54 +32,95 @@ class TrainingState:
     epoch: int = 0
 
 
-def save_checkpoint(path: Path, state: TrainingState, made_for: dict[str, Any]) -> None:
+def made_for(
+    runs: ResidentRuns, positions: Tensor, seed: int, **settings: BaseModel
+) -> dict[str, Any]:
+    """Return what a training depends on, to be compared when it goes on.
+
+    Parameters
+    ----------
+    positions
+        Which of `runs` it learns from ``[run]``.
+    settings
+        Of the model, the spectrogram and whatever else there is.
+    """
+    return {name: value.model_dump_json() for name, value in settings.items()} | {
+        "runs": [len(runs), runs.scan_total, float(runs.scans.sum(1).double().sum())],
+        "labels": runs.labels[positions].cpu().tolist(),
+        "positions": positions.tolist(),
+        "seed": seed,
+    }
+
+
+def write_checkpoint(path: Path, purpose: dict[str, Any], content: dict[str, Any]) -> None:
     """Write a checkpoint whole or not at all.
 
     Parameters
     ----------
-    made_for
-        What the training depends on (configuration, runs, seed), to be compared when it resumes.
+    purpose
+        As `made_for` gives it.
+    content
+        Tensors, numbers, texts, and lists and dictionaries of them.
     """
-    content = header(KIND, FORMAT_VERSION) | {
-        "made_for": made_for,
-        "epoch": state.epoch,
-        "started_from": state.started_from,
-        "network": state.network.state_dict(),
-        "optimiser": state.optimiser.state_dict(),
-        "average": state.average.tensors,
-        "average_count": state.average.count,
-    }
+    described = header(KIND, FORMAT_VERSION) | {"made_for": purpose} | content
     with written_whole(path) as temporary:
-        torch.save(content, temporary)
+        torch.save(described, temporary)
 
 
-def load_checkpoint(path: Path, state: TrainingState, made_for: dict[str, Any]) -> None:
-    """Continue from a checkpoint, if there is one.
+def read_checkpoint(path: Path, purpose: dict[str, Any]) -> dict[str, Any]:
+    """Read what `write_checkpoint` wrote.
 
     Raises
     ------
     ArtifactError
         If it is unreadable, of another format, or of a training set up differently.
     """
-    if not path.is_file():
-        return
-    advice = "Remove it to start anew, or train into another folder."
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         # Torch's own message advises to load files without the check that keeps them harmless.
-        raise ArtifactError(f"{path}: not readable as a checkpoint. {advice}") from error
+        raise ArtifactError(f"{path}: not readable as a checkpoint. {ADVICE}") from error
     if not isinstance(content, dict) or content.get("kind") != KIND:
-        raise ArtifactError(f"{path}: is no checkpoint of egams. {advice}")
+        raise ArtifactError(f"{path}: is no checkpoint of egams. {ADVICE}")
     if content.get("format_version") != FORMAT_VERSION:
         raise ArtifactError(
             f"{path}: a checkpoint of format {content.get('format_version')}, made by egams "
-            f"{content.get('egams_version')}; this one reads {FORMAT_VERSION}. {advice}"
+            f"{content.get('egams_version')}; this one reads {FORMAT_VERSION}. {ADVICE}"
         )
-    if content.get("made_for") != made_for:
+    if content.get("made_for") != purpose:
         raise ArtifactError(
-            f"{path}: made by a training with other settings, runs or seed. {advice}"
+            f"{path}: made by a training with other settings, runs or seed. {ADVICE}"
         )
+    return content
+
+
+def save_checkpoint(path: Path, state: TrainingState, purpose: dict[str, Any]) -> None:
+    """Write the state of a network's training: see `write_checkpoint`."""
+    write_checkpoint(
+        path,
+        purpose,
+        {
+            "epoch": state.epoch,
+            "started_from": state.started_from,
+            "network": state.network.state_dict(),
+            "optimiser": state.optimiser.state_dict(),
+            "average": state.average.tensors,
+            "average_count": state.average.count,
+        },
+    )
+
+
+def load_checkpoint(path: Path, state: TrainingState, purpose: dict[str, Any]) -> None:
+    """Continue a network's training from a checkpoint, if there is one.
+
+    Raises
+    ------
+    ArtifactError
+        As `read_checkpoint`, or if it does not fit the network.
+    """
+    if not path.is_file():
+        return
+    content = read_checkpoint(path, purpose)
     try:
         state.network.load_state_dict(content["network"])
         state.optimiser.load_state_dict(content["optimiser"])
@@ -86,7 +130,7 @@ def load_checkpoint(path: Path, state: TrainingState, made_for: dict[str, Any]) 
         reason = " ".join(str(error).split())
         raise ArtifactError(
             f"{path}: does not fit the network, made by egams {content['egams_version']} "
-            f"({reason}). {advice}"
+            f"({reason}). {ADVICE}"
         ) from error
     state.average.count = content["average_count"]
     state.epoch = content["epoch"]

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from egams.spectrogram.draw import Windows, windows
 from egams.spectrogram.resident import ResidentRuns
 from egams.training.average import WeightAverage
 from egams.training.batches import batches
-from egams.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
+from egams.training.checkpoint import TrainingState, load_checkpoint, made_for, save_checkpoint
 from egams.training.config import TrainingConfig
 from egams.training.loss import loss
 from egams.training.precision import in_bfloat16, laid_out
@@ -89,9 +88,11 @@ def train_network(
         forward: Forward = torch.compile(network) if compiled else network
         optimiser = _optimiser(network, training)
         state = TrainingState(network, optimiser, WeightAverage(network, training), started_from)
-        made_for = _made_for(model, spectrogram, training, runs, positions, seed)
+        purpose = made_for(
+            runs, positions, seed, model=model, spectrogram=spectrogram, training=training
+        )
         if checkpoint is not None:
-            load_checkpoint(checkpoint, state, made_for)
+            load_checkpoint(checkpoint, state, purpose)
         table = windows(runs, spectrogram)
         saved = time.monotonic()
         while state.epoch < training.epochs:
@@ -105,7 +106,7 @@ def train_network(
             stopping = stop()
             due = stopping or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS
             if checkpoint is not None and due:
-                save_checkpoint(checkpoint, state, made_for)
+                save_checkpoint(checkpoint, state, purpose)
                 saved = time.monotonic()
             if stopping:
                 raise StoppedError(f"stopped after {state.epoch} of {training.epochs} epochs")
@@ -175,22 +176,3 @@ def _seed(seed: int, purpose: str, epoch: int = 0) -> int:
 
 def _cuda_devices(runs: ResidentRuns) -> list[torch.device]:
     return [runs.device] if runs.device.type == "cuda" else []
-
-
-def _made_for(
-    model: NetworkSettings,
-    spectrogram: SpectrogramConfig,
-    training: TrainingConfig,
-    runs: ResidentRuns,
-    positions: Tensor,
-    seed: int,
-) -> dict[str, Any]:
-    return {
-        "model": model.model_dump_json(),
-        "spectrogram": spectrogram.model_dump_json(),
-        "training": training.model_dump_json(),
-        "runs": [len(runs), runs.scan_total, float(runs.scans.sum(1).double().sum())],
-        "labels": runs.labels[positions].cpu().tolist(),
-        "positions": positions.tolist(),
-        "seed": seed,
-    }

@@ -115,11 +115,10 @@ def train_member(
     held_out = torch.tensor(task.held_out, device=runs.device)
     seed = task.seed + experiment.seed
 
-    done_before: list[int] = []
+    heard: list[tuple[int, int]] = []
 
     def progress(done: int, total: int, loss: float) -> None:
-        if not done_before:
-            done_before.append(done - 1)
+        heard.append((done, total))
         if report is not None:
             report(JobReport(task.name, done, total, loss))
 
@@ -144,7 +143,7 @@ def train_member(
         "seed": seed,
         "seconds": round(seconds, 1),
         # Where it had been stopped, the seconds are of the rest.
-        "went_on_after": done_before[0] if done_before else 0,
+        "share_timed": 1 - (heard[0][0] - 1) / heard[0][1] if heard else 1.0,
         "threads": torch.get_num_threads(),
         "device": str(runs.device),
     }
@@ -204,7 +203,14 @@ def train_experiment(
     learned_from = (experiment.spectrogram, runs, positions, seed)
     threads = torch.get_num_threads()
     if isinstance(model, LightgbmConfig):
-        predictor = train_lightgbm(model, *learned_from, threads=threads, progress=progress)
+        predictor = train_lightgbm(
+            model,
+            *learned_from,
+            threads=threads,
+            checkpoint=checkpoint,
+            progress=progress,
+            stop=stop,
+        )
     elif isinstance(model, CatboostConfig):
         predictor = train_catboost(model, *learned_from, threads=threads)
     else:

@@ -132,10 +132,7 @@ def _training(study: Study, member: Member, now: float) -> TrainingStatus:
 
 
 def _finished(member: Member, record: dict[str, Any]) -> TrainingStatus:
-    seconds = float(record["seconds"])
-    if after := record.get("went_on_after", 0):
-        total = record["experiment"]["training"]["epochs"]  # only networks go on
-        seconds *= total / (total - after)
+    seconds = float(record["seconds"]) / record.get("share_timed", 1)
     return TrainingStatus(*member, "finished", seconds=seconds)
 
 
