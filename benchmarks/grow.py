@@ -34,9 +34,9 @@ from egams.simulate import simulate_runs
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
-from egams.training.loop import train_network
 from egams.training.member import with_evidence
 from egams.training.neighbours import fit_neighbours
+from egams.training.network.loop import train_network
 from egams.training.zoo import experiment_named
 
 EXPERIMENT = experiment_named("conv1d_evidence")

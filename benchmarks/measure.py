@@ -14,7 +14,7 @@ from egams.simulate import SimulationConfig, simulate_runs
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.training.experiment import Experiment
-from egams.training.loop import train_network
+from egams.training.network.loop import train_network
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -24,7 +24,7 @@ from egams.models.cost import cost
 from egams.models.network import Sizes
 from egams.spectrogram.resident import ResidentRuns
 from egams.training.experiment import Experiment
-from egams.training.precision import in_bfloat16
+from egams.training.network.precision import in_bfloat16
 from egams.training.zoo import experiments_named
 
 sys.path.insert(0, str(Path(__file__).parent))

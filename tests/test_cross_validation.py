@@ -162,7 +162,7 @@ def test_nothing_is_trained_twice(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from egams.training import loop
+from egams.training.network import loop
 from egams.training.cross_validation import cross_validate
 from test_cross_validation import SETTINGS, TREES
 from training_samples import tiny_experiment

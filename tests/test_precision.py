@@ -11,10 +11,10 @@ from egams.models.cnn import CnnConfig
 from egams.models.recurrent import GruConfig
 from egams.models.vit1d import Vit1dConfig
 from egams.spectrogram.config import SpectrogramConfig
-from egams.training import loop
 from egams.training.config import TrainingConfig
-from egams.training.loop import train_network
-from egams.training.precision import in_bfloat16
+from egams.training.network import loop
+from egams.training.network.loop import train_network
+from egams.training.network.precision import in_bfloat16
 from training_samples import resident, small
 
 CPU = torch.device("cpu")

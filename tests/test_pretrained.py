@@ -17,7 +17,7 @@ from egams.models.network import Sizes
 from egams.models.pretrained import FromScratchWarning
 from egams.spectrogram.config import SpectrogramConfig
 from egams.training.config import TrainingConfig
-from egams.training.loop import train_network
+from egams.training.network.loop import train_network
 from egams.training.stopping import StoppedError
 from training_samples import resident
 

@@ -17,8 +17,8 @@ import pytest
 from egams.store.prepare import prepare
 from egams.training.cross_validation import cross_validate
 from egams.training.executors.on_ray import RayExecutor
-from egams.training.storage import Storage
-from egams.training.stored_member import JOURNAL
+from egams.training.shared.storage import Storage
+from egams.training.shared.stored_member import JOURNAL
 from egams.training.study import MEMBER, Study
 from training_samples import labelled_runs, tiny_experiment
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from egams.families import FAMILIES
 from egams.models.recipes import places, probabilities, recipes_of
 from egams.training.config import TrainingConfig
-from egams.training.loss import loss
+from egams.training.network.loss import loss
 
 CONFIG = TrainingConfig(recipes=2.0, smoothing=0.0)
 

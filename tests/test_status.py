@@ -20,9 +20,9 @@ from egams.store.prepare import prepare
 from egams.training.cross_validation import cross_validate
 from egams.training.executors.contract import JobReport, JobState
 from egams.training.experiment import Experiment
-from egams.training.progress import Plan, Progress, ProgressWriter
-from egams.training.status import TrainingStatus, study_status
 from egams.training.study import MEMBER, Study, read_member
+from egams.training.watch.progress import Plan, Progress, ProgressWriter
+from egams.training.watch.status import TrainingStatus, study_status
 from training_samples import labelled_runs, tiny_experiment
 
 NOW = 1_800_000_000.0

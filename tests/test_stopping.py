@@ -25,9 +25,9 @@ from egams.training.cross_validation import cross_validate
 from egams.training.duration import duration, seconds_of
 from egams.training.experiment import Experiment
 from egams.training.member import train_experiment
-from egams.training.progress import Progress
 from egams.training.stopping import StoppedError, never, stop_on_signals
 from egams.training.study import Study
+from egams.training.watch.progress import Progress
 from training_samples import labelled_runs, tiny_experiment
 
 EPOCHS = 120

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.store.prepare import prepare
-from egams.training import loop
 from egams.training.cross_validation import cross_validate
+from egams.training.network import loop
+from egams.training.shared.storage import Storage
+from egams.training.shared.stored_member import JOURNAL
 from egams.training.stopping import StoppedError
-from egams.training.storage import Storage
-from egams.training.stored_member import JOURNAL
 from egams.training.study import MEMBER, Study
 from training_samples import labelled_runs, tiny_experiment
 

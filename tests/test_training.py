@@ -22,14 +22,14 @@ from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import windows
 from egams.spectrogram.draw_each import draw_each
 from egams.spectrogram.render import render
-from egams.training import loop
-from egams.training.average import WeightAverage
-from egams.training.batches import batches
 from egams.training.checkpoint import FORMAT_VERSION
 from egams.training.config import TrainingConfig
-from egams.training.loop import train_network
-from egams.training.loss import loss, smooth
-from egams.training.schedule import one_cycle, restarts
+from egams.training.network import loop
+from egams.training.network.average import WeightAverage
+from egams.training.network.batches import batches
+from egams.training.network.loop import train_network
+from egams.training.network.loss import loss, smooth
+from egams.training.network.schedule import one_cycle, restarts
 from training_samples import NETWORKS, kind_of, resident, small
 
 GOLDEN = Path(__file__).parent / "golden" / "loss_curve.json"

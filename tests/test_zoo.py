@@ -16,7 +16,7 @@ from egams.models.cost import Cost, cost
 from egams.models.network import NetworkSettings, Sizes
 from egams.models.recurrent import GruConfig, LstmConfig
 from egams.training.experiment import Experiment
-from egams.training.schedule import restarts
+from egams.training.network.schedule import restarts
 from egams.training.zoo import BUILT_IN, built_in, experiment_named, experiments_named
 
 AUTHOR = built_in().members("author")

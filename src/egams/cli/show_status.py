@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from egams.training.duration import duration
-from egams.training.status import State, StudyStatus, TrainingStatus
+from egams.training.watch.status import State, StudyStatus, TrainingStatus
 
 STATES: dict[State, str] = {
     "running": "green",

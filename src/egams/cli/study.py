@@ -32,8 +32,8 @@ def status(
 
     from egams.cli.show import console
     from egams.cli.show_status import status_view
-    from egams.training.status import study_status
     from egams.training.study import Study as OpenStudy
+    from egams.training.watch.status import study_status
 
     opened, shown_on = OpenStudy.open(study), console()
     with suppress(KeyboardInterrupt):  # nothing is interrupted but the watching

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import BaseModel
-from torch import Tensor, nn
+from torch import Tensor
 
 from egams.artifact import header, written_whole
 from egams.errors import ArtifactError
-from egams.models.network import FROM_SCRATCH
 from egams.spectrogram.resident import ResidentRuns
-from egams.training.average import WeightAverage
 
 KIND = "checkpoint"
 FORMAT_VERSION = 1
 ADVICE = "Remove it to start anew, or train into another folder."
-
-
-@dataclass
-class TrainingState:
-    """Everything that changes during a training. Random numbers depend on seed and epoch alone."""
-
-    network: nn.Module
-    optimiser: torch.optim.Optimizer
-    average: WeightAverage
-    started_from: str = FROM_SCRATCH
-    epoch: int = 0
 
 
 def made_for(
@@ -92,46 +78,3 @@ def read_checkpoint(path: Path, purpose: dict[str, Any]) -> dict[str, Any]:
             f"{path}: made by a training with other settings, runs or seed. {ADVICE}"
         )
     return content
-
-
-def save_checkpoint(path: Path, state: TrainingState, purpose: dict[str, Any]) -> None:
-    """Write the state of a network's training: see `write_checkpoint`."""
-    write_checkpoint(
-        path,
-        purpose,
-        {
-            "epoch": state.epoch,
-            "started_from": state.started_from,
-            "network": state.network.state_dict(),
-            "optimiser": state.optimiser.state_dict(),
-            "average": state.average.tensors,
-            "average_count": state.average.count,
-        },
-    )
-
-
-def load_checkpoint(path: Path, state: TrainingState, purpose: dict[str, Any]) -> None:
-    """Continue a network's training from a checkpoint, if there is one.
-
-    Raises
-    ------
-    ArtifactError
-        As `read_checkpoint`, or if it does not fit the network.
-    """
-    if not path.is_file():
-        return
-    content = read_checkpoint(path, purpose)
-    try:
-        state.network.load_state_dict(content["network"])
-        state.optimiser.load_state_dict(content["optimiser"])
-        for name, value in content["average"].items():
-            state.average.tensors[name].copy_(value)
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise ArtifactError(
-            f"{path}: does not fit the network, made by egams {content['egams_version']} "
-            f"({reason}). {ADVICE}"
-        ) from error
-    state.average.count = content["average_count"]
-    state.epoch = content["epoch"]
-    state.started_from = content.get("started_from", FROM_SCRATCH)

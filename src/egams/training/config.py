@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from egams.training.precision import Precision
+from egams.training.network.precision import Precision
 
 
 class TrainingConfig(BaseModel):
@@ -26,7 +26,7 @@ class TrainingConfig(BaseModel):
         ``"sgd"`` has Nesterov momentum 0.9.
     schedule
         ``"one_cycle"``: up over the first tenth, down to nothing. ``"restarts"``: cosine with warm
-        restarts, see `egams.training.schedule`.
+        restarts, see `egams.training.network.schedule`.
     loss, focus
         ``"bce"``, or ``"focal"`` with exponent `focus`.
     recipes

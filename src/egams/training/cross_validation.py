@@ -27,10 +27,10 @@ from egams.training.executors.on_ray import RayExecutor
 from egams.training.experiment import Experiment
 from egams.training.folds import SAM_FOLD, WHOLE, Folds, make_folds
 from egams.training.member import MemberTask
-from egams.training.mirror import Mirror
 from egams.training.near_duplicates import NEAR, near_duplicate_groups
+from egams.training.shared.mirror import Mirror
+from egams.training.shared.storage import Storage
 from egams.training.stopping import stop_on_signals
-from egams.training.storage import Storage
 from egams.training.study import Study, Truth
 from egams.training.trainings import train_all
 from egams.training.zoo import experiments_named

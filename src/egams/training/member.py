@@ -28,8 +28,8 @@ from egams.training.device import device_named
 from egams.training.executors.contract import JobReport
 from egams.training.experiment import Experiment
 from egams.training.folds import WHOLE
-from egams.training.loop import train_network
 from egams.training.neighbours import fit_neighbours
+from egams.training.network.loop import train_network
 from egams.training.stopping import never
 from egams.training.study import Study, write_member
 
@@ -180,7 +180,7 @@ def train_experiment(
     sources
         Of SAM's backgrounds; None trains without SAM-like versions of commercial runs.
     stop, compiled
-        See `egams.training.loop.train_network`.
+        See `egams.training.network.loop.train_network`.
     """
     model = experiment.model
     if isinstance(model, NeighboursConfig):

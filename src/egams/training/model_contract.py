@@ -27,7 +27,7 @@ from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
 from egams.spectrogram.resident import ResidentRuns
 from egams.training.config import TrainingConfig
-from egams.training.loop import train_network
+from egams.training.network.loop import train_network
 
 KEPT = "kept"
 MEMORISED = 20

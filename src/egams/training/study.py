@@ -155,7 +155,7 @@ class Study:
         return self.folder / experiment / f"fold-{fold}.checkpoint"
 
     def progress_file(self, experiment: str, fold: str) -> Path:
-        """File that says how far an unfinished training is: see `egams.training.progress`."""
+        """File that says how far an unfinished training is: see `egams.training.watch.progress`."""
         return self.folder / experiment / f"fold-{fold}.progress.json"
 
     def is_done(self, experiment: str, fold: str) -> bool:

@@ -13,11 +13,11 @@ from egams.errors import EgamsError
 from egams.store.run_store import RunStore
 from egams.training.executors.contract import Executor, Job, JobReport, JobState, Report
 from egams.training.member import MemberTask, train_member
-from egams.training.mirror import Mirror
-from egams.training.progress import Plan, ProgressWriter
+from egams.training.shared.mirror import Mirror
+from egams.training.shared.stored_member import StoredTask, put_store, train_stored_member
 from egams.training.stopping import StoppedError, StopRequest
-from egams.training.stored_member import StoredTask, put_store, train_stored_member
 from egams.training.study import Study
+from egams.training.watch.progress import Plan, ProgressWriter
 
 
 def train_all(

@@ -17,8 +17,8 @@ from egams.lock import locked
 from egams.store.run_store import RunStore
 from egams.training.executors.contract import JobReport
 from egams.training.member import MemberTask, train_member
+from egams.training.shared.storage import Storage
 from egams.training.stopping import StoppedError, never
-from egams.training.storage import Storage
 from egams.training.study import MEMBER, Study
 
 STORES = "stores"

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from egams.artifact import MANIFEST, read_manifest
 from egams.errors import ArtifactError
-from egams.training.progress import Member
-from egams.training.storage import Storage
+from egams.training.shared.storage import Storage
 from egams.training.study import FORMAT_VERSION, KIND, MEMBER, Study
+from egams.training.watch.progress import Member
 
 OURS = ("kind", "format_version", "egams_version")
 

@@ -18,13 +18,14 @@ from egams.models.recipes import recipes_of
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import Windows, windows
 from egams.spectrogram.resident import ResidentRuns
-from egams.training.average import WeightAverage
-from egams.training.batches import batches
-from egams.training.checkpoint import TrainingState, load_checkpoint, made_for, save_checkpoint
+from egams.training.checkpoint import made_for
 from egams.training.config import TrainingConfig
-from egams.training.loss import loss
-from egams.training.precision import in_bfloat16, laid_out
-from egams.training.schedule import one_cycle, restarts
+from egams.training.network.average import WeightAverage
+from egams.training.network.batches import batches
+from egams.training.network.loss import loss
+from egams.training.network.precision import in_bfloat16, laid_out
+from egams.training.network.schedule import one_cycle, restarts
+from egams.training.network.state import TrainingState, load_checkpoint, save_checkpoint
 from egams.training.stopping import StoppedError, never
 
 Progress = Callable[[int, int, float], None]

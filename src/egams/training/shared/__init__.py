@@ -1,0 +1,1 @@
+"""A study in shared storage, where every node reads and writes it."""
