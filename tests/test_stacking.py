@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egams.ensemble.stacking import CAUTION, fit_stack, logit, sigmoid
+from egams.ensemble import stacking
+from egams.ensemble.stacking import CAUTION, NEGLIGIBLE, fit_stack, logit, sigmoid
 from egams.errors import InputError
 from egams.logloss import mean_log_loss
 from ensemble_samples import made_up
@@ -26,16 +27,21 @@ def penalised(labels: np.ndarray, members: np.ndarray, weights: np.ndarray) -> f
 def test_no_weights_are_better_and_none_is_negative(seed: int, skills: tuple[float, ...]) -> None:
     sample = made_up(seed, runs=60, skills=skills)
     y, members = sample.labels, sample.mean_over_draws
-    stack = fit_stack(y, members, sample.names)
-    assert stack.weights.min() >= 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stacking, "NEGLIGIBLE", 0)
+        best = fit_stack(y, members, sample.names)
+    assert best.weights.min() >= 0
     if max(skills) <= 0:  # nobody may be the best, but somebody has to speak
         return
-    found = penalised(y, members, stack.weights)
+    found = penalised(y, members, best.weights)
     rng = np.random.default_rng(seed)
-    for size in (0.01, 0.1, 1.0):
-        other = np.maximum(stack.weights + size * rng.normal(size=(20, len(skills))), 0)
-        # Leaving a negligible member out costs next to nothing.
-        assert found <= min(penalised(y, members, weights) for weights in other) + 1e-4
+    for size in (0.001, 0.01, 0.1, 1.0):
+        other = np.maximum(best.weights + size * rng.normal(size=(20, len(skills))), 0)
+        assert found <= min(penalised(y, members, weights) for weights in other) + 1e-9
+    # A negligible member is left out, and the others say what they said beside it.
+    stack = fit_stack(y, members, sample.names)
+    heard = best.weights >= NEGLIGIBLE * best.weights.sum()
+    np.testing.assert_array_equal(stack.weights, np.where(heard, best.weights, 0))
     p = stack.probabilities(members)
     assert ((p > 0) & (p < 1)).all()
 
