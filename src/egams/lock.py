@@ -47,8 +47,14 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def _lock(handle: IO[str], *, wait: bool) -> None:
+    # Windows and some network file systems know no such locks. Two at once waste work, no more.
     try:
         import fcntl
-    except ImportError:  # Windows knows no such locks; two at once waste work there, no more
+    except ImportError:
         return
-    fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        raise
+    except OSError:
+        return
