@@ -3,7 +3,7 @@
     python benchmarks/step_floor.py [--device cpu] [--threads 1] [--batch 8] [NAME ...]
 
 The floor is the larger of FLOPs over the rate of a large matrix product, and bytes over the rate
-of a copy, both measured here, in the precision that is trained in. Bytes are those of weights,
+of a copy, both measured here, in the fastest precision of the device. Bytes are those of weights,
 gradients, optimiser and average in float32, and of the activations that are kept for the backward
 pass, written and read. On a GPU, the share of a step during which kernels run is printed too.
 """
@@ -99,7 +99,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     device, batch = torch.device(arguments.device), arguments.batch
     runs = ResidentRuns.load(simulated(arguments.runs), device)
-    bfloat16 = in_bfloat16("auto", device)
+    bfloat16 = in_bfloat16("auto", device, nn.Identity())
     dtype = torch.bfloat16 if bfloat16 else torch.float32
     flops_a_second, bytes_a_second = rates(device, dtype)
     print(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from egams.models.cnn import CnnConfig
 from egams.models.recurrent import GruConfig
@@ -14,7 +15,7 @@ from egams.spectrogram.config import SpectrogramConfig
 from egams.training.config import TrainingConfig
 from egams.training.network import loop
 from egams.training.network.loop import train_network
-from egams.training.network.precision import in_bfloat16
+from egams.training.network.precision import in_bfloat16, laid_out
 from training_samples import resident, small
 
 CPU = torch.device("cpu")
@@ -39,10 +40,24 @@ def test_auto_is_bfloat16_where_a_processor_multiplies_in_it(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
-    assert in_bfloat16("auto", CPU) is expected
-    assert in_bfloat16("bf16", CPU)
-    assert not in_bfloat16("fp32", CPU)
-    assert not in_bfloat16("auto", torch.device("meta")), "unknown hardware"
+    plain, depthwise = nn.Conv2d(4, 8, 3), nn.Sequential(nn.Conv2d(4, 8, 3, groups=4))
+    assert in_bfloat16("auto", CPU, plain) is expected
+    assert not in_bfloat16("auto", CPU, depthwise)
+    assert not in_bfloat16("auto", torch.device("meta"), plain), "unknown hardware"
+    for network in (plain, depthwise):
+        assert in_bfloat16("bf16", CPU, network)
+        assert not in_bfloat16("fp32", CPU, network)
+
+
+@pytest.mark.parametrize(
+    ("groups", "bfloat16", "expected"), [(1, True, True), (1, False, False), (8, False, True)]
+)
+def test_channels_last_where_convolutions_are_faster_so(
+    groups: int, bfloat16: bool, expected: bool
+) -> None:
+    first = nn.Conv2d(4, 8, 3)
+    laid_out(nn.Sequential(first, nn.Conv2d(8, 8, 3, groups=groups)), bfloat16)
+    assert first.weight.is_contiguous(memory_format=torch.channels_last) is expected
 
 
 @pytest.mark.parametrize("kind", [CnnConfig, GruConfig, Vit1dConfig])

@@ -84,7 +84,7 @@ def train_network(
         network = model.build(sizes)
         resumes = checkpoint is not None and checkpoint.is_file()
         started_from = FROM_SCRATCH if resumes else model.prepare(network)
-        bfloat16 = in_bfloat16(training.precision, runs.device)
+        bfloat16 = in_bfloat16(training.precision, runs.device, network)
         laid_out(network.to(runs.device), bfloat16)
         forward: Forward = torch.compile(network) if compiled else network
         optimiser = _optimiser(network, training)
@@ -131,7 +131,7 @@ def _train_epoch(
     generator = torch.Generator(runs.device).manual_seed(_seed(seed, "draws", state.epoch))
     order = positions[torch.randperm(len(positions), generator=generator, device=runs.device)]
     steps = math.ceil(len(order) / training.batch_size)
-    bfloat16 = in_bfloat16(training.precision, runs.device)
+    bfloat16 = in_bfloat16(training.precision, runs.device, network)
     losses = torch.zeros((), device=runs.device)
     drawn = batches(runs, table, order, spectrogram, generator, training.batch_size)
     for number, batch in enumerate(drawn):
