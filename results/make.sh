@@ -30,6 +30,10 @@ egams cross-validate "$work/train.store" --sam-sources "$work/sam.store" -o "$wo
     --experiment small_lstm --experiment small_vit1d_band_sbg5
 egams study report "$work/zoo" -o results/zoo --ensemble 8
 sed 's#](\([a-z-]*\)\.md)#](zoo/\1.md)#' results/zoo/report.md > results/zoo.md
+egams cross-validate "$work/train.store" --sam-sources "$work/sam.store" -o "$work/more" \
+    --experiment small_seresnext --experiment small_dpn --experiment small_vit1d --experiment small_vit
+egams study report "$work/more" -o "$work/more-tables"
+cp "$work/more-tables/experiments.md" results/zoo/more.md
 egams bundle "$work/zoo" --ensemble 8 -o "$work/zoo.bundle"
 egams predict "$data/val_features.parquet" --bundle "$work/zoo.bundle" -o results/holdout/zoo.csv
 egams cross-validate "$work/train.store" --sam-sources "$work/sam.store" -o "$work/folds16" \
