@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from egams.cli.show import console
 from egams.ensemble.ensemble import nested_ensemble
-from egams.ensemble.gather import study_predictions
 from egams.evaluate.compare import change_in_loss, run_losses
 from egams.evaluate.table import Table
-from egams.training.folds import Folds
-from egams.training.study import Study
+from egams.study.folds import Folds
+from egams.study.gather import study_predictions
+from egams.study.study import Study
 
 REFERENCE = "lightgbm"
 ENSEMBLE = "ensemble, nested"

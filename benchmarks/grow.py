@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from egams.experiments.zoo import experiment_named
 from egams.models.neighbours import EVIDENCE_FEATURES, NeighboursConfig
 from egams.preprocess.prepared_run import PreparedRun
 from egams.simulate import simulate_runs
@@ -37,7 +38,6 @@ from egams.store.run_store import RunStore
 from egams.training.member import with_evidence
 from egams.training.neighbours import fit_neighbours
 from egams.training.network.loop import train_network
-from egams.training.zoo import experiment_named
 
 EXPERIMENT = experiment_named("conv1d_evidence")
 FACTORS = (1, 4, 16)

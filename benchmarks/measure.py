@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from egams.experiments.experiment import Experiment
 from egams.preprocess.prepared_run import PreparedRun
 from egams.simulate import SimulationConfig, simulate_runs
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
-from egams.training.experiment import Experiment
 from egams.training.network.loop import train_network
 
 

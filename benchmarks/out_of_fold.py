@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egams.ensemble.ensemble import ensemble_scores, fit_ensemble
-from egams.ensemble.gather import study_predictions
 from egams.families import FAMILIES
 from egams.logloss import mean_log_loss
 from egams.preprocess.prepared_run import PreparedRun
 from egams.store.run_store import RunStore
-from egams.training.folds import Folds
-from egams.training.study import MEMBER, Study, read_member
+from egams.study.folds import Folds
+from egams.study.gather import study_predictions
+from egams.study.study import MEMBER, Study, read_member
 
 TARGET = 0.105
 BAND = 100.0

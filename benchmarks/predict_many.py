@@ -25,19 +25,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from egams.ensemble.predictor import Bundle, load_bundle
+from egams.ensemble.bundle import Bundle, load_bundle
+from egams.experiments.zoo import experiments_named
 from egams.families import FAMILIES
 from egams.io import RunSource, open_source, write_csv
 from egams.models.network import Sizes
 from egams.models.predictor import NetworkPredictor, predict_draws
 from egams.simulate import SimulationConfig, simulate_runs
+from egams.spectrogram.descriptors import run_views
 from egams.spectrogram.draw import windows
 from egams.spectrogram.draw_each import draw_each
 from egams.spectrogram.render import render
 from egams.spectrogram.resident import ResidentRuns
-from egams.spectrogram.views import run_views
 from egams.store.prepare import prepare
-from egams.training.zoo import experiments_named
 
 ONE_BY_ONE = 8
 """Runs of the reference: a call each."""

@@ -20,12 +20,12 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
+from egams.experiments.experiment import Experiment
+from egams.experiments.zoo import experiments_named
 from egams.models.cost import cost
 from egams.models.network import Sizes
 from egams.spectrogram.resident import ResidentRuns
-from egams.training.experiment import Experiment
 from egams.training.network.precision import in_bfloat16
-from egams.training.zoo import experiments_named
 
 sys.path.insert(0, str(Path(__file__).parent))
 from measure import epoch_seconds, seconds, simulated

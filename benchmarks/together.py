@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from egams.experiments.zoo import experiments_named
 from egams.models.network import Sizes
-from egams.training.zoo import experiments_named
 from measure import seconds
 
 BATCH, STEPS = 32, 12

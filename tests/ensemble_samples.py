@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from egams.ensemble.gather import StudyPredictions
 from egams.ensemble.stacking import sigmoid
 from egams.families import FAMILIES
-from egams.training.study import Study, Truth, write_member
+from egams.study.gather import StudyPredictions
+from egams.study.study import Study, Truth, write_member
 from training_samples import tiny_experiment
 
 

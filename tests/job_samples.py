@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from egams.training.executors.contract import JobReport
-from egams.training.stopping import StoppedError
+from egams.jobs.contract import JobReport
+from egams.jobs.stopping import StoppedError
 
 STEPS = 4
 

@@ -14,22 +14,22 @@ import pytest
 import torch
 
 from egams.artifact import MANIFEST
-from egams.ensemble.bundle import make_bundle
+from egams.ensemble.bundle import NEAREST_SHOWN, Bundle, load_bundle
 from egams.ensemble.conformal import STATES
 from egams.ensemble.ensemble import ensemble_scores, fit_ensemble, nested_ensemble
-from egams.ensemble.gather import study_predictions
 from egams.ensemble.predictions import Predictions
-from egams.ensemble.predictor import NEAREST_SHOWN, Bundle, load_bundle
 from egams.errors import ArtifactError, ConfigError, EgamsError, InputError
+from egams.experiments.experiment import Experiment
 from egams.families import FAMILIES
 from egams.io import write_csv
-from egams.models.boosting import LightgbmConfig
+from egams.models.trees import LightgbmConfig
 from egams.run import Run
 from egams.store.prepare import prepare
+from egams.study.folds import WHOLE
+from egams.study.gather import study_predictions
+from egams.study.make_bundle import make_bundle
+from egams.study.study import Study
 from egams.training.cross_validation import cross_validate
-from egams.training.experiment import Experiment
-from egams.training.folds import WHOLE
-from egams.training.study import Study
 from training_samples import labelled_runs, tiny_experiment
 
 TREES = Experiment(name="trees", model=LightgbmConfig(trees=6, renders=2, fewest_in_leaf=2))
@@ -161,7 +161,7 @@ def test_a_run_is_predicted_alike_in_any_company(
     np.testing.assert_allclose(backwards.probabilities[::-1], predicted.probabilities, atol=1e-6)
     renamed = bundle.predict(replace(runs[1], run_id="another name"))
     np.testing.assert_allclose(renamed.probabilities[0], predicted.probabilities[1], atol=1e-6)
-    monkeypatch.setattr("egams.ensemble.predictor.RUNS_IN_PART", 2)
+    monkeypatch.setattr("egams.ensemble.bundle.RUNS_IN_PART", 2)
     same(bundle.predict(runs), predicted)
 
 

@@ -22,14 +22,14 @@ from egams.evaluate.compare import (
     run_losses,
     verdict,
 )
+from egams.experiments.experiment import Experiment
 from egams.families import FAMILIES
 from egams.logloss import mean_log_loss
-from egams.models.boosting import LightgbmConfig
+from egams.models.trees import LightgbmConfig
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
+from egams.study.study import Study
 from egams.training.cross_validation import cross_validate
-from egams.training.experiment import Experiment
-from egams.training.study import Study
 from training_samples import labelled_runs
 
 

@@ -15,20 +15,20 @@ import numpy as np
 import pytest
 import torch
 
-from egams.ensemble.gather import study_predictions
 from egams.errors import ArtifactError, ConfigError, EgamsError
+from egams.experiments.experiment import Experiment
+from egams.jobs.contract import JobReport
 from egams.lock import alone_in
-from egams.models.boosting import LightgbmConfig
 from egams.models.conv1d import Conv1dConfig
 from egams.models.predictor import predict_draws
+from egams.models.trees import LightgbmConfig
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
+from egams.study.gather import study_predictions
+from egams.study.study import MEMBER, Study
 from egams.training import member
 from egams.training.cross_validation import cross_validate
-from egams.training.executors.contract import JobReport
-from egams.training.experiment import Experiment
-from egams.training.study import MEMBER, Study
 from training_samples import labelled_runs, tiny_experiment
 
 TREES = Experiment(name="trees", model=LightgbmConfig(trees=4, renders=1, fewest_in_leaf=1))

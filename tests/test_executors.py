@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from egams.errors import ConfigError
-from egams.training.executors.choose import EXECUTORS, executor_named
-from egams.training.executors.contract import Executor, Job, JobReport, JobState
-from egams.training.executors.on_ray import RayExecutor
-from egams.training.stopping import never
+from egams.jobs.choose import EXECUTORS, executor_named
+from egams.jobs.contract import Executor, Job, JobReport, JobState
+from egams.jobs.on_ray import RayExecutor
+from egams.jobs.stopping import never
 from job_samples import work
 
 IN_PROCESSES = ["processes", "ray"]

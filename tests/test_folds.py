@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from egams.errors import ArtifactError, ConfigError
 from egams.families import FAMILIES
-from egams.training.folds import MOST_COMPARED, Folds, make_folds
+from egams.study.folds import MOST_COMPARED, Folds, make_folds
 
 
 def drawn_folds(runs: int, count: int, seed: int) -> tuple[Folds, np.ndarray, np.ndarray]:

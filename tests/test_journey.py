@@ -19,7 +19,7 @@ from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.evaluate.metrics import mean_log_loss
 from egams.evaluate.study_report import PAGE, SECTIONS
 from egams.evaluate.submission import read_labels, read_submission
-from egams.training.zoo import built_in
+from egams.experiments.zoo import built_in
 
 TINY = [
     {

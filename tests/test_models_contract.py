@@ -10,22 +10,22 @@ import pytest
 import torch
 
 from egams.errors import ArtifactError, ConfigError
+from egams.experiments.experiment import Experiment
+from egams.experiments.training_config import TrainingConfig
 from egams.families import FAMILIES
 from egams.logloss import mean_log_loss
-from egams.models.boosting import CatboostConfig, LightgbmConfig
+from egams.models.label_sets import recipes_of
 from egams.models.layers import DropMz
 from egams.models.neighbours import NeighboursConfig
 from egams.models.network import Sizes
 from egams.models.predictor import NEIGHBOURS, NetworkPredictor, load_predictor, predict_draws
-from egams.models.recipes import recipes_of
+from egams.models.trees import CatboostConfig, LightgbmConfig
 from egams.preprocess.restrict import MZ_COUNT
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
+from egams.spectrogram.descriptors import run_views
 from egams.spectrogram.draw import windows
 from egams.spectrogram.draw_each import draw_each
-from egams.spectrogram.views import run_views
-from egams.training.config import TrainingConfig
-from egams.training.experiment import Experiment
 from egams.training.member import train_experiment
 from egams.training.model_contract import KEPT, check_model
 from egams.training.neighbours import fit_neighbours

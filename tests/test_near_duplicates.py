@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from egams.errors import ArtifactError, ConfigError
-from egams.models.boosting import LightgbmConfig
+from egams.experiments.experiment import Experiment
+from egams.models.trees import LightgbmConfig
+from egams.spectrogram.descriptors import run_views
 from egams.spectrogram.resident import ResidentRuns
-from egams.spectrogram.views import run_views
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
+from egams.study.folds import Folds
+from egams.study.near_duplicates import NEAR, near_duplicate_groups, run_distances
+from egams.study.study import Study
 from egams.training.cross_validation import cross_validate
-from egams.training.experiment import Experiment
-from egams.training.folds import Folds
-from egams.training.near_duplicates import NEAR, near_duplicate_groups, run_distances
-from egams.training.study import Study
 from training_samples import labelled_runs, resident
 
 TREES = Experiment(name="trees", model=LightgbmConfig(trees=4, renders=1, fewest_in_leaf=1))

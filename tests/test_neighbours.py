@@ -17,7 +17,7 @@ from egams.models.neighbours import (
     distances,
     evidence,
 )
-from egams.spectrogram.views import VIEWS, run_views
+from egams.spectrogram.descriptors import VIEWS, run_views
 from egams.training.neighbours import fit_neighbours
 from training_samples import resident
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from egams.errors import ArtifactError, ConfigError
+from egams.experiments.zoo import experiment_named
 from egams.families import FAMILIES
 from egams.onboard import distil as distilling
 from egams.onboard import export as exporting
@@ -29,13 +30,12 @@ from egams.onboard.student import Head, Student, predict
 from egams.onboard.teach import teach, teachers_of
 from egams.preprocess.prepare_runs import BACKGROUND_QUANTILES
 from egams.simulate import SimulationConfig, simulate_runs
+from egams.spectrogram.descriptors import KEY_IONS, run_views
 from egams.spectrogram.resident import ResidentRuns
-from egams.spectrogram.views import KEY_IONS, run_views
 from egams.store.prepare import prepare
+from egams.study.folds import Folds
+from egams.study.study import Study
 from egams.training.cross_validation import cross_validate
-from egams.training.folds import Folds
-from egams.training.study import Study
-from egams.training.zoo import experiment_named
 from prepared_samples import prepared_samples, raw_samples
 from training_samples import labelled_runs
 

@@ -14,12 +14,12 @@ from torch import nn
 import egams
 from command_line import ROOT
 from egams.errors import ConfigError, ContractError
+from egams.experiments.experiment import Experiment
+from egams.experiments.zoo import experiments_named
 from egams.models import registry
 from egams.models.layers import Head
 from egams.models.network import NetworkSettings, Sizes
 from egams.training import model_contract
-from egams.training.experiment import Experiment
-from egams.training.zoo import experiments_named
 
 MINE = """
 from typing import Literal

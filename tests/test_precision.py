@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
+from egams.experiments.training_config import TrainingConfig
 from egams.models.cnn import CnnConfig
 from egams.models.recurrent import GruConfig
 from egams.models.vit1d import Vit1dConfig
 from egams.spectrogram.config import SpectrogramConfig
-from egams.training.config import TrainingConfig
 from egams.training.network import loop
 from egams.training.network.loop import train_network
 from egams.training.network.precision import in_bfloat16, laid_out

@@ -11,14 +11,14 @@ import torch
 from safetensors.torch import save_file
 
 from egams.errors import ConfigError
+from egams.experiments.training_config import TrainingConfig
+from egams.jobs.stopping import StoppedError
 from egams.models import pretrained
 from egams.models.cnn import CnnConfig
 from egams.models.network import Sizes
 from egams.models.pretrained import FromScratchWarning
 from egams.spectrogram.config import SpectrogramConfig
-from egams.training.config import TrainingConfig
 from egams.training.network.loop import train_network
-from egams.training.stopping import StoppedError
 from training_samples import resident
 
 NARROW = {"channels": [4, 8, 8, 16], "stem_width": 4, "stem_type": ""}

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from egams.jobs.on_ray import RayExecutor
 from egams.store.prepare import prepare
+from egams.study.storage import Storage
+from egams.study.study import MEMBER, Study
 from egams.training.cross_validation import cross_validate
-from egams.training.executors.on_ray import RayExecutor
-from egams.training.shared.storage import Storage
-from egams.training.shared.stored_member import JOURNAL
-from egams.training.study import MEMBER, Study
+from egams.training.stored_member import JOURNAL
 from training_samples import labelled_runs, tiny_experiment
 
 ray = pytest.importorskip("ray")
@@ -66,7 +66,7 @@ def trained(url: str) -> dict[str, int]:
 DRIVER = """
 import sys
 from egams.training.cross_validation import cross_validate
-from egams.training.executors.on_ray import RayExecutor
+from egams.jobs.on_ray import RayExecutor
 from test_ray_nodes import EXPERIMENT, SETTINGS
 
 store, output, url, address = sys.argv[1:]

@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from egams.errors import ConfigError
-from egams.models.boosting import LightgbmConfig
+from egams.experiments.experiment import Experiment
 from egams.models.neighbours import Neighbours, NeighboursConfig
 from egams.models.predictor import predict_draws
+from egams.models.trees import LightgbmConfig
 from egams.preprocess.binning import BIN_WIDTH
 from egams.preprocess.prepare_runs import BACKGROUND_QUANTILES, prepare_runs
 from egams.preprocess.prepared_run import PreparedRun
 from egams.preprocess.restrict import MZ_COUNT
 from egams.spectrogram.context import LOWEST_LEVEL
+from egams.spectrogram.descriptors import VIEWS, run_views
 from egams.spectrogram.resident import NOT_MEASURED, ResidentRuns
 from egams.spectrogram.sam_like import DWELL, joined, make_sam_like, sam_like_versions
 from egams.spectrogram.sam_sources import IS_SAM, SamSources, sam_sources
-from egams.spectrogram.views import VIEWS, run_views
-from egams.training.experiment import Experiment
 from egams.training.member import train_experiment
 from egams.training.neighbours import fit_neighbours
 from prepared_samples import prepared_samples, simulated

@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 from egams.artifact import MANIFEST
 from egams.cli.main import app
 from egams.ensemble import shards
+from egams.ensemble.bundle import NEAREST_SHOWN, SHIPPED, load_bundle
 from egams.ensemble.predictions import Predictions
-from egams.ensemble.predictor import NEAREST_SHOWN, SHIPPED, load_bundle
 from egams.ensemble.shards import SHARDS, ShardTask, predict_shards, read_shards
 from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.families import FAMILIES
@@ -88,9 +88,9 @@ def test_shards_say_what_all_at_once_say(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        monkeypatch.setattr("egams.ensemble.predictor.RUNS_IN_PART", IN_SHARD)
+        monkeypatch.setattr("egams.ensemble.bundle.RUNS_IN_PART", IN_SHARD)
         assert_same(read, load_bundle().predict(csvs, draws=DRAWS))
-        monkeypatch.setattr("egams.ensemble.predictor.RUNS_IN_PART", RUNS)
+        monkeypatch.setattr("egams.ensemble.bundle.RUNS_IN_PART", RUNS)
         at_once = load_bundle().predict(csvs, draws=DRAWS)
     finally:
         torch.set_num_threads(threads)

@@ -16,8 +16,8 @@ import pytest
 import egams
 from command_line import egams as command_line
 from egams.artifact import write_json
+from egams.ensemble.bundle import SHIPPED, Bundle, load_bundle
 from egams.ensemble.conformal import STATES
-from egams.ensemble.predictor import SHIPPED, Bundle, load_bundle
 from egams.families import FAMILIES
 from egams.io import write_csv
 from egams.logloss import mean_log_loss

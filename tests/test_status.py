@@ -12,17 +12,17 @@ import pytest
 from egams.artifact import write_json
 from egams.cli.show import console
 from egams.cli.show_status import status_view
-from egams.ensemble.gather import study_predictions
 from egams.errors import EgamsError
 from egams.evaluate.metrics import mean_log_loss
+from egams.experiments.experiment import Experiment
+from egams.jobs.contract import JobReport, JobState
 from egams.models.conv1d import Conv1dConfig
 from egams.store.prepare import prepare
+from egams.study.gather import study_predictions
+from egams.study.progress import Plan, Progress, ProgressWriter
+from egams.study.status import TrainingStatus, study_status
+from egams.study.study import MEMBER, Study, read_member
 from egams.training.cross_validation import cross_validate
-from egams.training.executors.contract import JobReport, JobState
-from egams.training.experiment import Experiment
-from egams.training.study import MEMBER, Study, read_member
-from egams.training.watch.progress import Plan, Progress, ProgressWriter
-from egams.training.watch.status import TrainingStatus, study_status
 from training_samples import labelled_runs, tiny_experiment
 
 NOW = 1_800_000_000.0

@@ -16,18 +16,18 @@ import torch
 
 from command_line import EGAMS
 from egams.errors import ArtifactError, ConfigError
-from egams.models.boosting import LightgbmConfig
+from egams.experiments.experiment import Experiment
+from egams.jobs.duration import duration, seconds_of
+from egams.jobs.stopping import StoppedError, never, stop_on_signals
 from egams.models.predictor import Predictor
+from egams.models.trees import LightgbmConfig
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
+from egams.study.progress import Progress
+from egams.study.study import Study
 from egams.training.cross_validation import cross_validate
-from egams.training.duration import duration, seconds_of
-from egams.training.experiment import Experiment
 from egams.training.member import train_experiment
-from egams.training.stopping import StoppedError, never, stop_on_signals
-from egams.training.study import Study
-from egams.training.watch.progress import Progress
 from training_samples import labelled_runs, tiny_experiment
 
 EPOCHS = 120

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egams.errors import ArtifactError, ConfigError, EgamsError
+from egams.jobs.stopping import StoppedError
 from egams.store.prepare import prepare
+from egams.study.storage import Storage
+from egams.study.study import MEMBER, Study
 from egams.training.cross_validation import cross_validate
 from egams.training.network import loop
-from egams.training.shared.storage import Storage
-from egams.training.shared.stored_member import JOURNAL
-from egams.training.stopping import StoppedError
-from egams.training.study import MEMBER, Study
+from egams.training.stored_member import JOURNAL
 from training_samples import labelled_runs, tiny_experiment
 
 SETTINGS: dict[str, Any] = {"folds": 3, "draws": 2, "seed": 5, "jobs": 1}

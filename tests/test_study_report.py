@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from egams.cli.main import app
 from egams.ensemble.ensemble import ensemble_scores, fit_ensemble, nested_ensemble
-from egams.ensemble.gather import study_predictions
 from egams.ensemble.selection import select_members
 from egams.ensemble.stacking import fit_stack
 from egams.errors import ConfigError
@@ -27,7 +26,8 @@ from egams.evaluate.study_report import PAGE, SECTIONS, write_report
 from egams.evaluate.study_tables import limit_table, parts_table, study_tables
 from egams.evaluate.table import Table
 from egams.families import FAMILIES
-from egams.training.study import Study
+from egams.study.gather import study_predictions
+from egams.study.study import Study
 from ensemble_samples import made_up, study_of
 
 SAMPLE = made_up(5, runs=120, skills=(1.5, 2.0, 0.5, 1.0), draws=4)

@@ -17,13 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egams.errors import ArtifactError
+from egams.experiments.training_config import TrainingConfig
 from egams.models.predictor import NetworkPredictor
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import windows
 from egams.spectrogram.draw_each import draw_each
 from egams.spectrogram.render import render
 from egams.training.checkpoint import FORMAT_VERSION
-from egams.training.config import TrainingConfig
 from egams.training.network import loop
 from egams.training.network.average import WeightAverage
 from egams.training.network.batches import batches

@@ -11,13 +11,13 @@ import torch
 
 from command_line import ROOT
 from egams.errors import ConfigError
+from egams.experiments.experiment import Experiment
+from egams.experiments.zoo import BUILT_IN, built_in, experiment_named, experiments_named
 from egams.models.cnn import CnnConfig
 from egams.models.cost import Cost, cost
 from egams.models.network import NetworkSettings, Sizes
 from egams.models.recurrent import GruConfig, LstmConfig
-from egams.training.experiment import Experiment
 from egams.training.network.schedule import restarts
-from egams.training.zoo import BUILT_IN, built_in, experiment_named, experiments_named
 
 AUTHOR = built_in().members("author")
 SHIPPED = ROOT / "src/egams/shipped/manifest.json"

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from egams.experiments.experiment import Experiment
+from egams.experiments.training_config import TrainingConfig
 from egams.models.network import NetworkSettings
 from egams.models.registry import registered
 from egams.run import Run
@@ -16,8 +18,6 @@ from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
-from egams.training.config import TrainingConfig
-from egams.training.experiment import Experiment
 
 torch.set_num_threads(1)  # the models are tiny: more threads only wait for each other
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from egams.ensemble.predictor import load_bundle as load_bundle
+    from egams.ensemble.bundle import load_bundle as load_bundle
     from egams.ensemble.shards import predict_shards as predict_shards
     from egams.ensemble.shards import read_shards as read_shards
     from egams.families import FAMILIES as FAMILIES
@@ -25,7 +25,7 @@ _HOME = {
     "RunStore": "egams.store.run_store",
     "check_model": "egams.training.model_contract",
     "cross_validate": "egams.training.cross_validation",
-    "load_bundle": "egams.ensemble.predictor",
+    "load_bundle": "egams.ensemble.bundle",
     "predict_shards": "egams.ensemble.shards",
     "prepare": "egams.store.prepare",
     "read": "egams.io",

@@ -21,10 +21,10 @@ def bundle(
     """
     from egams.artifact import MANIFEST
     from egams.cli.show import say
-    from egams.ensemble.bundle import make_bundle
-    from egams.ensemble.predictor import load_bundle
+    from egams.ensemble.bundle import load_bundle
     from egams.report.model_card import write_model_card
-    from egams.training.study import Study as OpenStudy
+    from egams.study.make_bundle import make_bundle
+    from egams.study.study import Study as OpenStudy
 
     opened = OpenStudy.open(study)
     made = load_bundle(make_bundle(opened, output, at_most=ensemble))

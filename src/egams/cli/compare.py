@@ -29,7 +29,7 @@ def compare(
 
     from egams.cli.show import console
     from egams.evaluate.compare import compare_experiments, comparison_table
-    from egams.training.study import Study as OpenStudy
+    from egams.study.study import Study as OpenStudy
 
     other = None if study_b is None else OpenStudy.open(study_b)
     pair = compare_experiments(OpenStudy.open(study), first, second, other)

@@ -92,11 +92,11 @@ def cross_validate(
     trainings that were stopped resume. Ctrl-C stops with checkpoints, a second one at once.
     """
     from egams.cli.show import say, training_bars
-    from egams.ensemble.gather import study_predictions
     from egams.evaluate.metrics import mean_log_loss
+    from egams.experiments.zoo import experiments_named
+    from egams.jobs.choose import executor_named
+    from egams.study.gather import study_predictions
     from egams.training.cross_validation import cross_validate as train
-    from egams.training.executors.choose import executor_named
-    from egams.training.zoo import experiments_named
 
     chosen = experiments_named(experiment, recipe)
     if epochs_share != 1:

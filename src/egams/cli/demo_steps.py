@@ -10,15 +10,15 @@ import numpy as np
 import egams
 from egams.artifact import remove, write_json, write_text
 from egams.cli.show import console, prediction_table, progress_bar, say, say_used, training_bars
-from egams.ensemble.bundle import make_bundle
+from egams.ensemble.bundle import load_bundle
 from egams.ensemble.predictions import Predictions
-from egams.ensemble.predictor import load_bundle
 from egams.errors import ConfigError
 from egams.evaluate.submission import evaluate_files, write_submission
+from egams.experiments.experiment import Experiment
+from egams.experiments.zoo import experiment_named
 from egams.report.figure import draw_run
 from egams.simulate import SimulationConfig, simulate_challenge
-from egams.training.experiment import Experiment
-from egams.training.zoo import experiment_named
+from egams.study.make_bundle import make_bundle
 
 TRAIN_RUNS, UNSEEN_RUNS, FOLDS = 160, 40, 3
 # A SAM testbed run of full length has 20 times the readings of a commercial one.

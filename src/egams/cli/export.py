@@ -27,7 +27,7 @@ def export(
     from egams.onboard.export import CARD, INT8, export_onnx
     from egams.onboard.study_student import distil_study
     from egams.store.run_store import RunStore
-    from egams.training.study import Study as OpenStudy
+    from egams.study.study import Study as OpenStudy
 
     opened = OpenStudy.open(study)
     with progress_bar("distilling") as progress:

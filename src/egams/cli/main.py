@@ -21,7 +21,7 @@ from egams.cli.simulate import simulate
 from egams.cli.study import study_app
 from egams.cli.zoo import zoo
 from egams.errors import EgamsError
-from egams.training.stopping import StoppedError
+from egams.jobs.stopping import StoppedError
 
 # Rich would format help and tracebacks, but takes longer to import than the help to print.
 app = typer.Typer(

@@ -36,7 +36,7 @@ def plot(
     Ion traces over temperature with their baselines, and the spectrogram that models see.
     """
     from egams.cli.show import say
-    from egams.ensemble.predictor import load_bundle
+    from egams.ensemble.bundle import load_bundle
     from egams.errors import InputError
     from egams.io import open_source
     from egams.report.figure import draw_run

@@ -98,7 +98,7 @@ def _predict_at_once(
 ) -> None:
     from egams.artifact import write_json
     from egams.cli.show import console, prediction_table, progress_bar, say, say_apart, say_used
-    from egams.ensemble.predictor import load_bundle
+    from egams.ensemble.bundle import load_bundle
     from egams.evaluate.submission import write_submission
 
     loaded = load_bundle(bundle)

@@ -26,7 +26,7 @@ from egams.families import FAMILIES
 
 if TYPE_CHECKING:
     from egams.ensemble.predictions import Predictions
-    from egams.training.executors.contract import JobReport
+    from egams.jobs.contract import JobReport
 
 RUNS_SHOWN = 20
 WIDE = 160

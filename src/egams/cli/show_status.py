@@ -10,8 +10,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from egams.training.duration import duration
-from egams.training.watch.status import State, StudyStatus, TrainingStatus
+from egams.jobs.duration import duration
+from egams.study.status import State, StudyStatus, TrainingStatus
 
 STATES: dict[State, str] = {
     "running": "green",

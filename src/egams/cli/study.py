@@ -32,8 +32,8 @@ def status(
 
     from egams.cli.show import console
     from egams.cli.show_status import status_view
-    from egams.training.study import Study as OpenStudy
-    from egams.training.watch.status import study_status
+    from egams.study.status import study_status
+    from egams.study.study import Study as OpenStudy
 
     opened, shown_on = OpenStudy.open(study), console()
     with suppress(KeyboardInterrupt):  # nothing is interrupted but the watching
@@ -65,7 +65,7 @@ def report(
     from egams.cli.show import say
     from egams.evaluate.study_report import write_report
     from egams.evaluate.study_tables import study_tables
-    from egams.training.study import Study as OpenStudy
+    from egams.study.study import Study as OpenStudy
 
     opened = OpenStudy.open(study)
     tables = study_tables(opened, np.random.default_rng(seed), at_most=ensemble)

@@ -19,6 +19,6 @@ def zoo(
     """List experiments: their models, what these cost, what they see, how it is varied."""
     from egams.cli.show import console
     from egams.evaluate.zoo_table import zoo_table
-    from egams.training.zoo import experiments_named
+    from egams.experiments.zoo import experiments_named
 
     zoo_table(experiments_named(names or ["*"])).print(console())

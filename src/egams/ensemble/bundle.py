@@ -1,148 +1,278 @@
-"""A bundle: members of a study and the ensemble they form, in a folder that predicts."""
+"""`load_bundle(path).predict(runs)`: from runs of any source to probabilities."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from egams.artifact import MANIFEST, header, write_json, written_whole
-from egams.ensemble.ensemble import Ensemble, ensemble_scores, fit_ensemble
-from egams.ensemble.gather import study_predictions
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from egams.artifact import read_manifest
+from egams.ensemble.ensemble import Ensemble
+from egams.ensemble.predictions import Neighbour, Predictions
 from egams.ensemble.training_runs import TrainingRuns
-from egams.errors import ConfigError
+from egams.errors import ArtifactError, InputError
+from egams.experiments.experiment import Experiment, explain
 from egams.families import FAMILIES
-from egams.training.folds import WHOLE
-from egams.training.study import MEMBER, Study
+from egams.io import RunReader, RunSource
+from egams.models.neighbours import Neighbours
+from egams.models.predictor import (
+    Predictor,
+    gather_evidence,
+    load_predictor,
+    predict_draws,
+)
+from egams.models.tensor_files import Shared
+from egams.run import Run
+from egams.spectrogram.descriptors import run_views
+from egams.spectrogram.resident import ResidentRuns
+from egams.store.prepare import prepare_in_parts
+from egams.store.run_store import RunStore
+from egams.study.make_bundle import (
+    FORMAT_VERSION,
+    KIND,
+    TRAINING_RUNS,
+    file_hashes,
+    member_files,
+)
 
-KIND = "bundle"
-FORMAT_VERSION = 2
-TRAINING_RUNS = "training-runs"
+RUNS_IN_PART = 256
+DRAW_SEED = 0
+NEAREST_SHOWN = 5
+SHIPPED = Path(__file__).parents[1] / "shipped"
+"""The bundle trained on the challenge's labelled runs."""
 
 
-def make_bundle(
-    study: Study | str | Path, output: str | Path, *, at_most: int | None = None
-) -> Path:
-    """Put the members of a study that have weight in its ensemble into a folder that predicts.
+@dataclass(frozen=True)
+class Member:
+    """An experiment and its trained models, one a fold."""
 
-    Members are those trained on all runs, where the study has them (`cross_validate` with
-    ``whole``), else one for each fold. Weights, calibration, clips and label sets are fitted on
-    out-of-fold predictions, also for members trained on all runs: those know more, and their
-    calibration errs on the side of caution.
+    experiment: Experiment
+    predictors: tuple[Predictor, ...]
 
-    At most `at_most` experiments, see `egams.ensemble.ensemble.fit_ensemble`; any number if None.
 
-    Holds safetensors, the boosters' own formats and JSON: nothing in it is run when it is loaded.
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What is found out about some of the runs, before the ensemble speaks."""
+
+    store: RunStore
+    members: NDArray[np.float64]
+    context: NDArray[np.float32]
+    away: NDArray[np.float64] | None
+
+
+class Bundle:
+    """An ensemble that predicts.
+
+    Parameters
+    ----------
+    manifest
+        What the bundle says of itself: scores, data fingerprint.
+    members
+        Trained models.
+    ensemble
+        How they are put together, in the order of `members`.
+    training_runs
+        What they learned from.
+    """
+
+    def __init__(
+        self,
+        manifest: dict[str, Any],
+        members: tuple[Member, ...],
+        ensemble: Ensemble,
+        training_runs: TrainingRuns,
+    ) -> None:
+        self.manifest = manifest
+        self.members = members
+        self.ensemble = ensemble
+        self.training_runs = training_runs
+
+    def predict(
+        self,
+        runs: str | Path | RunSource | RunReader | Run | Iterable[Run] | RunStore,
+        *,
+        draws: int | None = None,
+        seed: int = DRAW_SEED,
+        jobs: int | None = 1,
+        strict: bool = False,
+        device: torch.device | str = "cpu",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Predictions:
+        """Predict runs: mean over folds and draws of each member, then the ensemble of them.
+
+        Parameters
+        ----------
+        runs
+            A path, a source or reader, runs in memory, or a store.
+        draws
+            Test-time draws; None takes as many as the members were scored with.
+        seed
+            Of the draws. Those of a run do not depend on the runs beside it.
+        jobs
+            Processes that prepare runs; None takes one for each core.
+        strict
+            Raise at the first run that cannot be used, instead of listing it in `skipped`.
+
+        Raises
+        ------
+        InputError
+            If no run can be used, or one cannot and `strict` is set.
+        """
+        draws = self.manifest["draws"] if draws is None else draws
+        for predictor in self._predictors:
+            predictor.to(device)
+        skipped: list[dict[str, str]] = []
+        parts = []
+        for store in _parts(runs, jobs, strict, progress):
+            skipped += store.skipped
+            if len(store):
+                parts.append(self._part(store, ResidentRuns.load(store, device), draws, seed))
+        if not parts:
+            reason = f": {skipped[0]['reason'].rstrip('.')}" if skipped else ""
+            raise InputError(f"none of {len(skipped)} runs can be used{reason}")
+        return self._together(parts, skipped)
+
+    @property
+    def _predictors(self) -> list[Predictor]:
+        return [predictor for member in self.members for predictor in member.predictors]
+
+    def _part(self, store: RunStore, runs: ResidentRuns, draws: int, seed: int) -> _Part:
+        positions = torch.arange(len(runs), device=runs.device)
+        views = None if self._nearest is None else run_views(runs, positions)
+        evidence = gather_evidence(self._predictors, runs, positions, views)
+        means = [
+            predict_draws(
+                member.predictors,
+                runs,
+                positions,
+                member.experiment.spectrogram,
+                draws,
+                (seed, number),
+                evidence=evidence,
+            ).mean(0, dtype=np.float64)
+            for number, member in enumerate(self.members)
+        ]
+        away = None
+        if self._nearest is not None and views is not None:
+            away = self._nearest.away(views).cpu().numpy()
+        return _Part(store, np.stack(means), runs.context.cpu().numpy(), away)
+
+    @property
+    def _nearest(self) -> Neighbours | None:
+        """Neighbours that know all training runs."""
+        for member in self.members:
+            if len(member.predictors) == 1 and member.predictors[0].neighbours is not None:
+                return member.predictors[0].neighbours
+        return None
+
+    def _together(self, parts: list[_Part], skipped: list[dict[str, str]]) -> Predictions:
+        members = np.concatenate([part.members for part in parts], axis=2)
+        instruments = np.concatenate([part.store.instruments for part in parts])
+        mean = members.mean(1)
+        probabilities = self.ensemble.probabilities(mean, instruments)
+        single = [
+            self.ensemble.probabilities(members[:, draw], instruments)
+            for draw in range(members.shape[1])
+        ]
+        nearest, distance = self._neighbours(parts, len(instruments))
+        context = np.concatenate([part.context for part in parts])
+        return Predictions(
+            run_ids=tuple(run for part in parts for run in part.store.ids),
+            instruments=tuple(instruments.tolist()),
+            probabilities=probabilities,
+            spread=mean.std(0),
+            draw_spread=np.std(single, axis=0),
+            states=self.ensemble.conformal.states(probabilities, instruments),
+            flags=self.training_runs.familiarity.flags(context, distance, instruments),
+            nearest=nearest,
+            notes=tuple(notes for part in parts for notes in part.store.notes),
+            skipped=tuple(skipped),
+        )
+
+    def _neighbours(
+        self, parts: list[_Part], runs: int
+    ) -> tuple[tuple[tuple[Neighbour, ...], ...], NDArray[np.float64]]:
+        """Nearest training runs of each run, and the distance of the nearest ``[run]``."""
+        known = [part.away for part in parts if part.away is not None]
+        if not known:
+            return ((),) * runs, np.zeros(runs)
+        away = np.concatenate(known)
+        order = np.argsort(away, axis=1, kind="stable")[:, :NEAREST_SHOWN]
+        found = tuple(
+            tuple(self.training_runs.neighbour(place, float(row[place])) for place in places)
+            for row, places in zip(away, order, strict=True)
+        )
+        return found, away.min(1)
+
+
+def _parts(
+    runs: str | Path | RunSource | RunReader | Run | Iterable[Run] | RunStore,
+    jobs: int | None,
+    strict: bool,
+    progress: Callable[[int, int], None] | None,
+) -> Iterator[RunStore]:
+    if isinstance(runs, RunStore):
+        return iter([runs])
+    return prepare_in_parts(runs, RUNS_IN_PART, jobs=jobs, strict=strict, progress=progress)
+
+
+def _refuse_damaged(folder: Path, expected: dict[str, str]) -> None:
+    # Weights with a flipped bit load as well as any, and predict nonsense.
+    found = file_hashes(folder)
+    for name, digest in expected.items():
+        if found.get(name) != digest:
+            state = "is damaged" if name in found else "is missing"
+            raise ArtifactError(f"{folder / name}: {state}. Copy or make the bundle again.")
+
+
+def load_bundle(path: str | Path | None = None) -> Bundle:
+    """Load a bundle, the one that egams ships if none is named; nothing in it is executed.
 
     Raises
     ------
     ArtifactError
-        If the study is not finished.
-    ConfigError
-        If the folder exists and holds something else.
+        If it is no bundle, incomplete, of another format, or of other families.
     """
-    opened = study if isinstance(study, Study) else Study.open(study)
-    output = Path(output)
-    if output.exists() and not _is_bundle(output):
-        raise ConfigError(f"{output}: exists and is no bundle. Choose another name.")
-    scored = study_predictions(opened)
-    ensemble = fit_ensemble(
-        scored.labels,
-        scored.mean_over_draws,
-        scored.names,
-        scored.instruments,
-        at_most=at_most,
-    ).without_unused()
-    members = ensemble.stack.names
-    folds = [str(fold) for fold in range(opened.manifest["folds"])]
-    if all(WHOLE in opened.folds_done(name) for name in members):
-        folds = [WHOLE]
-    with written_whole(output) as temporary:
-        for name in members:
-            for fold in folds:
-                source = opened.member_folder(name, fold)
-                target = temporary / name / f"fold-{fold}"
-                target.mkdir(parents=True)
-                for file in source.iterdir():
-                    if file.suffix in {".safetensors", ".txt", ".cbm"} or file.name == MEMBER:
-                        shutil.copy(file, target / file.name)
-        TrainingRuns.of(opened).save(temporary / TRAINING_RUNS)
-        scores = {
-            name: round(score, 5)
-            for name, score in ensemble_scores(scored, at_most=at_most).items()
-        }
-        manifest = _manifest(opened, ensemble, folds, scores)
-        files = file_hashes(temporary)
-        manifest |= {"files": files, "same_as": _keep_one_of_each(temporary, files)}
-        write_json(temporary / MANIFEST, manifest)
-    return output
-
-
-def _keep_one_of_each(bundle: Path, files: dict[str, str]) -> dict[str, str]:
-    """Remove files that another one equals; return which stands for which.
-
-    Experiments with evidence hold the same neighbours in the same fold.
-    """
-    first: dict[str, str] = {}
-    same_as = {}
-    for path in sorted(files):
-        kept = first.setdefault(files[path], path)
-        if kept != path:
-            same_as[path] = kept
-            (bundle / path).unlink()
-            del files[path]
-    return same_as
-
-
-def member_files(
-    bundle: Path, manifest: dict[str, Any], experiment: str, fold: str
-) -> dict[str, Path]:
-    """Where the files of a member are, by name."""
-    place = f"{experiment}/fold-{fold}/"
-    own = {path: path for path in manifest["files"]}
-    everything = own | manifest["same_as"]
-    return {
-        path.removeprefix(place): bundle / stands
-        for path, stands in everything.items()
-        if path.startswith(place)
-    }
-
-
-def file_hashes(bundle: Path) -> dict[str, str]:
-    """Hash every file in the folders of a bundle, by path relative to it."""
-    files = sorted(path for path in bundle.glob("*/**/*") if path.is_file())
-    return {
-        path.relative_to(bundle).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-    }
-
-
-def _is_bundle(folder: Path) -> bool:
-    # A bundle of any format: one that this egams cannot read may still be replaced.
-    try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and content.get("kind") == KIND
-
-
-def _manifest(
-    study: Study, ensemble: Ensemble, folds: list[str], scores: dict[str, float]
-) -> dict[str, Any]:
-    experiments = study.experiments()
-    members = [
-        {"experiment": experiments[name].model_dump(mode="json"), "folds": folds}
-        for name in ensemble.stack.names
-    ]
-    return header(KIND, FORMAT_VERSION) | {
-        "families": list(FAMILIES),
-        "members": members,
-        "ensemble": ensemble.to_dict(),
-        "draws": study.manifest["draws"],
-        "scores": scores,
-        "score": "mean log loss, out of fold",
-        "data": study.manifest["data"],
-        "study": {key: study.manifest[key] for key in ("folds", "seed", "draws", "runs_used")},
-    }
+    folder = SHIPPED if path is None else Path(path)
+    manifest = read_manifest(folder, KIND, FORMAT_VERSION)
+    incomplete = {"families", "members", "ensemble", "draws", "files", "same_as"} - manifest.keys()
+    if incomplete:
+        raise ArtifactError(
+            f"{folder}: the manifest lacks '{min(incomplete)}'. Copy or make the bundle again."
+        )
+    if tuple(manifest["families"]) != FAMILIES:
+        raise ArtifactError(
+            f"{folder}: predicts other families ({', '.join(manifest['families'])}); this egams "
+            f"knows {', '.join(FAMILIES)}. Install egams {manifest['egams_version']} to use it."
+        )
+    _refuse_damaged(folder, manifest["files"])
+    members = []
+    shared: Shared = {}
+    for entry in manifest["members"]:
+        try:
+            experiment = Experiment.model_validate(entry["experiment"])
+        except ValidationError as error:
+            raise ArtifactError(
+                f"{folder}: an experiment this egams does not know, made by egams "
+                f"{manifest['egams_version']}: {explain(error)} Install that version."
+            ) from error
+        predictors = tuple(
+            load_predictor(
+                member_files(folder, manifest, experiment.name, fold), experiment.model, shared
+            )
+            for fold in entry["folds"]
+        )
+        members.append(Member(experiment, predictors))
+    names = tuple(member.experiment.name for member in members)
+    return Bundle(
+        manifest,
+        tuple(members),
+        Ensemble.from_dict(manifest["ensemble"], names),
+        TrainingRuns.load(folder / TRAINING_RUNS),
+    )

@@ -14,12 +14,12 @@ from egams.ensemble.calibration import Calibration, Instruments, fit_calibration
 from egams.ensemble.clip import choose_clip, clip_probabilities, run_clips
 from egams.ensemble.conformal import Conformal, fit_conformal
 from egams.ensemble.folds import held_out_masks
-from egams.ensemble.gather import StudyPredictions
 from egams.ensemble.selection import select_members
 from egams.ensemble.stacking import Stack, fit_stack
 from egams.errors import ArtifactError
 from egams.families import Instrument
 from egams.logloss import mean_log_loss
+from egams.study.gather import StudyPredictions
 
 FloatArray = NDArray[np.float64]
 

@@ -20,18 +20,18 @@ from egams.artifact import (
     write_json,
     written_whole,
 )
+from egams.ensemble.bundle import DRAW_SEED, RUNS_IN_PART, SHIPPED, Bundle, load_bundle
 from egams.ensemble.predictions import Predictions
-from egams.ensemble.predictor import DRAW_SEED, RUNS_IN_PART, SHIPPED, Bundle, load_bundle
 from egams.ensemble.shard_file import from_table, to_table
 from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.families import FAMILIES
 from egams.io import RunReader, RunSource, open_source
+from egams.jobs.choose import executor_named
+from egams.jobs.contract import Executor, Job, JobReport, JobState, Stop
+from egams.jobs.stopping import StoppedError, never, stop_on_signals
 from egams.lock import alone_in
 from egams.run import Run
 from egams.store.prepare import prepare_in_parts
-from egams.training.executors.choose import executor_named
-from egams.training.executors.contract import Executor, Job, JobReport, JobState, Stop
-from egams.training.stopping import StoppedError, never, stop_on_signals
 
 KIND = "predictions"
 FORMAT_VERSION = 1
@@ -54,7 +54,7 @@ class ShardTask:
     output
         Parquet file to write.
     draws, seed, strict, device
-        As `egams.ensemble.predictor.Bundle.predict` takes them.
+        As `egams.ensemble.bundle.Bundle.predict` takes them.
     """
 
     bundle: Path
@@ -103,7 +103,7 @@ def predict_shards(
     runs_per_shard
         Runs of a shard, those that cannot be used counted.
     draws, seed, strict, device
-        As `egams.ensemble.predictor.Bundle.predict` takes them.
+        As `egams.ensemble.bundle.Bundle.predict` takes them.
     jobs
         Shards at a time, a process each; None takes one for each core.
     executor
@@ -243,8 +243,8 @@ def read_shards(folder: str | Path) -> Iterator[Predictions]:
 
 def bundle_fingerprint(folder: Path) -> str:
     """Hash of all that a bundle predicts with: its manifest has the hash of every file."""
-    from egams.ensemble.bundle import FORMAT_VERSION as BUNDLE_VERSION
-    from egams.ensemble.bundle import KIND as BUNDLE
+    from egams.study.make_bundle import FORMAT_VERSION as BUNDLE_VERSION
+    from egams.study.make_bundle import KIND as BUNDLE
 
     manifest = read_manifest(folder, BUNDLE, BUNDLE_VERSION)
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egams.artifact import write_json
-from egams.ensemble.familiarity import Familiarity, fit_familiarity
+from egams.ensemble.novelty import Familiarity, fit_familiarity
 from egams.ensemble.predictions import Neighbour
 from egams.errors import ArtifactError
 from egams.families import FAMILIES
 from egams.models.neighbours import Neighbours
-from egams.training.folds import WHOLE
-from egams.training.study import Study
+from egams.study.folds import WHOLE
+from egams.study.study import Study
 
 FILE = "training-runs.json"
 

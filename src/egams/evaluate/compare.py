@@ -13,8 +13,8 @@ from egams.evaluate.bootstrap import RESAMPLES, Interval
 from egams.evaluate.table import Cell, Table
 from egams.families import INSTRUMENTS
 from egams.logloss import log_loss_of_truth, truth_probability
-from egams.training.folds import Folds
-from egams.training.study import Study
+from egams.study.folds import Folds
+from egams.study.study import Study
 
 FloatArray = NDArray[np.float64]
 

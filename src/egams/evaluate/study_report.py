@@ -10,7 +10,7 @@ from pathlib import Path
 from egams import __version__
 from egams.artifact import write_text
 from egams.evaluate.table import Table
-from egams.training.study import Study
+from egams.study.study import Study
 
 PAGE = "report.md"
 

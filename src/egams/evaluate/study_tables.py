@@ -18,7 +18,6 @@ from egams.ensemble.ensemble import (
     fit_ensemble,
     nested_ensemble,
 )
-from egams.ensemble.gather import StudyPredictions, left_out, study_predictions
 from egams.ensemble.selection import nested_selection, select_members
 from egams.errors import ArtifactError
 from egams.evaluate.correlation import error_correlation_table, logit_correlation_table
@@ -33,7 +32,8 @@ from egams.evaluate.tables import (
 )
 from egams.families import FAMILIES, INSTRUMENTS
 from egams.logloss import log_loss_of_truth, truth_probability
-from egams.training.study import Study
+from egams.study.gather import StudyPredictions, left_out, study_predictions
+from egams.study.study import Study
 
 ENSEMBLE = "ensemble"
 LIMITS = (1, 2, 4, 8, 16)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from egams.evaluate.table import Cell, Table
+from egams.experiments.experiment import Experiment
+from egams.experiments.zoo import built_in
 from egams.models.cnn import CnnConfig
 from egams.models.cost import Cost, cost
 from egams.models.network import NetworkSettings
 from egams.spectrogram.config import SpectrogramConfig
-from egams.training.experiment import Experiment
-from egams.training.zoo import built_in
 
 COLUMNS = (
     *("experiment", "model", "parameters", "MACs", "representation", "augmentation"),

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from egams.families import FAMILIES
 from egams.models.network import ModelSettings
-from egams.spectrogram.views import VIEWS
+from egams.spectrogram.descriptors import VIEWS
 
 EVIDENCE_FEATURES = len(FAMILIES) + 1
 LOGIT_SCALE = 4.0
@@ -103,7 +103,7 @@ class Neighbours(nn.Module):
     Parameters
     ----------
     views
-        Training runs, as `egams.spectrogram.views.run_views` gives them.
+        Training runs, as `egams.spectrogram.descriptors.run_views` gives them.
     scale
         Mean distance of training runs in each view ``[view]``.
     prior
@@ -186,7 +186,7 @@ class Neighbours(nn.Module):
         Parameters
         ----------
         views
-            Of the versions, as `egams.spectrogram.views.run_views` gives them.
+            Of the versions, as `egams.spectrogram.descriptors.run_views` gives them.
         own
             Training run that each is a version of ``[version]``.
 

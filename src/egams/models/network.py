@@ -30,7 +30,7 @@ class Sizes:
         Features of the run's context.
     outputs
         Logits: of the families, then of the recipes where it learns them
-        (`egams.models.recipes`).
+        (`egams.models.label_sets`).
     """
 
     rows: int = MZ_COUNT

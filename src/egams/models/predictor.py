@@ -15,9 +15,7 @@ from torch import Tensor, nn
 
 from egams.errors import ArtifactError, ConfigError
 from egams.families import FAMILIES
-from egams.models import recipes
-from egams.models.boosters import CatboostPredictor, LightgbmPredictor
-from egams.models.boosting import CatboostConfig, LightgbmConfig
+from egams.models import label_sets
 from egams.models.neighbours import Neighbours, NeighboursConfig, logits_of
 from egams.models.network import FROM_SCRATCH, ModelSettings, NetworkSettings, Sizes
 from egams.models.tensor_files import (
@@ -28,13 +26,15 @@ from egams.models.tensor_files import (
     save_neighbours,
     save_tensors,
 )
+from egams.models.tree_predictors import CatboostPredictor, LightgbmPredictor
+from egams.models.trees import CatboostConfig, LightgbmConfig
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
+from egams.spectrogram.descriptors import run_views
 from egams.spectrogram.draw import windows
 from egams.spectrogram.draw_each import draw_each
 from egams.spectrogram.render import render
 from egams.spectrogram.resident import ResidentRuns
-from egams.spectrogram.views import run_views
 
 WEIGHTS = "weights.safetensors"
 RECIPES = "recipes"
@@ -92,7 +92,7 @@ class NetworkPredictor:
     def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
         """See `Predictor`."""
         with torch.inference_mode():
-            return recipes.probabilities(self.network(spectrogram, context).float(), self.recipes)
+            return label_sets.probabilities(self.network(spectrogram, context).float(), self.recipes)
 
     def to(self, device: torch.device | str) -> None:
         """See `Predictor`."""
@@ -275,7 +275,7 @@ def gather_evidence(
     Parameters
     ----------
     views
-        Of these runs, where they are at hand: see `egams.spectrogram.views.run_views`.
+        Of these runs, where they are at hand: see `egams.spectrogram.descriptors.run_views`.
 
     Returns
     -------

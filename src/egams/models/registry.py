@@ -10,12 +10,12 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, SerializeAsAny
 
 from egams.errors import ConfigError
-from egams.models.boosting import CatboostConfig, LightgbmConfig
 from egams.models.cnn import CnnConfig
 from egams.models.conv1d import Conv1dConfig
 from egams.models.neighbours import NeighboursConfig
 from egams.models.network import ModelSettings, NetworkSettings
 from egams.models.recurrent import GruConfig, LstmConfig
+from egams.models.trees import CatboostConfig, LightgbmConfig
 from egams.models.vit import VitConfig
 from egams.models.vit1d import Vit1dConfig
 

@@ -11,10 +11,10 @@ from torch.nn import functional
 from egams.onboard.binned import BINS
 from egams.preprocess.prepare_runs import BACKGROUND_QUANTILES
 from egams.preprocess.restrict import MZ_COUNT
+from egams.spectrogram.descriptors import KEY_IONS, SMALLEST_PEAK, SMALLEST_SHAPE, SMALLEST_SHARE
 from egams.spectrogram.draw import COLUMN_WIDTH
 from egams.spectrogram.render import HELIUM
 from egams.spectrogram.resident import COLUMNS
-from egams.spectrogram.views import KEY_IONS, SMALLEST_PEAK, SMALLEST_SHAPE, SMALLEST_SHARE
 
 FLOOR = 1e-6
 HELIUM_SCALE = 0.1
@@ -38,7 +38,7 @@ SIZES = (SHARES, MZ_COUNT, MZ_COUNT, *[SHAPES] * len(KEY_IONS))
 
 
 class Describe(nn.Module):
-    """Binned matrices to views, as `egams.spectrogram.views` has them, without drawing scans.
+    """Binned matrices to views, as `egams.spectrogram.descriptors` has them, without drawing scans.
 
     What is a random choice there is its mean here: of the candidates of a column the weighted
     mean, of the background's quantiles the plain one.

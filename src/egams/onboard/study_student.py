@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 
 from egams.ensemble.ensemble import ensemble_scores
-from egams.ensemble.gather import study_predictions
 from egams.errors import ArtifactError
 from egams.logloss import mean_log_loss
 from egams.onboard.binned import binned_matrices
@@ -23,8 +22,9 @@ from egams.onboard.student import Student, predict
 from egams.onboard.teach import teach, teachers_of
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.run_store import RunStore
-from egams.training.folds import Folds
-from egams.training.study import Study
+from egams.study.folds import Folds
+from egams.study.gather import study_predictions
+from egams.study.study import Study
 
 
 @dataclass(frozen=True, eq=False)

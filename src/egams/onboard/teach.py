@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egams.errors import ConfigError
+from egams.experiments.experiment import Experiment
 from egams.models.neighbours import NeighboursConfig
 from egams.models.predictor import predict_draws
 from egams.spectrogram.resident import ResidentRuns
-from egams.training.experiment import Experiment
+from egams.study.study import Study
 from egams.training.neighbours import fit_neighbours
-from egams.training.study import Study
 
 DRAWS = 4
 

@@ -1,1 +1,1 @@
-"""Training: the loop, folds, cross-validation."""
+"""Training: the loop, trees, neighbours, cross-validation."""

@@ -13,27 +13,27 @@ import torch
 from numpy.typing import NDArray
 
 from egams.errors import ArtifactError, ConfigError
+from egams.experiments.experiment import Experiment
+from egams.experiments.zoo import experiments_named
+from egams.jobs.choose import executor_named
+from egams.jobs.contract import Executor, Report
+from egams.jobs.device import device_named
+from egams.jobs.duration import seconds_of
+from egams.jobs.local import LocalExecutor
+from egams.jobs.on_ray import RayExecutor
+from egams.jobs.stopping import stop_on_signals
 from egams.lock import alone_in
 from egams.spectrogram.context import context_of
+from egams.spectrogram.descriptors import run_views
 from egams.spectrogram.resident import ResidentRuns
-from egams.spectrogram.views import run_views
 from egams.store.run_store import RunStore
-from egams.training.device import device_named
-from egams.training.duration import seconds_of
-from egams.training.executors.choose import executor_named
-from egams.training.executors.contract import Executor, Report
-from egams.training.executors.local import LocalExecutor
-from egams.training.executors.on_ray import RayExecutor
-from egams.training.experiment import Experiment
-from egams.training.folds import SAM_FOLD, WHOLE, Folds, make_folds
+from egams.study.folds import SAM_FOLD, WHOLE, Folds, make_folds
+from egams.study.mirror import Mirror
+from egams.study.near_duplicates import NEAR, near_duplicate_groups
+from egams.study.storage import Storage
+from egams.study.study import Study, Truth
 from egams.training.member import MemberTask
-from egams.training.near_duplicates import NEAR, near_duplicate_groups
-from egams.training.shared.mirror import Mirror
-from egams.training.shared.storage import Storage
-from egams.training.stopping import stop_on_signals
-from egams.training.study import Study, Truth
 from egams.training.trainings import train_all
-from egams.training.zoo import experiments_named
 
 FOLD_SEED = 42
 DRAWS = 16
@@ -69,13 +69,13 @@ def cross_validate(
     store
         Prepared runs; those without labels take no part.
     experiments
-        Names, sets or files as `egams.training.zoo` knows them, or experiments of one's own.
+        Names, sets or files as `egams.experiments.zoo` knows them, or experiments of one's own.
     output
         Folder of the study.
     folds
         Number of folds, stratified over labels and instrument, kept in ``folds.json``.
     grouped
-        Keep near-duplicate runs in one fold: see `egams.training.near_duplicates`. Scores then
+        Keep near-duplicate runs in one fold: see `egams.study.near_duplicates`. Scores then
         tell how models do on runs unlike those they know, not on repeats.
     sam_fold
         Also train on commercial runs alone and test on SAM testbed runs.
@@ -92,7 +92,7 @@ def cross_validate(
         Trainings at a time; None takes one for each core.
     executor
         Where trainings run: ``"local"`` (in this process), ``"processes"``, ``"ray"``, or an
-        `egams.training.executors.on_ray.RayExecutor` with settings of its own. None takes
+        `egams.jobs.on_ray.RayExecutor` with settings of its own. None takes
         processes, or this one where `jobs` is 1.
     storage
         URL of a folder that every node can reach, where members and checkpoints are kept while

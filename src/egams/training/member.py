@@ -13,25 +13,25 @@ import torch
 from torch import Tensor
 
 from egams.artifact import remove
+from egams.experiments.experiment import Experiment
 from egams.families import FAMILIES
-from egams.models.boosting import CatboostConfig, LightgbmConfig
+from egams.jobs.contract import JobReport
+from egams.jobs.device import device_named
+from egams.jobs.stopping import never
 from egams.models.neighbours import Neighbours, NeighboursConfig
 from egams.models.network import NetworkSettings
 from egams.models.predictor import NeighbourPredictor, NetworkPredictor, Predictor, predict_draws
+from egams.models.trees import CatboostConfig, LightgbmConfig
+from egams.spectrogram.descriptors import run_views
 from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.sam_like import joined, sam_like_versions
 from egams.spectrogram.sam_sources import SamSources, sam_sources
-from egams.spectrogram.views import run_views
 from egams.store.run_store import RunStore
-from egams.training.boosting import train_catboost, train_lightgbm
-from egams.training.device import device_named
-from egams.training.executors.contract import JobReport
-from egams.training.experiment import Experiment
-from egams.training.folds import WHOLE
+from egams.study.folds import WHOLE
+from egams.study.study import Study, write_member
 from egams.training.neighbours import fit_neighbours
 from egams.training.network.loop import train_network
-from egams.training.stopping import never
-from egams.training.study import Study, write_member
+from egams.training.trees import train_catboost, train_lightgbm
 
 
 @lru_cache(maxsize=1)
@@ -67,7 +67,7 @@ class MemberTask:
     sam_like
         Store of SAM testbed runs whose backgrounds make commercial runs SAM-like; None for none.
     device
-        ``"auto"``, ``"cpu"`` or ``"cuda"``: see `egams.training.device`.
+        ``"auto"``, ``"cpu"`` or ``"cuda"``: see `egams.jobs.device`.
     compiled
         Hand networks to ``torch.compile``.
     """

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from egams.errors import ContractError
+from egams.experiments.training_config import TrainingConfig
 from egams.families import FAMILIES
 from egams.logloss import mean_log_loss
 from egams.models.layers import TEMPERATURE_COUNT
@@ -26,7 +27,6 @@ from egams.preprocess.restrict import MZ_COUNT
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
 from egams.spectrogram.resident import ResidentRuns
-from egams.training.config import TrainingConfig
 from egams.training.network.loop import train_network
 
 KEPT = "kept"

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from egams.models.neighbours import Kernel, Neighbours, NeighboursConfig, distances, evidence
+from egams.spectrogram.descriptors import run_views
 from egams.spectrogram.resident import ResidentRuns
-from egams.spectrogram.views import run_views
 
 
 def fit_neighbours(

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from egams.artifact import remove_unfinished
 from egams.errors import EgamsError
+from egams.jobs.contract import Executor, Job, JobReport, JobState, Report
+from egams.jobs.stopping import StoppedError, StopRequest
 from egams.store.run_store import RunStore
-from egams.training.executors.contract import Executor, Job, JobReport, JobState, Report
+from egams.study.mirror import Mirror
+from egams.study.progress import Plan, ProgressWriter
+from egams.study.study import Study
 from egams.training.member import MemberTask, train_member
-from egams.training.shared.mirror import Mirror
-from egams.training.shared.stored_member import StoredTask, put_store, train_stored_member
-from egams.training.stopping import StoppedError, StopRequest
-from egams.training.study import Study
-from egams.training.watch.progress import Plan, ProgressWriter
+from egams.training.stored_member import StoredTask, put_store, train_stored_member
 
 
 def train_all(

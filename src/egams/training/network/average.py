@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from egams.training.config import TrainingConfig
+from egams.experiments.training_config import TrainingConfig
 
 
 class WeightAverage:

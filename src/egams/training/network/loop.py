@@ -11,22 +11,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from egams.experiments.training_config import TrainingConfig
 from egams.families import FAMILIES
+from egams.jobs.stopping import StoppedError, never
+from egams.models.label_sets import recipes_of
 from egams.models.network import FROM_SCRATCH, NetworkSettings, Sizes
 from egams.models.predictor import NetworkPredictor
-from egams.models.recipes import recipes_of
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import Windows, windows
 from egams.spectrogram.resident import ResidentRuns
 from egams.training.checkpoint import made_for
-from egams.training.config import TrainingConfig
 from egams.training.network.average import WeightAverage
 from egams.training.network.batches import batches
 from egams.training.network.loss import loss
 from egams.training.network.precision import in_bfloat16, laid_out
 from egams.training.network.schedule import one_cycle, restarts
 from egams.training.network.state import TrainingState, load_checkpoint, save_checkpoint
-from egams.training.stopping import StoppedError, never
 
 Progress = Callable[[int, int, float], None]
 """Called after each epoch with (epochs done, epochs in all, mean loss of the epoch)."""

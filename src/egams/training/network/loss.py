@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from egams.experiments.training_config import TrainingConfig
 from egams.families import FAMILIES
-from egams.models.recipes import places
-from egams.training.config import TrainingConfig
+from egams.models.label_sets import places
 
 
 def smooth(labels: Tensor, smoothing: float) -> Tensor:

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from egams.logloss import mean_log_loss
-from egams.training.folds import SAM_FOLD, WHOLE
-from egams.training.study import MEMBER, Study, read_member
-from egams.training.watch.progress import Member, Plan, Progress
+from egams.study.folds import SAM_FOLD, WHOLE
+from egams.study.progress import Member, Plan, Progress
+from egams.study.study import MEMBER, Study, read_member
 
 SILENT_AFTER = 60.0
 """Seconds without a sign of life after which a running training is called silent; or three epochs,

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from egams.artifact import MANIFEST, read_manifest
 from egams.errors import ArtifactError
-from egams.training.shared.storage import Storage
-from egams.training.study import FORMAT_VERSION, KIND, MEMBER, Study
-from egams.training.watch.progress import Member
+from egams.study.progress import Member
+from egams.study.storage import Storage
+from egams.study.study import FORMAT_VERSION, KIND, MEMBER, Study
 
 OURS = ("kind", "format_version", "egams_version")
 

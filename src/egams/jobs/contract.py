@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from egams.training.stopping import StoppedError
+from egams.jobs.stopping import StoppedError
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from egams.errors import ConfigError
 from egams.families import FAMILIES
-from egams.models.booster_text import slim
-from egams.models.boosting import CatboostConfig, LightgbmConfig, features, logits_to_add_to
+from egams.models.lightgbm_text import slim
 from egams.models.neighbours import Neighbours
 from egams.models.network import ModelSettings
 from egams.models.tensor_files import Shared, load_neighbours, move, save_neighbours
+from egams.models.trees import CatboostConfig, LightgbmConfig, features, logits_to_add_to
 
 CATBOOST_FILE = "trees.cbm"
 

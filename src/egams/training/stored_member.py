@@ -13,13 +13,13 @@ from pathlib import Path
 
 from egams.artifact import MANIFEST
 from egams.errors import ArtifactError
+from egams.jobs.contract import JobReport
+from egams.jobs.stopping import StoppedError, never
 from egams.lock import locked
 from egams.store.run_store import RunStore
-from egams.training.executors.contract import JobReport
+from egams.study.storage import Storage
+from egams.study.study import MEMBER, Study
 from egams.training.member import MemberTask, train_member
-from egams.training.shared.storage import Storage
-from egams.training.stopping import StoppedError, never
-from egams.training.study import MEMBER, Study
 
 STORES = "stores"
 JOURNAL = "journal"

@@ -11,8 +11,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from egams.errors import ConfigError
-from egams.training.experiment import Experiment, Recipe, explain, meant
-from egams.training.yaml_file import read_yaml
+from egams.experiments.experiment import Experiment, Recipe, explain, meant
+from egams.experiments.yaml_file import read_yaml
 
 BUILT_IN = Path(__file__).with_name("zoo.yaml")
 FILES = {".yaml", ".yml", ".json"}

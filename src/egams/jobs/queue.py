@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from egams.training.executors.contract import Ended, Job, JobState
+from egams.jobs.contract import Ended, Job, JobState
 
 
 class JobQueue:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egams.errors import ArtifactError
-from egams.training.folds import SAM_FOLD
-from egams.training.study import Study
+from egams.study.folds import SAM_FOLD
+from egams.study.study import Study
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from egams.training.executors.contract import Job, Report, States, Stop, Work, try_job
-from egams.training.executors.queue import JobQueue
+from egams.jobs.contract import Job, Report, States, Stop, Work, try_job
+from egams.jobs.queue import JobQueue
 
 
 class LocalExecutor:

@@ -30,7 +30,7 @@ class TrainingConfig(BaseModel):
     loss, focus
         ``"bce"``, or ``"focal"`` with exponent `focus`.
     recipes
-        How much it counts to tell which recipe a run is (`egams.models.recipes`), beside the
+        How much it counts to tell which recipe a run is (`egams.models.label_sets`), beside the
         families; 0 leaves recipes out.
     smoothing
         Labels become y / (1 + 2 smoothing) + smoothing.

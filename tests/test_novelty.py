@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from egams.ensemble.familiarity import Familiarity, fit_familiarity
+from egams.ensemble.novelty import Familiarity, fit_familiarity
 from egams.errors import ArtifactError, InputError
 from egams.preprocess.prepare_runs import prepare_runs
 from egams.preprocess.prepared_run import PreparedRun

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from egams.errors import ConfigError
-from egams.training.executors.contract import (
+from egams.jobs.contract import (
     Ended,
     Job,
     JobReport,
@@ -24,7 +24,7 @@ from egams.training.executors.contract import (
     Work,
     try_job,
 )
-from egams.training.executors.queue import JobQueue
+from egams.jobs.queue import JobQueue
 
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_BETWEEN_REPORTS = 1.0

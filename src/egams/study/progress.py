@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from egams.artifact import remove, write_json
-from egams.training.executors.contract import JobReport, JobState
-from egams.training.study import Study
+from egams.jobs.contract import JobReport, JobState
+from egams.study.study import Study
 
 PLAN = "plan.json"
 SECONDS_BETWEEN_WRITES = 2.0

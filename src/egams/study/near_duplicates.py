@@ -1,8 +1,8 @@
 """Groups of near-duplicate runs: those that folds must not pull apart.
 
 Distance of two runs: the Euclidean distance in each of the four views of
-`egams.spectrogram.views`, divided by its mean over all pairs of runs; then the mean of the four.
-1 is the distance of two runs taken at random. Runs nearer than `NEAR`, and runs joined by a chain
+`egams.spectrogram.descriptors`, divided by its mean over all pairs of runs; then the mean of the
+four. 1 is the distance of two runs taken at random. Runs nearer than `NEAR`, and runs joined by a chain
 of such pairs, are one group: no pair nearer than `NEAR` is ever pulled apart, which groups of
 complete or average linkage would not promise.
 
@@ -50,7 +50,7 @@ def run_distances(views: Sequence[Tensor]) -> NDArray[np.float64]:
     Parameters
     ----------
     views
-        As `egams.spectrogram.views.run_views` gives them, ``[run, feature]`` each.
+        As `egams.spectrogram.descriptors.run_views` gives them, ``[run, feature]`` each.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def near_duplicate_groups(views: Sequence[Tensor], near: float = NEAR) -> NDArra
     Parameters
     ----------
     views
-        As `egams.spectrogram.views.run_views` gives them, ``[run, feature]`` each.
+        As `egams.spectrogram.descriptors.run_views` gives them, ``[run, feature]`` each.
     near
         Distance below which two runs are near duplicates.
 

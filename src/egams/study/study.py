@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from egams.artifact import MANIFEST, header, read_manifest, write_json, written_whole
 from egams.errors import ArtifactError
+from egams.experiments.experiment import Experiment, explain
 from egams.families import FAMILIES
 from egams.models.predictor import Predictor, load_predictor
-from egams.training.experiment import Experiment, explain
 
 KIND = "study"
 FORMAT_VERSION = 1
@@ -155,7 +155,7 @@ class Study:
         return self.folder / experiment / f"fold-{fold}.checkpoint"
 
     def progress_file(self, experiment: str, fold: str) -> Path:
-        """File that says how far an unfinished training is: see `egams.training.watch.progress`."""
+        """File that says how far an unfinished training is: see `egams.study.progress`."""
         return self.folder / experiment / f"fold-{fold}.progress.json"
 
     def is_done(self, experiment: str, fold: str) -> bool:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from egams.training.executors.contract import Job, JobReport, Work, try_job
+from egams.jobs.contract import Job, JobReport, Work, try_job
 
 HELD_BACK = {signal.SIGINT, signal.SIGTERM} if hasattr(signal, "SIGTERM") else {signal.SIGINT}
 

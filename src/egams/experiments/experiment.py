@@ -8,12 +8,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from egams.models.boosting import CatboostConfig, LightgbmConfig
+from egams.experiments.training_config import TrainingConfig
 from egams.models.neighbours import NeighboursConfig
 from egams.models.network import NetworkSettings
 from egams.models.registry import ModelConfig, registered
+from egams.models.trees import CatboostConfig, LightgbmConfig
 from egams.spectrogram.config import SpectrogramConfig
-from egams.training.config import TrainingConfig
 
 Recipe = Literal["fast", "author"]
 

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egams.families import FAMILIES
-from egams.models.boosters import CatboostPredictor, LightgbmPredictor, catboost
-from egams.models.boosting import CatboostConfig, LightgbmConfig, features, logits_to_add_to
+from egams.jobs.stopping import StoppedError, never
+from egams.models.tree_predictors import CatboostPredictor, LightgbmPredictor, catboost
+from egams.models.trees import CatboostConfig, LightgbmConfig, features, logits_to_add_to
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
 from egams.spectrogram.draw import draw, windows
 from egams.spectrogram.render import mixed_labels, render
 from egams.spectrogram.resident import ResidentRuns
 from egams.training.checkpoint import made_for, read_checkpoint, write_checkpoint
-from egams.training.stopping import StoppedError, never
 
 Progress = Callable[[int, int, float], None]
 

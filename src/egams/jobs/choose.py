@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from egams.errors import ConfigError
-from egams.training.executors.contract import Executor
-from egams.training.executors.local import LocalExecutor
-from egams.training.executors.on_ray import RayExecutor
-from egams.training.executors.processes import ProcessExecutor
+from egams.jobs.contract import Executor
+from egams.jobs.local import LocalExecutor
+from egams.jobs.on_ray import RayExecutor
+from egams.jobs.processes import ProcessExecutor
 
 EXECUTORS = ("local", "processes", "ray")
 

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from egams.experiments.training_config import TrainingConfig
 from egams.families import FAMILIES
-from egams.models.recipes import places, probabilities, recipes_of
-from egams.training.config import TrainingConfig
+from egams.models.label_sets import places, probabilities, recipes_of
 from egams.training.network.loss import loss
 
 CONFIG = TrainingConfig(recipes=2.0, smoothing=0.0)

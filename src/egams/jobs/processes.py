@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from egams.training.executors.contract import (
+from egams.jobs.contract import (
     Ended,
     Job,
     JobReport,
@@ -19,8 +19,8 @@ from egams.training.executors.contract import (
     Stop,
     Work,
 )
-from egams.training.executors.queue import JobQueue
-from egams.training.executors.worker import HELD_BACK, serve
+from egams.jobs.queue import JobQueue
+from egams.jobs.worker import HELD_BACK, serve
 
 SECONDS_BETWEEN_LOOKS = 0.2
 

@@ -1,0 +1,1 @@
+"""What to train: settings of experiments, and the table of those that come with egams."""

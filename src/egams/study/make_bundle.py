@@ -1,0 +1,148 @@
+"""A bundle: members of a study and the ensemble they form, in a folder that predicts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from egams.artifact import MANIFEST, header, write_json, written_whole
+from egams.ensemble.ensemble import Ensemble, ensemble_scores, fit_ensemble
+from egams.ensemble.training_runs import TrainingRuns
+from egams.errors import ConfigError
+from egams.families import FAMILIES
+from egams.study.folds import WHOLE
+from egams.study.gather import study_predictions
+from egams.study.study import MEMBER, Study
+
+KIND = "bundle"
+FORMAT_VERSION = 2
+TRAINING_RUNS = "training-runs"
+
+
+def make_bundle(
+    study: Study | str | Path, output: str | Path, *, at_most: int | None = None
+) -> Path:
+    """Put the members of a study that have weight in its ensemble into a folder that predicts.
+
+    Members are those trained on all runs, where the study has them (`cross_validate` with
+    ``whole``), else one for each fold. Weights, calibration, clips and label sets are fitted on
+    out-of-fold predictions, also for members trained on all runs: those know more, and their
+    calibration errs on the side of caution.
+
+    At most `at_most` experiments, see `egams.ensemble.ensemble.fit_ensemble`; any number if None.
+
+    Holds safetensors, the boosters' own formats and JSON: nothing in it is run when it is loaded.
+
+    Raises
+    ------
+    ArtifactError
+        If the study is not finished.
+    ConfigError
+        If the folder exists and holds something else.
+    """
+    opened = study if isinstance(study, Study) else Study.open(study)
+    output = Path(output)
+    if output.exists() and not _is_bundle(output):
+        raise ConfigError(f"{output}: exists and is no bundle. Choose another name.")
+    scored = study_predictions(opened)
+    ensemble = fit_ensemble(
+        scored.labels,
+        scored.mean_over_draws,
+        scored.names,
+        scored.instruments,
+        at_most=at_most,
+    ).without_unused()
+    members = ensemble.stack.names
+    folds = [str(fold) for fold in range(opened.manifest["folds"])]
+    if all(WHOLE in opened.folds_done(name) for name in members):
+        folds = [WHOLE]
+    with written_whole(output) as temporary:
+        for name in members:
+            for fold in folds:
+                source = opened.member_folder(name, fold)
+                target = temporary / name / f"fold-{fold}"
+                target.mkdir(parents=True)
+                for file in source.iterdir():
+                    if file.suffix in {".safetensors", ".txt", ".cbm"} or file.name == MEMBER:
+                        shutil.copy(file, target / file.name)
+        TrainingRuns.of(opened).save(temporary / TRAINING_RUNS)
+        scores = {
+            name: round(score, 5)
+            for name, score in ensemble_scores(scored, at_most=at_most).items()
+        }
+        manifest = _manifest(opened, ensemble, folds, scores)
+        files = file_hashes(temporary)
+        manifest |= {"files": files, "same_as": _keep_one_of_each(temporary, files)}
+        write_json(temporary / MANIFEST, manifest)
+    return output
+
+
+def _keep_one_of_each(bundle: Path, files: dict[str, str]) -> dict[str, str]:
+    """Remove files that another one equals; return which stands for which.
+
+    Experiments with evidence hold the same neighbours in the same fold.
+    """
+    first: dict[str, str] = {}
+    same_as = {}
+    for path in sorted(files):
+        kept = first.setdefault(files[path], path)
+        if kept != path:
+            same_as[path] = kept
+            (bundle / path).unlink()
+            del files[path]
+    return same_as
+
+
+def member_files(
+    bundle: Path, manifest: dict[str, Any], experiment: str, fold: str
+) -> dict[str, Path]:
+    """Where the files of a member are, by name."""
+    place = f"{experiment}/fold-{fold}/"
+    own = {path: path for path in manifest["files"]}
+    everything = own | manifest["same_as"]
+    return {
+        path.removeprefix(place): bundle / stands
+        for path, stands in everything.items()
+        if path.startswith(place)
+    }
+
+
+def file_hashes(bundle: Path) -> dict[str, str]:
+    """Hash every file in the folders of a bundle, by path relative to it."""
+    files = sorted(path for path in bundle.glob("*/**/*") if path.is_file())
+    return {
+        path.relative_to(bundle).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+
+
+def _is_bundle(folder: Path) -> bool:
+    # A bundle of any format: one that this egams cannot read may still be replaced.
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("kind") == KIND
+
+
+def _manifest(
+    study: Study, ensemble: Ensemble, folds: list[str], scores: dict[str, float]
+) -> dict[str, Any]:
+    experiments = study.experiments()
+    members = [
+        {"experiment": experiments[name].model_dump(mode="json"), "folds": folds}
+        for name in ensemble.stack.names
+    ]
+    return header(KIND, FORMAT_VERSION) | {
+        "families": list(FAMILIES),
+        "members": members,
+        "ensemble": ensemble.to_dict(),
+        "draws": study.manifest["draws"],
+        "scores": scores,
+        "score": "mean log loss, out of fold",
+        "data": study.manifest["data"],
+        "study": {key: study.manifest[key] for key in ("folds", "seed", "draws", "runs_used")},
+    }

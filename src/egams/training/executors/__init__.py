@@ -1,1 +1,0 @@
-"""Where trainings run: in this process, in several, or on the nodes of a Ray cluster."""

@@ -1,1 +1,0 @@
-"""A study in shared storage, where every node reads and writes it."""

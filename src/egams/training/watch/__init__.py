@@ -1,1 +1,0 @@
-"""How far a study is, for whoever looks on."""
