@@ -32,7 +32,7 @@ from egams.io import RunSource, open_source, write_csv
 from egams.models.network import Sizes
 from egams.models.predictor import NetworkPredictor, predict_draws
 from egams.simulate import SimulationConfig, simulate_runs
-from egams.spectrogram.descriptors import run_views
+from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.draw import windows
 from egams.spectrogram.draw_each import draw_each
 from egams.spectrogram.render import render
@@ -88,7 +88,7 @@ def measure_bundle(bundle: Bundle, source: RunSource, device: str) -> None:
     preparing, store = seconds(lambda: prepare(source, jobs=1))
     loading, runs = seconds(lambda: ResidentRuns.load(store, device))
     drawing, _ = seconds(lambda: draw_and_render(bundle, runs))
-    looking, _ = seconds(lambda: run_views(runs, torch.arange(len(runs), device=device)))
+    looking, _ = seconds(lambda: run_descriptors(runs, torch.arange(len(runs), device=device)))
     predicting, _ = seconds(lambda: bundle.predict(store, device=device))
     all_of_it, _ = seconds(lambda: bundle.predict(source, device=device))
     some = source.ids[:ONE_BY_ONE]
@@ -107,7 +107,7 @@ def measure_bundle(bundle: Bundle, source: RunSource, device: str) -> None:
         ("prepare (read, bin, baseline)", preparing),
         ("decode onto the device", loading),
         ("draw and render", drawing),
-        ("neighbours: views of the runs", looking),
+        ("neighbours: descriptors of the runs", looking),
         ("networks, trees, the ensemble", rest),
     ):
         print(f"  {stage:32s} {spent:8.3f} s   {1e3 * spent / count:8.1f} ms a run")

@@ -21,12 +21,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from egams.experiments.experiment import Experiment
+from egams.experiments.training_config import Precision
 from egams.experiments.zoo import experiments_named
 from egams.preprocess.prepared_run import PreparedRun
 from egams.spectrogram.draw import windows
 from egams.spectrogram.resident import ResidentRuns
 from egams.training.network.batches import batches
-from egams.training.network.precision import Precision
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from measure import epoch_seconds, seconds, simulated

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
+from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.ensemble.stacking import sigmoid
 from egams.families import FAMILIES
-from egams.study.gather import StudyPredictions
 from egams.study.study import Study, Truth, write_member
 from training_samples import tiny_experiment
 
 
 def made_up(
     seed: int, runs: int = 120, skills: tuple[float, ...] = (2.0, 1.5, 1.0), draws: int = 2
-) -> StudyPredictions:
+) -> OutOfFoldPredictions:
     """Members of some skill each: 0 knows nothing, below 0 it says the opposite of the truth."""
     rng = np.random.default_rng(seed)
     labels = (rng.uniform(size=(runs, len(FAMILIES))) < 0.25).astype(np.float32)
@@ -24,7 +24,7 @@ def made_up(
     # Of what is seen so, with noise of deviation 1, these are the true odds.
     logits = 2 * np.maximum(np.abs(skill), 0.5) * seen + np.log(0.25 / 0.75)
     of_draw = 0.3 * rng.normal(size=(len(skills), draws, *labels.shape))
-    return StudyPredictions(
+    return OutOfFoldPredictions(
         names=tuple(f"member{number}" for number in range(len(skills))),
         run_ids=tuple(f"run{number}" for number in range(runs)),
         instruments=np.where(rng.uniform(size=runs) < 0.2, "sam_testbed", "commercial"),
@@ -41,7 +41,7 @@ class NoPredictor:
         """Nothing to save."""
 
 
-def study_of(sample: StudyPredictions, folder: Path) -> Study:
+def study_of(sample: OutOfFoldPredictions, folder: Path) -> Study:
     """A finished study with these predictions."""
     folds = sorted(set(sample.folds.tolist()))
     made = {"folds": len(folds), "seed": 0, "draws": sample.probabilities.shape[1]}

@@ -14,7 +14,7 @@ from egams.experiments.experiment import Experiment
 from egams.experiments.training_config import TrainingConfig
 from egams.families import FAMILIES
 from egams.logloss import mean_log_loss
-from egams.models.label_sets import recipes_of
+from egams.models.label_sets import label_sets_of
 from egams.models.layers import DropMz
 from egams.models.neighbours import NeighboursConfig
 from egams.models.network import Sizes
@@ -45,13 +45,13 @@ def network(
     return small(kind, **changes).build(sizes or Sizes())
 
 
-# One network and the trees stand for all in what concerns evidence, one network for recipes and
+# One network and the trees stand for all in what concerns evidence, one network for label sets and
 # for what all trained networks have in common.
 EVIDENT = [NETWORKS[0], LightgbmConfig, CatboostConfig]
 CASES = [
     *((kind, "plain") for kind in MODELS if kind not in NETWORKS[1:]),
     *((kind, "evidence") for kind in EVIDENT),
-    (NETWORKS[0], "recipes"),
+    (NETWORKS[0], "label_sets"),
 ]
 
 
@@ -59,11 +59,11 @@ CASES = [
 def trained(request: pytest.FixtureRequest) -> tuple[Experiment, Any]:
     """A model of each kind, trained for a few seconds on 20 runs."""
     kind, learns = request.param
-    recipes = learns == "recipes"
+    label_sets = learns == "label_sets"
     experiment = Experiment(
         name="memory",
         model=small(kind),
-        spectrogram=CALM.model_copy(update={"norm": "all"}) if recipes else CALM,
+        spectrogram=CALM.model_copy(update={"norm": "all"}) if label_sets else CALM,
         evidence=learns == "evidence",
         training=TrainingConfig(
             epochs=110,
@@ -71,7 +71,7 @@ def trained(request: pytest.FixtureRequest) -> tuple[Experiment, Any]:
             learning_rate=2e-2,
             smoothing=0.0,
             average="none",
-            recipes=1.0 if recipes else 0.0,
+            label_sets=1.0 if label_sets else 0.0,
         ),
     )
     positions = torch.arange(MEMORISED)
@@ -109,10 +109,10 @@ def test_every_m_z_of_all_normalisations_every_temperature_and_the_context_count
 
 
 @networks
-def test_every_network_with_recipes_loads_as_it_was_saved(kind: type, tmp_path: Path) -> None:
-    recipes = recipes_of(resident().labels)
-    sizes = Sizes(rows=3 * MZ_COUNT, outputs=len(FAMILIES) + len(recipes))
-    predictor = NetworkPredictor(network(kind, sizes=sizes), sizes, recipes)
+def test_every_network_with_label_sets_loads_as_it_was_saved(kind: type, tmp_path: Path) -> None:
+    label_sets = label_sets_of(resident().labels)
+    sizes = Sizes(rows=3 * MZ_COUNT, outputs=len(FAMILIES) + len(label_sets))
+    predictor = NetworkPredictor(network(kind, sizes=sizes), sizes, label_sets)
     predictor.save(tmp_path)
     loaded = load_predictor(files_in(tmp_path), small(kind))
     assert isinstance(loaded, NetworkPredictor)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from egams.errors import ArtifactError, ConfigError
 from egams.experiments.experiment import Experiment
 from egams.models.trees import LightgbmConfig
-from egams.spectrogram.descriptors import run_views
+from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
@@ -30,8 +30,8 @@ TREES = Experiment(name="trees", model=LightgbmConfig(trees=4, renders=1, fewest
 SETTINGS = {"folds": 3, "draws": 1, "jobs": 1}
 
 
-def drawn_views(runs: int, seed: int) -> list[torch.Tensor]:
-    """Runs about a few samples, from tight to loose, in four views of unlike size and unit."""
+def drawn_descriptors(runs: int, seed: int) -> list[torch.Tensor]:
+    """Runs about a few samples, tight to loose, in four descriptors of unlike size and unit."""
     rng = np.random.default_rng(seed)
     sample = rng.integers(0, max(2, runs // 3), runs)
     spread = rng.uniform(0.01, 1)
@@ -50,8 +50,8 @@ def partition(groups: NDArray[np.intp]) -> NDArray[np.bool_]:
 
 @given(st.integers(2, 60), st.integers(0, 2**32), st.floats(0.05, 1.2))
 def test_no_near_pair_is_apart_and_no_group_is_needless(runs: int, seed: int, near: float) -> None:
-    views = drawn_views(runs, seed)
-    apart, groups = run_distances(views), near_duplicate_groups(views, near)
+    descriptors = drawn_descriptors(runs, seed)
+    apart, groups = run_distances(descriptors), near_duplicate_groups(descriptors, near)
     together = partition(groups)
     assert together[apart < near].all()
     for number in range(groups.max() + 1):
@@ -65,32 +65,39 @@ def test_no_near_pair_is_apart_and_no_group_is_needless(runs: int, seed: int, ne
 
 
 @given(st.integers(2, 60), st.integers(0, 2**32))
-def test_order_and_units_of_a_view_do_not_matter(runs: int, seed: int) -> None:
-    views, order = drawn_views(runs, seed), np.random.default_rng(seed).permutation(runs)
-    groups = near_duplicate_groups(views)
-    permuted = near_duplicate_groups([view[order] for view in views])
+def test_order_and_units_of_a_descriptor_do_not_matter(runs: int, seed: int) -> None:
+    descriptors, order = (
+        drawn_descriptors(runs, seed),
+        np.random.default_rng(seed).permutation(runs),
+    )
+    groups = near_duplicate_groups(descriptors)
+    permuted = near_duplicate_groups([descriptor[order] for descriptor in descriptors])
     assert np.array_equal(partition(groups)[np.ix_(order, order)], partition(permuted))
-    np.testing.assert_allclose(run_distances([views[0] * 1024, *views[1:]]), run_distances(views))
+    np.testing.assert_allclose(
+        run_distances([descriptors[0] * 1024, *descriptors[1:]]), run_distances(descriptors)
+    )
 
 
 @given(st.integers(2, 60), st.integers(0, 2**32))
 def test_distance_is_one_on_average(runs: int, seed: int) -> None:
-    apart = run_distances(drawn_views(runs, seed))
+    apart = run_distances(drawn_descriptors(runs, seed))
     assert np.isclose(apart.sum() / (runs * (runs - 1)), 1)
     assert np.array_equal(apart, apart.T)
     assert not apart.diagonal().any()
 
 
 def test_a_view_in_which_all_are_alike_tells_nothing() -> None:
-    views = drawn_views(20, 3)
+    descriptors = drawn_descriptors(20, 3)
     alike = torch.ones(20, 4)
-    np.testing.assert_allclose(run_distances([*views[:3], alike]) * 4, run_distances(views[:3]) * 3)
+    np.testing.assert_allclose(
+        run_distances([*descriptors[:3], alike]) * 4, run_distances(descriptors[:3]) * 3
+    )
 
 
 def test_a_repeat_is_found_and_other_runs_are_not() -> None:
     runs = resident()
     twice = torch.cat([torch.arange(len(runs)), torch.tensor([3])])
-    groups = near_duplicate_groups(run_views(runs, twice))
+    groups = near_duplicate_groups(run_descriptors(runs, twice))
     assert groups[-1] == groups[3]
     assert groups.max() + 1 > len(runs) / 2
 
@@ -112,9 +119,9 @@ def test_cross_validation_keeps_repeats_together(repeats: RunStore, tmp_path: Pa
     study = cross_validate(repeats, TREES, tmp_path / "g", grouped=True, **SETTINGS)
     assert study.manifest["grouped_below"] == NEAR
     folds = Folds.load(study.folds_path, tuple(repeats.ids))
-    views = run_views(ResidentRuns.load(repeats), torch.arange(len(repeats.ids)))
+    descriptors = run_descriptors(ResidentRuns.load(repeats), torch.arange(len(repeats.ids)))
     assert folds.group is not None
-    assert np.array_equal(folds.group, near_duplicate_groups(views))
+    assert np.array_equal(folds.group, near_duplicate_groups(descriptors))
     fold = dict(zip(folds.run_ids, folds.fold.tolist(), strict=True))
     assert all(fold[run] == fold[f"{run}-again"] for run in fold if f"{run}-again" in fold)
     cross_validate(repeats, TREES, study.folder, grouped=True, **SETTINGS)

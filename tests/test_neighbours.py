@@ -17,7 +17,7 @@ from egams.models.neighbours import (
     distances,
     evidence,
 )
-from egams.spectrogram.descriptors import VIEWS, run_views
+from egams.spectrogram.descriptors import DESCRIPTORS, run_descriptors
 from egams.training.neighbours import fit_neighbours
 from training_samples import resident
 
@@ -31,7 +31,7 @@ def fitted() -> tuple[Neighbours, Tensor]:
 
 
 def views_of(neighbours: Neighbours) -> list[Tensor]:
-    return [getattr(neighbours, f"view_{name}").float() for name in VIEWS]
+    return [getattr(neighbours, f"descriptor_{name}").float() for name in DESCRIPTORS]
 
 
 def regression(neighbours: Neighbours, target: Tensor, known: list[Tensor], asked: list[Tensor]):
@@ -48,15 +48,15 @@ def regression(neighbours: Neighbours, target: Tensor, known: list[Tensor], aske
 
 def test_training_runs_are_judged_by_the_others(fitted: tuple[Neighbours, Tensor]) -> None:
     neighbours, on_training = fitted
-    views = views_of(neighbours)
+    descriptors = views_of(neighbours)
     target = 2 * resident().labels[POSITIONS].double() - 1 - neighbours.prior
     for left_out in (0, 7, 23):
         others = left_out != POSITIONS
         expected = regression(
             neighbours,
             target[others],
-            [view[others] for view in views],
-            [view[left_out : left_out + 1] for view in views],
+            [descriptor[others] for descriptor in descriptors],
+            [descriptor[left_out : left_out + 1] for descriptor in descriptors],
         )
         torch.testing.assert_close(
             on_training[left_out : left_out + 1], expected, rtol=1e-4, atol=1e-4
@@ -66,7 +66,7 @@ def test_training_runs_are_judged_by_the_others(fitted: tuple[Neighbours, Tensor
 def test_unseen_runs_are_judged_by_all(fitted: tuple[Neighbours, Tensor]) -> None:
     neighbours, _ = fitted
     target = 2 * resident().labels[POSITIONS].double() - 1 - neighbours.prior
-    asked = run_views(resident(), UNSEEN)
+    asked = run_descriptors(resident(), UNSEEN)
     given = neighbours(asked)
     assert given.shape == (len(UNSEEN), EVIDENCE_FEATURES)
     expected = regression(neighbours, target, views_of(neighbours), asked)
@@ -77,16 +77,18 @@ def test_distance_from_training_runs_is_the_weighted_sum_over_views(
     fitted: tuple[Neighbours, Tensor],
 ) -> None:
     neighbours, _ = fitted
-    asked, known = run_views(resident(), UNSEEN), views_of(neighbours)
+    asked, known = run_descriptors(resident(), UNSEEN), views_of(neighbours)
     away = neighbours.away(asked)
     assert away.shape == (len(UNSEEN), len(POSITIONS))
     weights = torch.nn.functional.softplus(neighbours.kernel.weight).double()
     expected = sum(
-        weight * torch.cdist(view.double(), other.double()) / scale
-        for weight, view, other, scale in zip(weights, asked, known, neighbours.scale, strict=True)
+        weight * torch.cdist(descriptor.double(), other.double()) / scale
+        for weight, descriptor, other, scale in zip(
+            weights, asked, known, neighbours.scale, strict=True
+        )
     )
     torch.testing.assert_close(away.double(), expected, rtol=1e-3, atol=1e-3)
-    itself = neighbours.away(run_views(resident(), POSITIONS))
+    itself = neighbours.away(run_descriptors(resident(), POSITIONS))
     assert itself.argmin(1).tolist() == POSITIONS.tolist()
     assert itself.diagonal().max() < 0.05 * away.min(), "half precision is not nearly the same"
 
@@ -109,7 +111,7 @@ def test_what_resembles_nothing_gets_the_prior_and_full_variance(
     fitted: tuple[Neighbours, Tensor],
 ) -> None:
     neighbours, _ = fitted
-    far = [view + 1e4 for view in run_views(resident(), UNSEEN[:2])]
+    far = [descriptor + 1e4 for descriptor in run_descriptors(resident(), UNSEEN[:2])]
     given = neighbours(far)
     kernel = neighbours.kernel
     variance = (1 + kernel.noise.exp()).expand(2, 1)
@@ -136,14 +138,14 @@ def test_fit_lowers_the_leave_one_out_loss_and_repeats() -> None:
 def test_state_round_trip(fitted: tuple[Neighbours, Tensor]) -> None:
     neighbours, _ = fitted
     rebuilt = Neighbours.from_state(neighbours.state_dict())
-    asked = run_views(resident(), UNSEEN)
+    asked = run_descriptors(resident(), UNSEEN)
     assert torch.equal(rebuilt(asked), neighbours(asked))
     assert set(Kernel.initial().tensors()) == set(rebuilt.kernel.tensors())
 
 
 def test_views_of_a_run_do_not_depend_on_its_company() -> None:
-    together = run_views(resident(), torch.arange(5))
-    alone = run_views(resident(), torch.tensor([3]))
-    assert len(together) == len(VIEWS)
+    together = run_descriptors(resident(), torch.arange(5))
+    alone = run_descriptors(resident(), torch.tensor([3]))
+    assert len(together) == len(DESCRIPTORS)
     for all_runs, one in zip(together, alone, strict=True):
         np.testing.assert_allclose(all_runs[3:4], one, atol=1e-5)

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from egams.ensemble.novelty import Familiarity, fit_familiarity
+from egams.ensemble.novelty import Novelty, fit_novelty
 from egams.errors import ArtifactError, InputError
 from egams.preprocess.prepare_runs import prepare_runs
 from egams.preprocess.prepared_run import PreparedRun
@@ -41,12 +41,12 @@ def training() -> tuple[np.ndarray, np.ndarray]:
 
 
 @cache
-def familiarity() -> Familiarity:
-    return fit_familiarity(*training(), ["commercial"] * TRAINING)
+def novelty() -> Novelty:
+    return fit_novelty(*training(), ["commercial"] * TRAINING)
 
 
 def flags(run: Run, distance: float = 0.3) -> tuple[str, ...]:
-    (found,) = familiarity().flags(contexts([run]), [distance], [run.instrument])
+    (found,) = novelty().flags(contexts([run]), [distance], [run.instrument])
     return found
 
 
@@ -62,7 +62,7 @@ def without(run: Run, *mz: int) -> Run:
 
 def test_few_training_runs_are_flagged_themselves():
     context, distances = training()
-    found = familiarity().flags(context, distances, ["commercial"] * TRAINING)
+    found = novelty().flags(context, distances, ["commercial"] * TRAINING)
     assert np.mean([bool(reasons) for reasons in found]) <= 0.05
 
 
@@ -99,7 +99,7 @@ def test_an_ion_is_not_missed_where_training_runs_had_now_one_now_the_other():
     context, distances = (values.copy() for values in training())
     context[::2, 100 + 48] = 0
     context[1::2, 100 + 64] = 0
-    mixed = fit_familiarity(context, distances, ["commercial"] * TRAINING)
+    mixed = fit_novelty(context, distances, ["commercial"] * TRAINING)
     runs = [without(raw(1000), *mz) for mz in ((48,), (64,), (48, 64))]
     found = mixed.flags(contexts(runs), [0.3] * 3, ["commercial"] * 3)
     assert [any("SO2" in reason for reason in of_run) for of_run in found] == [False, False, True]
@@ -108,7 +108,7 @@ def test_an_ion_is_not_missed_where_training_runs_had_now_one_now_the_other():
 def test_a_sam_run_is_flagged_where_hardly_any_was_trained_on():
     run = raw(2000, "sam_testbed")
     assert "little is known of the SAM testbed: none of 40 training runs" in flags(run)
-    many = fit_familiarity(*training(), ["sam_testbed"] * 20 + ["commercial"] * 20)
+    many = fit_novelty(*training(), ["sam_testbed"] * 20 + ["commercial"] * 20)
     (found,) = many.flags(contexts([run]), [0.3], ["sam_testbed"])
     assert not any("little is known" in sentence for sentence in found)
 
@@ -120,19 +120,19 @@ def test_a_run_far_from_all_is_flagged():
 
 def test_flags_of_a_run_do_not_depend_on_those_beside_it():
     runs = [raw(1001), without(raw(1001), 44), cut(raw(1001), 250, 2000)]
-    together = familiarity().flags(contexts(runs), [0.3] * 3, ["commercial"] * 3)
+    together = novelty().flags(contexts(runs), [0.3] * 3, ["commercial"] * 3)
     assert together == tuple(flags(run) for run in runs)
 
 
 def test_it_survives_json_and_refuses_what_does_not_fit():
     context, distances = training()
-    fitted = familiarity()
-    assert Familiarity.from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted
+    fitted = novelty()
+    assert Novelty.from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted
     with pytest.raises(InputError, match="shape"):
         fitted.flags(context[:, :5], distances, ["commercial"] * TRAINING)
     with pytest.raises(InputError, match="not finite"):
         fitted.flags(context[:1], [np.nan], ["commercial"])
     with pytest.raises(InputError, match="no training run"):
-        fit_familiarity(context[:0], [], [])
+        fit_novelty(context[:0], [], [])
     with pytest.raises(ArtifactError, match="limits"):
-        Familiarity.from_dict({"runs": fitted.runs, "usual_mz": [], "usual_gases": []})
+        Novelty.from_dict({"runs": fitted.runs, "usual_mz": [], "usual_gases": []})

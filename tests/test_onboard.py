@@ -30,7 +30,7 @@ from egams.onboard.student import Head, Student, predict
 from egams.onboard.teach import teach, teachers_of
 from egams.preprocess.prepare_runs import BACKGROUND_QUANTILES
 from egams.simulate import SimulationConfig, simulate_runs
-from egams.spectrogram.descriptors import KEY_IONS, run_views
+from egams.spectrogram.descriptors import KEY_IONS, run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.study.folds import Folds
@@ -107,9 +107,9 @@ def test_quantiles_leave_out_what_was_not_measured(seed, holes):
 def test_views_are_those_of_drawn_spectrograms_but_for_the_drawing():
     prepared = prepared_samples()
     runs = ResidentRuns.load(prepared)
-    shares, peaks, shapes, background = run_views(runs, torch.arange(len(runs)))
+    shares, peaks, shapes, background = run_descriptors(runs, torch.arange(len(runs)))
     mine = Describe()(torch.from_numpy(binned_matrices(prepared)))
-    assert tuple(view.shape[1] for view in mine) == SIZES
+    assert tuple(descriptor.shape[1] for descriptor in mine) == SIZES
     ions = torch.stack(mine[3:], 1).flatten(1)
     assert len(mine) == 3 + len(KEY_IONS)
     pairs = ((shares, mine[0]), (peaks, mine[1]), (background, mine[2]), (shapes, ions))
@@ -118,11 +118,11 @@ def test_views_are_those_of_drawn_spectrograms_but_for_the_drawing():
 
 
 def test_distances_are_those_of_what_was_projected():
-    view = torch.randn(30, 8, generator=torch.Generator().manual_seed(0))
-    part = kernels.Compressed(view, 8)
-    place = (view[:5] - part.centre) @ part.directions
-    assert_allclose(part(view[:5]), torch.cdist(place, part.landmarks.T), atol=1e-2)
-    assert_allclose(part(view)[:5], torch.cdist(view[:5], view), atol=0.1)
+    descriptor = torch.randn(30, 8, generator=torch.Generator().manual_seed(0))
+    part = kernels.Compressed(descriptor, 8)
+    place = (descriptor[:5] - part.centre) @ part.directions
+    assert_allclose(part(descriptor[:5]), torch.cdist(place, part.landmarks.T), atol=1e-2)
+    assert_allclose(part(descriptor)[:5], torch.cdist(descriptor[:5], descriptor), atol=0.1)
 
 
 def test_the_variance_is_exact_where_every_eigenvector_is_kept():

@@ -22,7 +22,7 @@ from egams.preprocess.prepare_runs import BACKGROUND_QUANTILES, prepare_runs
 from egams.preprocess.prepared_run import PreparedRun
 from egams.preprocess.restrict import MZ_COUNT
 from egams.spectrogram.context import LOWEST_LEVEL
-from egams.spectrogram.descriptors import VIEWS, run_views
+from egams.spectrogram.descriptors import DESCRIPTORS, run_descriptors
 from egams.spectrogram.resident import NOT_MEASURED, ResidentRuns
 from egams.spectrogram.sam_like import DWELL, joined, make_sam_like, sam_like_versions
 from egams.spectrogram.sam_sources import IS_SAM, SamSources, sam_sources
@@ -175,8 +175,8 @@ def test_joined_runs_render_as_before() -> None:
     parts = [commercial(), versions(0)[1]]
     together = joined(parts)
     for part, start in zip(parts, (0, len(commercial())), strict=True):
-        alone = run_views(part, torch.arange(len(part)))
-        beside = run_views(together, start + torch.arange(len(part)))
+        alone = run_descriptors(part, torch.arange(len(part)))
+        beside = run_descriptors(together, start + torch.arange(len(part)))
         for first, second in zip(alone, beside, strict=True):
             torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-4)
 
@@ -184,26 +184,26 @@ def test_joined_runs_render_as_before() -> None:
 def test_evidence_on_a_version_does_not_know_the_labels_of_its_run() -> None:
     runs, positions = resident(), torch.arange(24)
     neighbours, on_training = fit_neighbours(NeighboursConfig(steps=10), runs, positions)
-    views = [getattr(neighbours, f"view_{name}").float() for name in VIEWS]
+    descriptors = [getattr(neighbours, f"descriptor_{name}").float() for name in DESCRIPTORS]
     torch.testing.assert_close(
-        neighbours.left_out(views, positions), on_training, rtol=1e-3, atol=1e-3
+        neighbours.left_out(descriptors, positions), on_training, rtol=1e-3, atol=1e-3
     )
     made, own = sam_like_versions(runs, positions, sources(), 1.0, 0)
-    found = run_views(made, torch.arange(len(made)))
+    found = run_descriptors(made, torch.arange(len(made)))
     told = neighbours.left_out(found, own)
     for number in (0, 5):
         others = positions != own[number]
         target = (2 * runs.labels[positions].double() - 1 - neighbours.prior)[others]
         full = torch.linalg.inv(neighbours.inverse.double())[others][:, others]
         alone = Neighbours(
-            [view[others] for view in views],
+            [descriptor[others] for descriptor in descriptors],
             neighbours.scale,
             neighbours.prior,
             torch.linalg.solve(full, target),
             torch.linalg.inv(full),
             neighbours.kernel,
         )
-        expected = alone([view[number : number + 1] for view in found])
+        expected = alone([descriptor[number : number + 1] for descriptor in found])
         torch.testing.assert_close(told[number : number + 1], expected, rtol=1e-3, atol=1e-3)
 
 

@@ -82,7 +82,7 @@ def test_the_author_s_recipe_is_his() -> None:
         assert training.batch_size == (16 if 140 <= number < 150 else 8)
         assert training.clip_norm == (32 if number == 150 else 64)
         assert (training.schedule, training.average) == ("restarts", "none")
-        assert (training.loss, training.smoothing, training.recipes) == ("bce", 0.001, 0)
+        assert (training.loss, training.smoothing, training.label_sets) == ("bce", 0.001, 0)
         assert (experiment.recipe, experiment.evidence, experiment.sam_like) == ("author", False, 0)
     assert restarts(1099) > 0
 

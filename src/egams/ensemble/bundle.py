@@ -13,6 +13,13 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from egams.artifact import read_manifest
+from egams.ensemble.bundle_files import (
+    FORMAT_VERSION,
+    KIND,
+    TRAINING_RUNS,
+    file_hashes,
+    member_files,
+)
 from egams.ensemble.ensemble import Ensemble
 from egams.ensemble.predictions import Neighbour, Predictions
 from egams.ensemble.training_runs import TrainingRuns
@@ -29,17 +36,10 @@ from egams.models.predictor import (
 )
 from egams.models.tensor_files import Shared
 from egams.run import Run
-from egams.spectrogram.descriptors import run_views
+from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare_in_parts
 from egams.store.run_store import RunStore
-from egams.study.make_bundle import (
-    FORMAT_VERSION,
-    KIND,
-    TRAINING_RUNS,
-    file_hashes,
-    member_files,
-)
 
 RUNS_IN_PART = 256
 DRAW_SEED = 0
@@ -144,8 +144,8 @@ class Bundle:
 
     def _part(self, store: RunStore, runs: ResidentRuns, draws: int, seed: int) -> _Part:
         positions = torch.arange(len(runs), device=runs.device)
-        views = None if self._nearest is None else run_views(runs, positions)
-        evidence = gather_evidence(self._predictors, runs, positions, views)
+        descriptors = None if self._nearest is None else run_descriptors(runs, positions)
+        evidence = gather_evidence(self._predictors, runs, positions, descriptors)
         means = [
             predict_draws(
                 member.predictors,
@@ -159,8 +159,8 @@ class Bundle:
             for number, member in enumerate(self.members)
         ]
         away = None
-        if self._nearest is not None and views is not None:
-            away = self._nearest.away(views).cpu().numpy()
+        if self._nearest is not None and descriptors is not None:
+            away = self._nearest.away(descriptors).cpu().numpy()
         return _Part(store, np.stack(means), runs.context.cpu().numpy(), away)
 
     @property
@@ -189,7 +189,7 @@ class Bundle:
             spread=mean.std(0),
             draw_spread=np.std(single, axis=0),
             states=self.ensemble.conformal.states(probabilities, instruments),
-            flags=self.training_runs.familiarity.flags(context, distance, instruments),
+            flags=self.training_runs.novelty.flags(context, distance, instruments),
             nearest=nearest,
             notes=tuple(notes for part in parts for notes in part.store.notes),
             skipped=tuple(skipped),

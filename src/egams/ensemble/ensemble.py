@@ -14,12 +14,12 @@ from egams.ensemble.calibration import Calibration, Instruments, fit_calibration
 from egams.ensemble.clip import choose_clip, clip_probabilities, run_clips
 from egams.ensemble.conformal import Conformal, fit_conformal
 from egams.ensemble.folds import held_out_masks
+from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.ensemble.selection import select_members
 from egams.ensemble.stacking import Stack, fit_stack
 from egams.errors import ArtifactError
 from egams.families import Instrument
 from egams.logloss import mean_log_loss
-from egams.study.gather import StudyPredictions
 
 FloatArray = NDArray[np.float64]
 
@@ -172,7 +172,9 @@ def _stack(
     return Stack(names, weights)
 
 
-def nested_ensemble(predictions: StudyPredictions, *, at_most: int | None = None) -> NestedEnsemble:
+def nested_ensemble(
+    predictions: OutOfFoldPredictions, *, at_most: int | None = None
+) -> NestedEnsemble:
     """Fit an ensemble for each fold on the other folds, and apply it to that fold.
 
     With `at_most`, as in `fit_ensemble`, the members are chosen on the other folds too.
@@ -194,7 +196,7 @@ def nested_ensemble(predictions: StudyPredictions, *, at_most: int | None = None
 
 
 def ensemble_scores(
-    predictions: StudyPredictions, *, at_most: int | None = None
+    predictions: OutOfFoldPredictions, *, at_most: int | None = None
 ) -> dict[str, float]:
     """Mean log loss of the ensemble of at most so many members, out of fold.
 

@@ -1,4 +1,4 @@
-"""Familiarity: what sets a run apart from the training runs, in words.
+"""Novelty: what sets a run apart from the training runs, in words.
 
 An ensemble answers whatever it is asked. Here each thing that a model leans on is compared with
 the training runs: the instrument, the m/z that were measured, the temperatures, the scans, the
@@ -57,7 +57,7 @@ class Quantity:
     Parameters
     ----------
     name
-        As in `Familiarity.limits`.
+        As in `Novelty.limits`.
     unusual
         Side of the limit that is unusual.
     tail
@@ -139,7 +139,7 @@ _NAMES: Mapping[Instrument, str] = {
 
 
 @dataclass(frozen=True)
-class Familiarity:
+class Novelty:
     """What the training runs were like.
 
     Parameters
@@ -209,7 +209,7 @@ class Familiarity:
         }
 
     @classmethod
-    def from_dict(cls, entry: Mapping[str, Any]) -> Familiarity:
+    def from_dict(cls, entry: Mapping[str, Any]) -> Novelty:
         """From what `to_dict` gave.
 
         Raises
@@ -226,7 +226,7 @@ class Familiarity:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(
-                f"the familiarity lacks {error}. Copy or make the bundle again."
+                f"the novelty lacks {error}. Copy or make the bundle again."
             ) from error
 
     def _misses(self, gas: Gas, measured: BoolArray) -> BoolArray:
@@ -243,9 +243,9 @@ class Familiarity:
         return (f"little is known of {_NAMES[name]}: {share}",)
 
 
-def fit_familiarity(
+def fit_novelty(
     context: ArrayLike, nearest_distance: ArrayLike, instruments: Instruments
-) -> Familiarity:
+) -> Novelty:
     """Learn what is usual.
 
     Parameters
@@ -269,7 +269,7 @@ def fit_familiarity(
     usual_mz = tuple(np.flatnonzero(measured.mean(axis=0) >= NEARLY_ALL).tolist())
     values = _quantities(described, distance, usual_mz)
     counts = np.bincount(rows, minlength=len(INSTRUMENTS)).tolist()
-    return Familiarity(
+    return Novelty(
         runs=dict(zip(INSTRUMENTS, counts, strict=True)),
         usual_mz=usual_mz,
         usual_gases=tuple(gas.name for gas in GASES if _shown(gas, measured).mean() >= NEARLY_ALL),

@@ -243,8 +243,8 @@ def read_shards(folder: str | Path) -> Iterator[Predictions]:
 
 def bundle_fingerprint(folder: Path) -> str:
     """Hash of all that a bundle predicts with: its manifest has the hash of every file."""
-    from egams.study.make_bundle import FORMAT_VERSION as BUNDLE_VERSION
-    from egams.study.make_bundle import KIND as BUNDLE
+    from egams.ensemble.bundle_files import FORMAT_VERSION as BUNDLE_VERSION
+    from egams.ensemble.bundle_files import KIND as BUNDLE
 
     manifest = read_manifest(folder, BUNDLE, BUNDLE_VERSION)
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]

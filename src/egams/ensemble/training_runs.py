@@ -11,13 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egams.artifact import write_json
-from egams.ensemble.novelty import Familiarity, fit_familiarity
+from egams.ensemble.novelty import Novelty
 from egams.ensemble.predictions import Neighbour
 from egams.errors import ArtifactError
 from egams.families import FAMILIES
-from egams.models.neighbours import Neighbours
-from egams.study.folds import WHOLE
-from egams.study.study import Study
 
 FILE = "training-runs.json"
 
@@ -32,32 +29,13 @@ class TrainingRuns:
         In the order in which neighbours trained on all runs know them ``[training run]``.
     labels
         ``[training run, family]``.
-    familiarity
+    novelty
         What sets a run apart from them.
     """
 
     run_ids: tuple[str, ...]
     labels: NDArray[np.bool_]
-    familiarity: Familiarity
-
-    @classmethod
-    def of(cls, study: Study) -> TrainingRuns:
-        """Gather from a study.
-
-        Raises
-        ------
-        ArtifactError
-            If the study lacks something.
-        """
-        run_ids, contexts = study.contexts()
-        truth = study.truth()
-        nearest = _whole_neighbours(study)
-        distance = np.zeros(len(run_ids)) if nearest is None else nearest.among_themselves().numpy()
-        return cls(
-            run_ids,
-            np.array([truth[run].labels for run in run_ids], dtype=bool),
-            fit_familiarity(contexts, distance, [truth[run].instrument for run in run_ids]),
-        )
+    novelty: Novelty
 
     def neighbour(self, place: int, distance: float) -> Neighbour:
         """Name the training run at that place, found at that distance."""
@@ -71,7 +49,7 @@ class TrainingRuns:
         content = {
             "run_ids": list(self.run_ids),
             "labels": self.labels.astype(int).tolist(),
-            "familiarity": self.familiarity.to_dict(),
+            "novelty": self.novelty.to_dict(),
         }
         write_json(folder / FILE, content)
 
@@ -90,17 +68,7 @@ class TrainingRuns:
             return cls(
                 tuple(content["run_ids"]),
                 np.array(content["labels"], dtype=bool),
-                Familiarity.from_dict(content["familiarity"]),
+                Novelty.from_dict(content["novelty"]),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"{path}: {error!r}. Copy or make the bundle again.") from error
-
-
-def _whole_neighbours(study: Study) -> Neighbours | None:
-    """Neighbours trained on all runs, of whichever experiment; None if none has any."""
-    for name, experiment in study.experiments().items():
-        if WHOLE in study.folds_done(name):
-            nearest = study.predictor(experiment, WHOLE).neighbours
-            if nearest is not None:
-                return nearest
-    return None

@@ -18,6 +18,7 @@ from egams.ensemble.ensemble import (
     fit_ensemble,
     nested_ensemble,
 )
+from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.ensemble.selection import nested_selection, select_members
 from egams.errors import ArtifactError
 from egams.evaluate.correlation import error_correlation_table, logit_correlation_table
@@ -32,7 +33,7 @@ from egams.evaluate.tables import (
 )
 from egams.families import FAMILIES, INSTRUMENTS
 from egams.logloss import log_loss_of_truth, truth_probability
-from egams.study.gather import StudyPredictions, left_out, study_predictions
+from egams.study.gather import left_out, study_predictions
 from egams.study.study import Study
 
 ENSEMBLE = "ensemble"
@@ -95,7 +96,7 @@ def study_tables(
     return made | {"left-out": _left_out_table(reasons)}
 
 
-def limit_table(scored: StudyPredictions, at_most: int | None = None) -> Table:
+def limit_table(scored: OutOfFoldPredictions, at_most: int | None = None) -> Table:
     """Score ensembles of at most so many experiments, nested, beside the plain mean of theirs.
 
     Parameters
@@ -200,7 +201,7 @@ def _weight_table(ensemble: Ensemble) -> Table:
     )
 
 
-def _sam_table(sam: StudyPredictions, ensemble: Ensemble, rng: np.random.Generator) -> Table:
+def _sam_table(sam: OutOfFoldPredictions, ensemble: Ensemble, rng: np.random.Generator) -> Table:
     means = dict(zip(sam.names, sam.mean_over_draws, strict=True))
     used = ensemble.without_unused()
     if set(used.stack.names) <= means.keys():

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from egams.training.network.precision import Precision
+Precision = Literal["fp32", "bf16", "auto"]
 
 
 class TrainingConfig(BaseModel):
@@ -29,9 +29,9 @@ class TrainingConfig(BaseModel):
         restarts, see `egams.training.network.schedule`.
     loss, focus
         ``"bce"``, or ``"focal"`` with exponent `focus`.
-    recipes
-        How much it counts to tell which recipe a run is (`egams.models.label_sets`), beside the
-        families; 0 leaves recipes out.
+    label_sets
+        Weight of predicting the whole label set of a run (`egams.models.label_sets`), beside its
+        families; 0 leaves label sets out.
     smoothing
         Labels become y / (1 + 2 smoothing) + smoothing.
     clip_norm
@@ -53,7 +53,7 @@ class TrainingConfig(BaseModel):
     schedule: Literal["one_cycle", "restarts"] = "one_cycle"
     loss: Literal["bce", "focal"] = "bce"
     focus: float = Field(1.0, ge=0)
-    recipes: float = Field(0.0, ge=0)
+    label_sets: float = Field(0.0, ge=0)
     smoothing: float = Field(0.001, ge=0, lt=0.5)
     clip_norm: float = Field(64.0, gt=0)
     average: Literal["ema", "swa", "none"] = "ema"

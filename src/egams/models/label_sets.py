@@ -1,8 +1,8 @@
-"""Recipes: the sets of families that training runs were labelled with, told as one choice.
+"""Label sets: the sets of families that training runs were labelled with, predicted as one choice.
 
 Samples are minerals and mixtures that somebody chose, so few of the 1,024 sets of ten families
-occur: 42 among the challenge's runs. A network that also says which recipe a run is learns how
-families go together, and is told of each run which families exclude each other.
+occur: 42 among the challenge's runs. A network that also predicts which label set a run has learns
+which families go together and which exclude each other.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from torch import Tensor
 from egams.families import FAMILIES
 
 SHARE = 0.5
-"""Share of the recipes in a probability; the rest is what the network says of each family."""
+"""Share of the label sets in a probability; the rest is the prediction of each family."""
 
 
-def recipes_of(labels: Tensor) -> Tensor:
-    """List the sets of families that occur ``[recipe, family]`` in labels ``[run, family]``."""
-    recipes: Tensor = torch.unique(labels, dim=0)
-    return recipes
+def label_sets_of(labels: Tensor) -> Tensor:
+    """List the sets of families that occur ``[label set, family]`` in labels ``[run, family]``."""
+    label_sets: Tensor = torch.unique(labels, dim=0)
+    return label_sets
 
 
-def places(labels: Tensor, recipes: Tensor) -> tuple[Tensor, Tensor]:
-    """Which recipe each run is, and whether it is one at all: both ``[run]``."""
-    same = (labels[:, None] == recipes).all(2)
+def places(labels: Tensor, label_sets: Tensor) -> tuple[Tensor, Tensor]:
+    """Which label set each run has, and whether it is among them: both ``[run]``."""
+    same = (labels[:, None] == label_sets).all(2)
     return same.to(torch.int8).argmax(1), same.any(1)
 
 
-def probabilities(outputs: Tensor, recipes: Tensor | None) -> Tensor:
-    """Probabilities ``[B, family]`` of a network's outputs ``[B, family + recipe]``.
+def probabilities(outputs: Tensor, label_sets: Tensor | None) -> Tensor:
+    """Probabilities ``[B, family]`` of a network's outputs ``[B, family + label set]``.
 
-    The mean of two answers: that of each family's own logit, and the probability of all recipes
+    The mean of two answers: that of each family's own logit, and the probability of all label sets
     that have the family.
     """
     own = torch.sigmoid(outputs[:, : len(FAMILIES)])
-    if recipes is None:
+    if label_sets is None:
         return own
     # Rounding may carry a sum past 1, which every scorer refuses.
-    joint = (torch.softmax(outputs[:, len(FAMILIES) :], 1) @ recipes).clamp_max(1.0)
+    joint = (torch.softmax(outputs[:, len(FAMILIES) :], 1) @ label_sets).clamp_max(1.0)
     return (1 - SHARE) * own + SHARE * joint

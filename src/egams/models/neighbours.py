@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from egams.families import FAMILIES
 from egams.models.network import ModelSettings
-from egams.spectrogram.descriptors import VIEWS
+from egams.spectrogram.descriptors import DESCRIPTORS
 
 EVIDENCE_FEATURES = len(FAMILIES) + 1
 LOGIT_SCALE = 4.0
@@ -43,7 +43,7 @@ class Kernel:
     Parameters
     ----------
     weight
-        How much a difference counts, in each view ``[view]``.
+        How much a difference counts, in each descriptor ``[descriptor]``.
     noise
         Logarithm of the share of labels that nothing explains, relative to the kernel ``[]``.
     slope, doubt, shift
@@ -62,7 +62,7 @@ class Kernel:
         """Where the fit starts; nothing here is random."""
         families = len(FAMILIES)
         return cls(
-            weight=torch.full((len(VIEWS),), -3.0, dtype=torch.float64),
+            weight=torch.full((len(DESCRIPTORS),), -3.0, dtype=torch.float64),
             noise=torch.tensor(-2.0, dtype=torch.float64),
             slope=torch.full((families,), 1.5, dtype=torch.float64),
             doubt=torch.zeros(families, dtype=torch.float64),
@@ -74,12 +74,12 @@ class Kernel:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     def joined(self, distances: Tensor) -> Tensor:
-        """Sum of weighted distances: ``[run, run]`` from ``[view, run, run]``."""
+        """Sum of weighted distances: ``[run, run]`` from ``[descriptor, run, run]``."""
         weights = functional.softplus(self.weight).to(distances)
         return torch.einsum("v,vab->ab", weights, distances)
 
     def covariance(self, distances: Tensor) -> Tensor:
-        """exp(-`joined`): ``[run, run]`` from ``[view, run, run]``."""
+        """exp(-`joined`): ``[run, run]`` from ``[descriptor, run, run]``."""
         return torch.exp(-self.joined(distances))
 
     def logits(self, mean: Tensor, variance: Tensor) -> Tensor:
@@ -88,9 +88,9 @@ class Kernel:
         return self.slope.exp() * mean / spread + self.shift
 
 
-def distances(views: list[Tensor], others: list[Tensor]) -> Tensor:
-    """Euclidean distances in each view ``[view, run, other]``."""
-    pairs = zip(views, others, strict=True)
+def distances(descriptors: list[Tensor], others: list[Tensor]) -> Tensor:
+    """Euclidean distances in each descriptor ``[descriptor, run, other]``."""
+    pairs = zip(descriptors, others, strict=True)
     return torch.stack([torch.cdist(a.double(), b.double()) for a, b in pairs])
 
 
@@ -102,10 +102,10 @@ class Neighbours(nn.Module):
 
     Parameters
     ----------
-    views
-        Training runs, as `egams.spectrogram.descriptors.run_views` gives them.
+    descriptors
+        Training runs, as `egams.spectrogram.descriptors.run_descriptors` gives them.
     scale
-        Mean distance of training runs in each view ``[view]``.
+        Mean distance of training runs in each descriptor ``[descriptor]``.
     prior
         Mean of the labels, -1 or 1, over training runs ``[family]``.
     coefficients
@@ -121,7 +121,7 @@ class Neighbours(nn.Module):
 
     def __init__(
         self,
-        views: list[Tensor],
+        descriptors: list[Tensor],
         scale: Tensor,
         prior: Tensor,
         coefficients: Tensor,
@@ -129,8 +129,8 @@ class Neighbours(nn.Module):
         kernel: Kernel,
     ) -> None:
         super().__init__()
-        for name, view in zip(VIEWS, views, strict=True):
-            self.register_buffer(f"view_{name}", view.half())
+        for name, descriptor in zip(DESCRIPTORS, descriptors, strict=True):
+            self.register_buffer(f"descriptor_{name}", descriptor.half())
         self.register_buffer("scale", scale.double())
         self.register_buffer("prior", prior.double())
         self.register_buffer("coefficients", coefficients.double())
@@ -142,7 +142,7 @@ class Neighbours(nn.Module):
     def from_state(cls, state: dict[str, Tensor]) -> Neighbours:
         """Build from a state dict, whatever the number of training runs."""
         return cls(
-            [state[f"view_{name}"] for name in VIEWS],
+            [state[f"descriptor_{name}"] for name in DESCRIPTORS],
             state["scale"],
             state["prior"],
             state["coefficients"],
@@ -157,22 +157,22 @@ class Neighbours(nn.Module):
             **{name: getattr(self, f"kernel_{name}") for name in Kernel.initial().tensors()}
         )
 
-    def away(self, views: list[Tensor]) -> Tensor:
+    def away(self, descriptors: list[Tensor]) -> Tensor:
         """Joined distance of runs from every training run ``[run, training run]``."""
-        training = [getattr(self, f"view_{name}") for name in VIEWS]
+        training = [getattr(self, f"descriptor_{name}") for name in DESCRIPTORS]
         with torch.no_grad():
-            return self.kernel.joined(distances(views, training) / self.scale[:, None, None])
+            return self.kernel.joined(distances(descriptors, training) / self.scale[:, None, None])
 
     def among_themselves(self) -> Tensor:
         """Joined distance of each training run from the nearest other one ``[training run]``."""
-        away = self.away([getattr(self, f"view_{name}").float() for name in VIEWS])
+        away = self.away([getattr(self, f"descriptor_{name}").float() for name in DESCRIPTORS])
         return away.fill_diagonal_(torch.inf).amin(1)
 
-    def forward(self, views: list[Tensor]) -> Tensor:
+    def forward(self, descriptors: list[Tensor]) -> Tensor:
         """Return evidence ``[run, family + 1]``: logits / 4, then the variance (1: unlike any)."""
         with torch.no_grad():
-            training = [getattr(self, f"view_{name}") for name in VIEWS]
-            away = distances(views, training) / self.scale[:, None, None]
+            training = [getattr(self, f"descriptor_{name}") for name in DESCRIPTORS]
+            away = distances(descriptors, training) / self.scale[:, None, None]
             kernel = self.kernel
             shared = kernel.covariance(away)
             mean = shared @ self.coefficients + self.prior
@@ -180,13 +180,13 @@ class Neighbours(nn.Module):
             variance = (1 + kernel.noise.exp() - explained).clamp_min(0)
             return evidence(kernel.logits(mean, variance), variance)
 
-    def left_out(self, views: list[Tensor], own: Tensor) -> Tensor:
+    def left_out(self, descriptors: list[Tensor], own: Tensor) -> Tensor:
         """Return evidence on versions of training runs, each from the other runs alone.
 
         Parameters
         ----------
-        views
-            Of the versions, as `egams.spectrogram.descriptors.run_views` gives them.
+        descriptors
+            Of the versions, as `egams.spectrogram.descriptors.run_descriptors` gives them.
         own
             Training run that each is a version of ``[version]``.
 
@@ -195,7 +195,7 @@ class Neighbours(nn.Module):
         """
         with torch.no_grad():
             kernel, inverse = self.kernel, self.inverse.double()
-            shared = torch.exp(-self.away(views))
+            shared = torch.exp(-self.away(descriptors))
             through_own = (shared * inverse[own]).sum(1, keepdim=True)
             precision = inverse.diagonal()[own][:, None]
             mean = shared @ self.coefficients + self.prior

@@ -29,7 +29,7 @@ class Sizes:
     context
         Features of the run's context.
     outputs
-        Logits: of the families, then of the recipes where it learns them
+        Logits: of the families, then of the label sets where it learns them
         (`egams.models.label_sets`).
     """
 

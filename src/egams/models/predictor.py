@@ -30,14 +30,14 @@ from egams.models.tree_predictors import CatboostPredictor, LightgbmPredictor
 from egams.models.trees import CatboostConfig, LightgbmConfig
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
-from egams.spectrogram.descriptors import run_views
+from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.draw import windows
 from egams.spectrogram.draw_each import draw_each
 from egams.spectrogram.render import render
 from egams.spectrogram.resident import ResidentRuns
 
 WEIGHTS = "weights.safetensors"
-RECIPES = "recipes"
+LABEL_SETS = "label_sets"
 
 Evidence = Mapping[Neighbours, Tensor]
 
@@ -79,32 +79,34 @@ class NetworkPredictor:
         self,
         network: nn.Module,
         sizes: Sizes,
-        recipes: Tensor | None = None,
+        label_sets: Tensor | None = None,
         neighbours: Neighbours | None = None,
         started_from: str = FROM_SCRATCH,
     ) -> None:
         self.network = network.eval()
         self.sizes = sizes
-        self.recipes = recipes
+        self.label_sets = label_sets
         self.neighbours = neighbours
         self.started_from = started_from
 
     def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
         """See `Predictor`."""
         with torch.inference_mode():
-            return label_sets.probabilities(self.network(spectrogram, context).float(), self.recipes)
+            return label_sets.probabilities(
+                self.network(spectrogram, context).float(), self.label_sets
+            )
 
     def to(self, device: torch.device | str) -> None:
         """See `Predictor`."""
         self.network.to(device)
-        self.recipes = None if self.recipes is None else self.recipes.to(device)
+        self.label_sets = None if self.label_sets is None else self.label_sets.to(device)
         move(self.neighbours, device)
 
     def save(self, folder: Path) -> None:
         """See `Predictor`."""
         state = dict(self.network.state_dict())
-        if self.recipes is not None:
-            state[RECIPES] = self.recipes
+        if self.label_sets is not None:
+            state[LABEL_SETS] = self.label_sets
         save_tensors(state, folder / WEIGHTS, {"sizes": json.dumps(asdict(self.sizes))})
         save_neighbours(self.neighbours, folder)
 
@@ -120,7 +122,7 @@ class NetworkPredictor:
         with safe_open(files[WEIGHTS], "pt") as content:
             sizes = Sizes(**json.loads(content.metadata()["sizes"]))
         state = load_file(files[WEIGHTS])
-        known = state.pop(RECIPES, None)
+        known = state.pop(LABEL_SETS, None)
         with torch.random.fork_rng(devices=[]):  # its first weights are thrown away
             network = config.build(sizes)
         network.load_state_dict(state)
@@ -268,14 +270,14 @@ def gather_evidence(
     predictors: Iterable[Predictor],
     runs: ResidentRuns,
     positions: Tensor,
-    views: list[Tensor] | None = None,
+    descriptors: list[Tensor] | None = None,
 ) -> Evidence:
     """Ask the neighbours of all predictors about some runs, each once.
 
     Parameters
     ----------
-    views
-        Of these runs, where they are at hand: see `egams.spectrogram.descriptors.run_views`.
+    descriptors
+        Of these runs, where they are at hand: see `egams.spectrogram.descriptors.run_descriptors`.
 
     Returns
     -------
@@ -283,6 +285,6 @@ def gather_evidence(
         ``[run, family + 1]`` by neighbours.
     """
     asked = {predictor.neighbours for predictor in predictors} - {None}
-    if views is None and asked:
-        views = run_views(runs, positions)
-    return {nearest: nearest(views) for nearest in asked if nearest is not None}
+    if descriptors is None and asked:
+        descriptors = run_descriptors(runs, positions)
+    return {nearest: nearest(descriptors) for nearest in asked if nearest is not None}

@@ -34,11 +34,11 @@ BEYOND = 2.0
 SHARES = MZ_COUNT * COLUMNS // SHARE_COLUMNS
 SHAPES = COLUMNS // SHAPE_COLUMNS
 SIZES = (SHARES, MZ_COUNT, MZ_COUNT, *[SHAPES] * len(KEY_IONS))
-"""Features of each view."""
+"""Features of each descriptor."""
 
 
 class Describe(nn.Module):
-    """Binned matrices to views, as `egams.spectrogram.descriptors` has them, without drawing scans.
+    """Binned matrices to the descriptors of `egams.spectrogram.descriptors`, without drawing scans.
 
     What is a random choice there is its mean here: of the candidates of a column the weighted
     mean, of the background's quantiles the plain one.

@@ -43,9 +43,9 @@ def distil(binned: Tensor, labels: Tensor, taught: Tensor, seed: int) -> Student
     Source: Hinton, Vinyals & Dean 2015 (soft targets beside labels).
     """
     with torch.no_grad():
-        views = describe(binned)
-    kernel, logits, variance = fit_kernel(views, labels, RANKS, BASIS)
-    features = torch.cat(views, 1)
+        descriptors = describe(binned)
+    kernel, logits, variance = fit_kernel(descriptors, labels, RANKS, BASIS)
+    features = torch.cat(descriptors, 1)
     centre, spread = features.mean(0), features.std(0) + SMALLEST_SPREAD
     target = TRUST * taught + (1 - TRUST) * labels
     with torch.random.fork_rng(devices=[]):
@@ -58,7 +58,7 @@ def distil(binned: Tensor, labels: Tensor, taught: Tensor, seed: int) -> Student
 
 
 def describe(binned: Tensor) -> list[Tensor]:
-    """Views of many runs, a few at a time: see `Describe`."""
+    """Descriptors of many runs, a few at a time: see `Describe`."""
     parts = [Describe()(part) for part in torch.split(binned, RUNS_AT_ONCE)]
     return [torch.cat(of_all) for of_all in zip(*parts, strict=True)]
 

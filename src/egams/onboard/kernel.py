@@ -21,11 +21,11 @@ SMALLEST_SQUARE = 1e-6
 
 
 class Compressed(nn.Module):
-    """One view of a run, projected, and how far that is from each landmark.
+    """One descriptor of a run, projected, and how far that is from each landmark.
 
     Parameters
     ----------
-    view
+    descriptor
         Of the training runs, which become the landmarks ``[landmark, feature]``.
     rank
         Principal components that are kept.
@@ -36,21 +36,21 @@ class Compressed(nn.Module):
     landmarks: Tensor
     squares: Tensor
 
-    def __init__(self, view: Tensor, rank: int) -> None:
+    def __init__(self, descriptor: Tensor, rank: int) -> None:
         super().__init__()
-        centre = view.mean(0)
-        rank = min(rank, *view.shape)
-        _, _, components = torch.linalg.svd((view - centre).double(), full_matrices=False)
+        centre = descriptor.mean(0)
+        rank = min(rank, *descriptor.shape)
+        _, _, components = torch.linalg.svd((descriptor - centre).double(), full_matrices=False)
         directions = to_int8_grid(components[:rank].T.float())
-        landmarks = to_int8_grid(((view - centre) @ directions).T)
+        landmarks = to_int8_grid(((descriptor - centre) @ directions).T)
         self.register_buffer("centre", centre)
         self.register_buffer("directions", directions)
         self.register_buffer("landmarks", landmarks)
         self.register_buffer("squares", landmarks.square().sum(0))
 
-    def forward(self, view: Tensor) -> Tensor:
+    def forward(self, descriptor: Tensor) -> Tensor:
         """Euclidean distances ``[run, landmark]`` from ``[run, feature]``."""
-        place = (view - self.centre) @ self.directions
+        place = (descriptor - self.centre) @ self.directions
         square = (place * place).sum(1, keepdim=True) + self.squares
         return (square - 2 * (place @ self.landmarks)).clamp_min(SMALLEST_SQUARE).sqrt()
 
@@ -64,7 +64,7 @@ class KernelMachine(nn.Module):
     Parameters
     ----------
     weights
-        Of the distance in each view ``[view]``.
+        Of the distance in each descriptor ``[descriptor]``.
     coefficients
         ``[landmark, family]``.
     prior, slope, doubt, shift
@@ -91,10 +91,10 @@ class KernelMachine(nn.Module):
         for name, value in numbers.items():
             self.register_buffer(name, value.float())
 
-    def forward(self, views: list[Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(self, descriptors: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Logits ``[run, family]`` and variance ``[run, 1]``, 0 to about 1."""
-        pairs = zip(self.parts, views, strict=True)
-        apart = [part(view) * self.weights[i] for i, (part, view) in enumerate(pairs)]
+        pairs = zip(self.parts, descriptors, strict=True)
+        apart = [part(descriptor) * self.weights[i] for i, (part, descriptor) in enumerate(pairs)]
         shared = torch.exp(-torch.stack(apart).sum(0))
         mean = shared @ self.coefficients + self.prior
         leading = shared @ self.basis
@@ -106,7 +106,7 @@ class KernelMachine(nn.Module):
 
 
 def fit_kernel(
-    views: Sequence[Tensor], labels: Tensor, ranks: Sequence[int], basis: int
+    descriptors: Sequence[Tensor], labels: Tensor, ranks: Sequence[int], basis: int
 ) -> tuple[KernelMachine, Tensor, Tensor]:
     """Fit on described training runs; nothing is random.
 
@@ -114,12 +114,12 @@ def fit_kernel(
 
     Parameters
     ----------
-    views
+    descriptors
         ``[run, feature]`` each.
     labels
         ``[run, family]``.
     ranks
-        Components kept of each view.
+        Components kept of each descriptor.
     basis
         Eigenvectors kept for the variance.
 
@@ -133,7 +133,9 @@ def fit_kernel(
 
     Source: Rasmussen & Williams 2006, sections 5.4.2 and 6.5.
     """
-    parts = [Compressed(view, rank) for view, rank in zip(views, ranks, strict=True)]
+    parts = [
+        Compressed(descriptor, rank) for descriptor, rank in zip(descriptors, ranks, strict=True)
+    ]
     apart = torch.stack([_between_landmarks(part) for part in parts])
     scale = apart.mean((1, 2)).clamp_min(torch.finfo(torch.float32).eps)
     apart /= scale[:, None, None]

@@ -13,7 +13,7 @@ from egams.onboard.grid import to_int8_grid
 from egams.onboard.kernel import KernelMachine
 
 RANKS = (64, 32, 32, *[12] * SIZES.count(SHAPES))
-"""Components kept of each view: few enough to fit, and what is left out was mostly noise."""
+"""Components kept of each descriptor: few enough to fit, and what is left out was mostly noise."""
 BASIS = 32
 UNUSUAL = 4.0
 """Features further from the mean than this many standard deviations count as that far."""
@@ -115,9 +115,9 @@ class Student(nn.Module):
             Probabilities ``[run, family]``; variance of the kernel machine ``[run, 1]``, which
             grows towards 1 the less a run is like any it was trained on.
         """
-        views = self.describe(binned)
-        logits, variance = self.kernel(views)
-        features = self.head.standard(torch.cat(views, 1))
+        descriptors = self.describe(binned)
+        logits, variance = self.kernel(descriptors)
+        features = self.head.standard(torch.cat(descriptors, 1))
         return torch.sigmoid(self.head(features, logits, variance)), variance
 
 

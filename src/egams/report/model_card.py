@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from egams.artifact import MANIFEST, read_manifest, write_text
+from egams.ensemble.bundle_files import FORMAT_VERSION, KIND
 from egams.evaluate.study_tables import study_tables
-from egams.study.make_bundle import FORMAT_VERSION, KIND
 from egams.study.study import Study
 
 CARD = "README.md"

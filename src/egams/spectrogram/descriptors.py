@@ -12,10 +12,10 @@ from egams.spectrogram.draw_each import draw_each
 from egams.spectrogram.render import HELIUM, render
 from egams.spectrogram.resident import ResidentRuns
 
-VIEWS = ("shares", "peaks", "shapes", "background")
-VIEW_DRAWS = 12
-VIEW_SEED = (0,)
-VIEW_CONFIG = SpectrogramConfig(floor=1e-6, unit_range=False, mz_sigma=0.0)
+DESCRIPTORS = ("shares", "peaks", "shapes", "background")
+DESCRIPTOR_DRAWS = 12
+DESCRIPTOR_SEED = (0,)
+DESCRIPTOR_CONFIG = SpectrogramConfig(floor=1e-6, unit_range=False, mz_sigma=0.0)
 
 KEY_IONS = (12, 15, 16, 17, 18, 28, 30, 32, 34, 36, 38, 44, 45, 46, 48, 64, 66)
 """Fragments of the gases by which families are told apart: H2O, CO, NO, O2, H2S, HCl, CO2, SO2."""
@@ -26,30 +26,30 @@ SMALLEST_SHAPE = -1.5
 RUNS_AT_ONCE = 32
 
 
-def run_views(runs: ResidentRuns, positions: Tensor) -> list[Tensor]:
+def run_descriptors(runs: ResidentRuns, positions: Tensor) -> list[Tensor]:
     """Describe runs from four sides.
 
-    The same run always gets the same views, whatever runs are beside it.
+    The same run always gets the same descriptors, whatever runs are beside it.
 
     Returns
     -------
     list of Tensor
-        For each of `VIEWS` ``[run, feature]``: log10 share of the ion signal of each m/z in steps
-        of 48 degC; log10 height of each m/z; shape of the key ions, each relative to its own
+        For each of `DESCRIPTORS` ``[run, feature]``: log10 share of the ion signal of each m/z in
+        steps of 48 degC; log10 height of each m/z; shape of the key ions, each relative to its own
         maximum, in steps of 24 degC; background level of each m/z.
     """
-    table = windows(runs, VIEW_CONFIG)
+    table = windows(runs, DESCRIPTOR_CONFIG)
     parts = []
     for batch in torch.split(positions, RUNS_AT_ONCE):
-        drawn = draw_each(runs, table, batch, VIEW_CONFIG, VIEW_DRAWS, VIEW_SEED)
-        image = render(runs, drawn, VIEW_CONFIG)
-        drawn_views = _views(image, runs.context[drawn.run, :MZ_COUNT])
-        parts.append([_mean_over_draws(view) for view in drawn_views])
+        drawn = draw_each(runs, table, batch, DESCRIPTOR_CONFIG, DESCRIPTOR_DRAWS, DESCRIPTOR_SEED)
+        image = render(runs, drawn, DESCRIPTOR_CONFIG)
+        drawn_descriptors = _descriptors(image, runs.context[drawn.run, :MZ_COUNT])
+        parts.append([_mean_over_draws(descriptor) for descriptor in drawn_descriptors])
     return [torch.cat(of_all) for of_all in zip(*parts, strict=True)]
 
 
-def _views(image: Tensor, background: Tensor) -> tuple[Tensor, ...]:
-    """Views of single spectrograms: log10 ``[B, m/z, temperature]`` from -6 to 0."""
+def _descriptors(image: Tensor, background: Tensor) -> tuple[Tensor, ...]:
+    """Descriptors of single spectrograms: log10 ``[B, m/z, temperature]`` from -6 to 0."""
     signal = 10**image
     peak = image.amax(2, keepdim=True)
     total = torch.log10(signal.sum(1, keepdim=True) - signal[:, HELIUM : HELIUM + 1])
@@ -69,6 +69,6 @@ def _coarser(image: Tensor, columns: int) -> Tensor:
     return image.reshape(B, M, T // columns, columns).mean(3).flatten(1)
 
 
-def _mean_over_draws(view: Tensor) -> Tensor:
+def _mean_over_draws(descriptor: Tensor) -> Tensor:
     """``[run, feature]`` from ``[run * draw, feature]``."""
-    return view.reshape(-1, VIEW_DRAWS, view.shape[1]).mean(1)
+    return descriptor.reshape(-1, DESCRIPTOR_DRAWS, descriptor.shape[1]).mean(1)

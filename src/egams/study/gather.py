@@ -2,47 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
+from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.errors import ArtifactError
 from egams.study.folds import SAM_FOLD
 from egams.study.study import Study
 
 
-@dataclass(frozen=True)
-class StudyPredictions:
-    """Out-of-fold predictions of a study beside the truth.
-
-    Parameters
-    ----------
-    names
-        Experiments that finished every fold ``[member]``.
-    run_ids, instruments, folds
-        ``[run]``.
-    labels
-        ``[run, family]``.
-    probabilities
-        ``[member, draw, run, family]``.
-    """
-
-    names: tuple[str, ...]
-    run_ids: tuple[str, ...]
-    instruments: NDArray[np.str_]
-    folds: NDArray[np.intp]
-    labels: NDArray[np.float32]
-    probabilities: NDArray[np.float32]
-
-    @property
-    def mean_over_draws(self) -> NDArray[np.float64]:
-        """``[member, run, family]``."""
-        mean: NDArray[np.float64] = self.probabilities.mean(1, dtype=np.float64)
-        return mean
-
-
-def study_predictions(study: Study, *, sam_fold: bool = False) -> StudyPredictions:
+def study_predictions(study: Study, *, sam_fold: bool = False) -> OutOfFoldPredictions:
     """Gather the out-of-fold predictions of every experiment that finished all folds.
 
     Parameters
@@ -65,7 +33,7 @@ def study_predictions(study: Study, *, sam_fold: bool = False) -> StudyPredictio
         )
     gathered = [study.out_of_fold(name, wanted) for name in names]
     run_ids = gathered[0].run_ids
-    return StudyPredictions(
+    return OutOfFoldPredictions(
         names=tuple(names),
         run_ids=run_ids,
         instruments=np.array([truth[run].instrument for run in run_ids]),

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from egams.artifact import MANIFEST, header, write_json, written_whole
+from egams.ensemble.bundle_files import FORMAT_VERSION, KIND, TRAINING_RUNS, file_hashes
 from egams.ensemble.ensemble import Ensemble, ensemble_scores, fit_ensemble
+from egams.ensemble.novelty import fit_novelty
 from egams.ensemble.training_runs import TrainingRuns
 from egams.errors import ConfigError
 from egams.families import FAMILIES
+from egams.models.neighbours import Neighbours
 from egams.study.folds import WHOLE
 from egams.study.gather import study_predictions
 from egams.study.study import MEMBER, Study
-
-KIND = "bundle"
-FORMAT_VERSION = 2
-TRAINING_RUNS = "training-runs"
 
 
 def make_bundle(
@@ -68,7 +68,7 @@ def make_bundle(
                 for file in source.iterdir():
                     if file.suffix in {".safetensors", ".txt", ".cbm"} or file.name == MEMBER:
                         shutil.copy(file, target / file.name)
-        TrainingRuns.of(opened).save(temporary / TRAINING_RUNS)
+        training_runs_of(opened).save(temporary / TRAINING_RUNS)
         scores = {
             name: round(score, 5)
             for name, score in ensemble_scores(scored, at_most=at_most).items()
@@ -94,29 +94,6 @@ def _keep_one_of_each(bundle: Path, files: dict[str, str]) -> dict[str, str]:
             (bundle / path).unlink()
             del files[path]
     return same_as
-
-
-def member_files(
-    bundle: Path, manifest: dict[str, Any], experiment: str, fold: str
-) -> dict[str, Path]:
-    """Where the files of a member are, by name."""
-    place = f"{experiment}/fold-{fold}/"
-    own = {path: path for path in manifest["files"]}
-    everything = own | manifest["same_as"]
-    return {
-        path.removeprefix(place): bundle / stands
-        for path, stands in everything.items()
-        if path.startswith(place)
-    }
-
-
-def file_hashes(bundle: Path) -> dict[str, str]:
-    """Hash every file in the folders of a bundle, by path relative to it."""
-    files = sorted(path for path in bundle.glob("*/**/*") if path.is_file())
-    return {
-        path.relative_to(bundle).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-    }
 
 
 def _is_bundle(folder: Path) -> bool:
@@ -146,3 +123,32 @@ def _manifest(
         "data": study.manifest["data"],
         "study": {key: study.manifest[key] for key in ("folds", "seed", "draws", "runs_used")},
     }
+
+
+def training_runs_of(study: Study) -> TrainingRuns:
+    """Gather what a bundle knows of the runs it learned from.
+
+    Raises
+    ------
+    ArtifactError
+        If the study lacks something.
+    """
+    run_ids, contexts = study.contexts()
+    truth = study.truth()
+    nearest = _whole_neighbours(study)
+    distance = np.zeros(len(run_ids)) if nearest is None else nearest.among_themselves().numpy()
+    return TrainingRuns(
+        run_ids,
+        np.array([truth[run].labels for run in run_ids], dtype=bool),
+        fit_novelty(contexts, distance, [truth[run].instrument for run in run_ids]),
+    )
+
+
+def _whole_neighbours(study: Study) -> Neighbours | None:
+    """Neighbours trained on all runs, of whichever experiment; None if none has any."""
+    for name, experiment in study.experiments().items():
+        if WHOLE in study.folds_done(name):
+            nearest = study.predictor(experiment, WHOLE).neighbours
+            if nearest is not None:
+                return nearest
+    return None

@@ -1,9 +1,9 @@
 """Groups of near-duplicate runs: those that folds must not pull apart.
 
-Distance of two runs: the Euclidean distance in each of the four views of
+Distance of two runs: the Euclidean distance in each of the four descriptors of
 `egams.spectrogram.descriptors`, divided by its mean over all pairs of runs; then the mean of the
-four. 1 is the distance of two runs taken at random. Runs nearer than `NEAR`, and runs joined by a chain
-of such pairs, are one group: no pair nearer than `NEAR` is ever pulled apart, which groups of
+four. 1 is the distance of two runs taken at random. Runs nearer than `NEAR`, and runs joined by a
+chain of such pairs, are one group: no pair nearer than `NEAR` is ever pulled apart, which groups of
 complete or average linkage would not promise.
 
 Why 0.25. Measured on the 763 labelled runs of the challenge, 42 different sets of labels:
@@ -44,33 +44,33 @@ NEAR = 0.25
 """Distance below which two runs count as near duplicates; 1 is that of two random runs."""
 
 
-def run_distances(views: Sequence[Tensor]) -> NDArray[np.float64]:
+def run_distances(descriptors: Sequence[Tensor]) -> NDArray[np.float64]:
     """Distance of every two runs, 1 on average, 0 on the diagonal ``[run, run]``.
 
     Parameters
     ----------
-    views
-        As `egams.spectrogram.descriptors.run_views` gives them, ``[run, feature]`` each.
+    descriptors
+        As `egams.spectrogram.descriptors.run_descriptors` gives them, ``[run, feature]`` each.
 
     Raises
     ------
     ConfigError
         If there are fewer than two runs.
     """
-    runs = len(views[0])
+    runs = len(descriptors[0])
     if runs < 2:
         raise ConfigError(f"{runs} runs to compare; expected at least two.")
-    apart = distances(list(views), list(views))
+    apart = distances(list(descriptors), list(descriptors))
     diagonal = torch.arange(runs)
     apart[:, diagonal, diagonal] = 0
-    # A view in which all runs are alike tells nothing, and must not divide by zero.
+    # A descriptor in which all runs are alike tells nothing, and must not divide by zero.
     scale = apart.sum((1, 2)).clamp_min(torch.finfo(torch.float32).eps) / (runs * (runs - 1))
     mean = (apart / scale[:, None, None]).mean(0).cpu().numpy()
     symmetric: NDArray[np.float64] = (mean + mean.T) / 2
     return symmetric
 
 
-def near_duplicate_groups(views: Sequence[Tensor], near: float = NEAR) -> NDArray[np.intp]:
+def near_duplicate_groups(descriptors: Sequence[Tensor], near: float = NEAR) -> NDArray[np.intp]:
     """Group number of each run ``[run]``; a run like no other is a group of its own.
 
     The grouping is the same in whatever order the runs come. Numbers count from 0, in the order
@@ -78,8 +78,8 @@ def near_duplicate_groups(views: Sequence[Tensor], near: float = NEAR) -> NDArra
 
     Parameters
     ----------
-    views
-        As `egams.spectrogram.descriptors.run_views` gives them, ``[run, feature]`` each.
+    descriptors
+        As `egams.spectrogram.descriptors.run_descriptors` gives them, ``[run, feature]`` each.
     near
         Distance below which two runs are near duplicates.
 
@@ -88,7 +88,7 @@ def near_duplicate_groups(views: Sequence[Tensor], near: float = NEAR) -> NDArra
     ConfigError
         If there are fewer than two runs.
     """
-    _, found = connected_components(run_distances(views) < near, directed=False)
+    _, found = connected_components(run_distances(descriptors) < near, directed=False)
     _, first, number = np.unique(found, return_index=True, return_inverse=True)
     groups: NDArray[np.intp] = first.argsort().argsort()[number]
     return groups

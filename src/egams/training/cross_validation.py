@@ -24,7 +24,7 @@ from egams.jobs.on_ray import RayExecutor
 from egams.jobs.stopping import stop_on_signals
 from egams.lock import alone_in
 from egams.spectrogram.context import context_of
-from egams.spectrogram.descriptors import run_views
+from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.run_store import RunStore
 from egams.study.folds import SAM_FOLD, WHOLE, Folds, make_folds
@@ -250,7 +250,7 @@ def _folds(
     if grouped:
         positions = torch.arange(len(labelled))
         runs = ResidentRuns.load([store[position] for position in labelled.tolist()])
-        groups = near_duplicate_groups(run_views(runs, positions))
+        groups = near_duplicate_groups(run_descriptors(runs, positions))
     labels, instruments = store.labels[labelled], store.instruments[labelled]
     made = make_folds(run_ids, labels, instruments, count, rng, groups)
     made.save(study.folds_path)

@@ -22,7 +22,7 @@ from egams.models.neighbours import Neighbours, NeighboursConfig
 from egams.models.network import NetworkSettings
 from egams.models.predictor import NeighbourPredictor, NetworkPredictor, Predictor, predict_draws
 from egams.models.trees import CatboostConfig, LightgbmConfig
-from egams.spectrogram.descriptors import run_views
+from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.sam_like import joined, sam_like_versions
 from egams.spectrogram.sam_sources import SamSources, sam_sources
@@ -193,8 +193,8 @@ def train_experiment(
     if sources is not None and experiment.sam_like > 0:
         versions, own = sam_like_versions(runs, positions, sources, experiment.sam_like, seed)
         if nearest is not None:
-            views = run_views(versions, torch.arange(len(versions), device=runs.device))
-            on_training = torch.cat([on_training, nearest.left_out(views, own)])
+            descriptors = run_descriptors(versions, torch.arange(len(versions), device=runs.device))
+            on_training = torch.cat([on_training, nearest.left_out(descriptors, own)])
         added = torch.arange(len(runs), len(runs) + len(versions), device=runs.device)
         runs, positions = joined([runs, versions]), torch.cat([positions, added])
     if nearest is not None:

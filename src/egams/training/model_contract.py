@@ -46,7 +46,7 @@ LARGER = Sizes(
     context=CONTEXT_FEATURES + EVIDENCE_FEATURES,
     outputs=len(FAMILIES) + 7,
 )
-"""Three normalisations, evidence, and recipes beside the families."""
+"""Three normalisations, evidence, and label sets beside the families."""
 
 
 def check_model(config: NetworkSettings, training: TrainingConfig | None = None) -> dict[str, str]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from egams.models.neighbours import Kernel, Neighbours, NeighboursConfig, distances, evidence
-from egams.spectrogram.descriptors import run_views
+from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 
 
@@ -39,9 +39,9 @@ def fit_neighbours(
 
     Source: Rasmussen & Williams 2006, sections 5.4.2 and 6.5.
     """
-    views = [view.half().float() for view in run_views(runs, positions)]
+    descriptors = [descriptor.half().float() for descriptor in run_descriptors(runs, positions)]
     labels = runs.labels[positions].double()
-    apart = distances(views, views)
+    apart = distances(descriptors, descriptors)
     scale = apart.mean((1, 2)).clamp_min(torch.finfo(torch.float32).eps)
     apart = apart / scale[:, None, None]
     signs = 2 * labels - 1
@@ -79,4 +79,4 @@ def fit_neighbours(
     with torch.no_grad():
         inverse, coefficients, mean, variance = left_out()
         on_training = evidence(kernel.logits(mean, variance), variance)
-    return Neighbours(views, scale, prior, coefficients, inverse, kernel), on_training
+    return Neighbours(descriptors, scale, prior, coefficients, inverse, kernel), on_training

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from egams.experiments.training_config import TrainingConfig
 from egams.families import FAMILIES
 from egams.jobs.stopping import StoppedError, never
-from egams.models.label_sets import recipes_of
+from egams.models.label_sets import label_sets_of
 from egams.models.network import FROM_SCRATCH, NetworkSettings, Sizes
 from egams.models.predictor import NetworkPredictor
 from egams.spectrogram.config import SpectrogramConfig
@@ -75,11 +75,11 @@ def train_network(
     """
     with torch.random.fork_rng(devices=_cuda_devices(runs)):
         torch.manual_seed(_seed(seed, "weights"))
-        recipes = recipes_of(runs.labels[positions]) if training.recipes else None
+        label_sets = label_sets_of(runs.labels[positions]) if training.label_sets else None
         sizes = Sizes(
             spectrogram.rows,
             runs.context.shape[1],
-            len(FAMILIES) + (0 if recipes is None else len(recipes)),
+            len(FAMILIES) + (0 if label_sets is None else len(label_sets)),
         )
         network = model.build(sizes)
         resumes = checkpoint is not None and checkpoint.is_file()
@@ -98,7 +98,7 @@ def train_network(
         saved = time.monotonic()
         while state.epoch < training.epochs:
             mean_loss = _train_epoch(
-                state, forward, spectrogram, training, runs, table, positions, recipes, seed
+                state, forward, spectrogram, training, runs, table, positions, label_sets, seed
             )
             if progress is not None:
                 progress(state.epoch, training.epochs, mean_loss)
@@ -112,7 +112,7 @@ def train_network(
             if stopping:
                 raise StoppedError(f"stopped after {state.epoch} of {training.epochs} epochs")
     network.load_state_dict(state.average.state())
-    return NetworkPredictor(network, sizes, recipes, started_from=state.started_from)
+    return NetworkPredictor(network, sizes, label_sets, started_from=state.started_from)
 
 
 def _train_epoch(
@@ -123,7 +123,7 @@ def _train_epoch(
     runs: ResidentRuns,
     table: Windows,
     positions: Tensor,
-    recipes: Tensor | None,
+    label_sets: Tensor | None,
     seed: int,
 ) -> float:
     network, optimiser = state.network.train(), state.optimiser
@@ -144,7 +144,7 @@ def _train_epoch(
             group["lr"] = training.learning_rate * factor
         with torch.autocast(runs.device.type, torch.bfloat16, enabled=bfloat16):
             outputs = forward(batch.spectrogram, batch.context)
-        value = loss(outputs.float(), batch.labels, recipes, training)
+        value = loss(outputs.float(), batch.labels, label_sets, training)
         optimiser.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), training.clip_norm)

@@ -16,21 +16,23 @@ def smooth(labels: Tensor, smoothing: float) -> Tensor:
     return labels / (1 + 2 * smoothing) + smoothing
 
 
-def loss(outputs: Tensor, labels: Tensor, recipes: Tensor | None, config: TrainingConfig) -> Tensor:
-    """Mean loss over ``[B, family]``, and of the recipes where a network learns them.
+def loss(
+    outputs: Tensor, labels: Tensor, label_sets: Tensor | None, config: TrainingConfig
+) -> Tensor:
+    """Mean loss over ``[B, family]``, and of the label sets where a network learns them.
 
     Focal loss (Lin et al. 2017, equation 4, without class weights) turns away from entries that
-    are right already. A mixture that is none of the recipes has no part in their cross entropy,
-    which counts as that of one family times `config.recipes`.
+    are right already. A mixture that is none of the label sets has no part in their cross entropy,
+    which counts as that of one family times `config.label_sets`.
 
     Parameters
     ----------
     outputs
-        Logits of families, then of recipes ``[B, output]``.
+        Logits of families, then of label sets ``[B, output]``.
     labels
         ``[B, family]``.
-    recipes
-        ``[recipe, family]``, or None.
+    label_sets
+        ``[label set, family]``, or None.
     """
     logits = outputs[:, : len(FAMILIES)]
     target = smooth(labels, config.smoothing)
@@ -39,8 +41,8 @@ def loss(outputs: Tensor, labels: Tensor, recipes: Tensor | None, config: Traini
         probability = torch.sigmoid(logits)
         wrong = (target - probability).abs()
         entries = entries * wrong**config.focus
-    if recipes is None:
+    if label_sets is None:
         return entries.mean()
-    place, known = places(labels, recipes)
-    told = functional.cross_entropy(outputs[:, len(FAMILIES) :], place, reduction="none")
-    return entries.mean() + config.recipes * (told * known).mean() / len(FAMILIES)
+    place, known = places(labels, label_sets)
+    entropy = functional.cross_entropy(outputs[:, len(FAMILIES) :], place, reduction="none")
+    return entries.mean() + config.label_sets * (entropy * known).mean() / len(FAMILIES)

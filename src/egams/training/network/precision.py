@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import nn
 
-Precision = Literal["fp32", "bf16", "auto"]
+from egams.experiments.training_config import Precision
 
 
 def in_bfloat16(precision: Precision, device: torch.device, network: nn.Module) -> bool:
