@@ -20,12 +20,11 @@ from egams.models.trees import LightgbmConfig
 from egams.preprocess.binning import BIN_WIDTH
 from egams.preprocess.prepare_runs import BACKGROUND_QUANTILES, prepare_runs
 from egams.preprocess.prepared_run import PreparedRun
-from egams.preprocess.restrict import MZ_COUNT
-from egams.spectrogram.context import LOWEST_LEVEL
+from egams.spectrogram.context import Context, background_at
 from egams.spectrogram.descriptors import DESCRIPTORS, run_descriptors
 from egams.spectrogram.resident import NOT_MEASURED, ResidentRuns
 from egams.spectrogram.sam_like import DWELL, joined, make_sam_like, sam_like_versions
-from egams.spectrogram.sam_sources import IS_SAM, SamSources, sam_sources
+from egams.spectrogram.sam_sources import SamSources, sam_sources
 from egams.training.member import train_experiment
 from egams.training.neighbours import fit_neighbours
 from prepared_samples import prepared_samples, simulated
@@ -64,11 +63,11 @@ def versions(seed: int, each: int = 2) -> tuple[Tensor, ResidentRuns]:
 def as_prepared(runs: ResidentRuns, number: int) -> PreparedRun:
     """The version as a prepared run, its background taken anew from its abundances."""
     scans = slice(runs.first_scan[number], runs.first_scan[number] + runs.scan_count[number])
-    mz = runs.context[number, MZ_COUNT : 2 * MZ_COUNT].numpy().nonzero()[0]
+    context = Context.decode(runs.context[number].numpy().astype(np.float64))
+    mz = context.measured.nonzero()[0]
     above = runs.scans[: runs.scan_total][scans][:, mz].numpy().astype(np.float64)
     residual = runs.scans[runs.scan_total : -1][scans][:, mz].numpy().astype(np.float64)
-    level = LOWEST_LEVEL ** (1 - runs.context[number, mz].numpy().astype(np.float64))
-    abundance = above + level - runs.background[number, 0, 1, mz].numpy()
+    abundance = above + background_at(context.level[mz]) - runs.background[number, 0, 1, mz].numpy()
     quantiles = [
         np.quantile(values, BACKGROUND_QUANTILES, axis=0) for values in (abundance, residual)
     ]
@@ -104,11 +103,11 @@ def test_versions_are_runs_as_the_pipeline_prepares_them(seed: int) -> None:
 @given(SEEDS)
 def test_not_measured_by_run_or_source_is_not_measured(seed: int) -> None:
     own, made = versions(seed)
-    measured = made.context[:, MZ_COUNT : 2 * MZ_COUNT]
-    of_run = commercial().context[own, MZ_COUNT : 2 * MZ_COUNT]
-    possible = of_run[:, None] * sources().measured
+    measured = Context.decode(made.context).measured
+    of_run = Context.decode(commercial().context[own]).measured
+    possible = of_run[:, None] & sources().measured
     assert (measured[:, None] == possible).all(2).any(1).all()
-    seen = measured.repeat_interleave(made.scan_count, 0) > 0
+    seen = measured.repeat_interleave(made.scan_count, 0)
     for part in (made.scans[: made.scan_total], made.scans[made.scan_total : -1]):
         assert (part[~seen] == NOT_MEASURED).all()
         assert (part[seen] > NOT_MEASURED).all()
@@ -165,7 +164,7 @@ def test_shares_of_versions_and_which_run_each_is_of() -> None:
     made, own = sam_like_versions(runs, positions, sources(), 1.5, 0)
     count = len(commercial())
     assert len(made) == len(own) == round(1.5 * count)
-    assert (runs.context[positions[own], IS_SAM] == 0).all()
+    assert not Context.decode(runs.context[positions[own]]).is_sam.any()
     assert set(positions[own].tolist()) == set(range(count))
     kept = made.labels.sum(1) > 0
     assert torch.equal(made.labels[kept], runs.labels[positions[own]][kept])

@@ -17,8 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from egams.ensemble.calibration import Instruments, instrument_rows
 from egams.errors import ArtifactError, InputError
 from egams.families import INSTRUMENTS, Instrument
-from egams.preprocess.restrict import MZ_COUNT
-from egams.spectrogram.context import CONTEXT_FEATURES, LOWEST_LEVEL
+from egams.spectrogram.context import CONTEXT_FEATURES, Context, background_at
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -186,9 +185,9 @@ class Novelty:
             If shapes disagree, a number is not finite, or an instrument is unknown.
         """
         described, distance, rows = _checked(context, nearest_distance, instruments)
+        measured = described.measured
         of_instrument = [self._of_instrument(name) for name in INSTRUMENTS]
         reasons: list[list[str]] = [list(of_instrument[row]) for row in rows.tolist()]
-        measured = _measured(described)
         for gas in GASES:
             for run in np.flatnonzero(self._misses(gas, measured)):
                 reasons[run].append(_missing(gas, measured[run]))
@@ -263,9 +262,9 @@ def fit_novelty(
         If there is no run, shapes disagree, a number is not finite, or an instrument is unknown.
     """
     described, distance, rows = _checked(context, nearest_distance, instruments)
-    if not len(described):
+    if not len(rows):
         raise InputError("no training run", expected="at least one")
-    measured = _measured(described)
+    measured = described.measured
     usual_mz = tuple(np.flatnonzero(measured.mean(axis=0) >= NEARLY_ALL).tolist())
     values = _quantities(described, distance, usual_mz)
     counts = np.bincount(rows, minlength=len(INSTRUMENTS)).tolist()
@@ -278,20 +277,19 @@ def fit_novelty(
 
 
 def _quantities(
-    context: FloatArray, distance: FloatArray, usual_mz: Sequence[int]
+    context: Context[NDArray[Any]], distance: FloatArray, usual_mz: Sequence[int]
 ) -> dict[str, FloatArray]:
-    """Values of `QUANTITIES` ``[run]``, out of the units of the context."""
-    scans, start, end, step, _, _ = context[:, 2 * MZ_COUNT :].T
+    """Values of `QUANTITIES` ``[run]``."""
     usual = list(usual_mz)
-    measured = _measured(context)[:, usual]
-    level = (context[:, usual] * measured).sum(axis=1) / np.maximum(measured.sum(axis=1), 1)
+    usual_measured = context.measured[:, usual].sum(axis=1)
+    mean_level = context.level[:, usual].sum(axis=1) / np.maximum(usual_measured, 1)
     return {
-        "mz_count": _measured(context).sum(axis=1).astype(np.float64),
-        "start": start * 1000,
-        "end": end * 1000,
-        "scans": np.rint(np.exp2(scans * 10)),
-        "step": np.exp2(step * 10),
-        "background": LOWEST_LEVEL ** (1 - level),
+        "mz_count": context.measured.sum(axis=1).astype(np.float64),
+        "start": context.start_degC,
+        "end": context.end_degC,
+        "scans": context.scans,
+        "step": context.step_degC,
+        "background": background_at(mean_level),
         "distance": distance,
     }
 
@@ -311,14 +309,9 @@ def _shown(gas: Gas, measured: BoolArray) -> BoolArray:
     return shown
 
 
-def _measured(context: FloatArray) -> BoolArray:
-    measured: BoolArray = context[:, MZ_COUNT : 2 * MZ_COUNT] > 0
-    return measured
-
-
 def _checked(
     context: ArrayLike, distance: ArrayLike, instruments: Instruments
-) -> tuple[FloatArray, FloatArray, NDArray[np.intp]]:
+) -> tuple[Context[NDArray[Any]], FloatArray, NDArray[np.intp]]:
     described = np.asarray(context, dtype=np.float64)
     away = np.asarray(distance, dtype=np.float64)
     rows = instrument_rows(instruments)
@@ -330,4 +323,4 @@ def _checked(
         )
     if not (np.isfinite(described).all() and np.isfinite(away).all()):
         raise InputError("a context or a distance is not finite", expected="numbers")
-    return described, away, rows
+    return Context.decode(described), away, rows

@@ -11,6 +11,7 @@ from torch.nn import functional
 from egams.onboard.binned import BINS
 from egams.preprocess.prepare_runs import BACKGROUND_QUANTILES
 from egams.preprocess.restrict import MZ_COUNT
+from egams.spectrogram.context import background_level
 from egams.spectrogram.descriptors import KEY_IONS, SMALLEST_PEAK, SMALLEST_SHAPE, SMALLEST_SHARE
 from egams.spectrogram.draw import COLUMN_WIDTH
 from egams.spectrogram.render import HELIUM
@@ -26,7 +27,6 @@ SHARE_COLUMNS = 4
 SHAPE_COLUMNS = 2
 EVEN_SHARE = -math.log10(MZ_COUNT - 1)
 """Of each m/z where nothing was measured, as where nothing rises above the floor."""
-LOWEST_LEVEL = 1e-8
 LEVEL_QUANTILE = 1
 BEYOND = 2.0
 """Sorts behind every abundance, the largest of which is 1."""
@@ -82,7 +82,7 @@ class Describe(nn.Module):
         shares = self._columns((image - total).clamp(SMALLEST_SHARE, 0.0), scanned, EVEN_SHARE)
         shapes = (image - peak)[:, list(KEY_IONS)].clamp_min(SMALLEST_SHAPE)
         shapes = _coarser(self._columns(shapes, scanned, SMALLEST_SHAPE), SHAPE_COLUMNS)
-        level = torch.log10(quantiles[:, :, LEVEL_QUANTILE].clamp_min(LOWEST_LEVEL)) / 8 + 1
+        level = background_level(quantiles[:, :, LEVEL_QUANTILE])
         return [
             _coarser(shares, SHARE_COLUMNS).flatten(1),
             peak.squeeze(2).clamp_min(SMALLEST_PEAK),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from egams.preprocess.restrict import MZ_COUNT
 from egams.spectrogram.config import SpectrogramConfig
+from egams.spectrogram.context import Context
 from egams.spectrogram.draw import windows
 from egams.spectrogram.draw_each import draw_each
 from egams.spectrogram.render import HELIUM, render
@@ -43,7 +43,7 @@ def run_descriptors(runs: ResidentRuns, positions: Tensor) -> list[Tensor]:
     for batch in torch.split(positions, RUNS_AT_ONCE):
         drawn = draw_each(runs, table, batch, DESCRIPTOR_CONFIG, DESCRIPTOR_DRAWS, DESCRIPTOR_SEED)
         image = render(runs, drawn, DESCRIPTOR_CONFIG)
-        drawn_descriptors = _descriptors(image, runs.context[drawn.run, :MZ_COUNT])
+        drawn_descriptors = _descriptors(image, Context.decode(runs.context[drawn.run]).level)
         parts.append([_mean_over_draws(descriptor) for descriptor in drawn_descriptors])
     return [torch.cat(of_all) for of_all in zip(*parts, strict=True)]
 

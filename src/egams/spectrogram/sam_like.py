@@ -11,11 +11,11 @@ from torch import Tensor
 from egams.preprocess.binning import BIN_WIDTH, bin_centres
 from egams.preprocess.prepare_runs import BACKGROUND_QUANTILES
 from egams.preprocess.restrict import MZ_COUNT
-from egams.spectrogram.context import LOWEST_LEVEL
+from egams.spectrogram.context import Context, background_level
 from egams.spectrogram.draw import FAINT
 from egams.spectrogram.render import HELIUM
 from egams.spectrogram.resident import NOT_MEASURED, ResidentRuns
-from egams.spectrogram.sam_sources import IS_SAM, SamSources, to_bins
+from egams.spectrogram.sam_sources import SamSources, to_bins
 
 BLANKS = 0.5
 """Share of versions in which the sample is left out: that of the sources taken for quiet."""
@@ -43,7 +43,7 @@ def sam_like_versions(
         Which of `positions` each is a version of ``[version]``.
     """
     generator = torch.Generator(runs.device).manual_seed(seed)
-    commercial = (runs.context[positions, IS_SAM] == 0).nonzero().flatten()
+    commercial = (~Context.decode(runs.context[positions]).is_sam).nonzero().flatten()
     wanted = round(share * len(commercial))
     order = torch.randperm(len(commercial), generator=generator, device=runs.device)
     own = commercial[order.repeat(math.ceil(share))[:wanted]]
@@ -129,7 +129,7 @@ def _versions(
     under = sources.background[source]
     largest = signal.amax((1, 2)).clamp_min(torch.finfo(signal.dtype).tiny)
     factor = (strength * under.amax((1, 2)) / largest)[:, None, None]
-    measured = runs.context[positions, MZ_COUNT : 2 * MZ_COUNT] * sources.measured[source]
+    measured = Context.decode(runs.context[positions]).measured & sources.measured[source]
     counts = sources.counts[source, None, None] * measured[:, None]
     baseline = ((signal - peaks) * factor + under) * counts
     rate = baseline + (peaks * factor + sources.evolved[source]) * counts
@@ -152,7 +152,7 @@ def _as_runs(
     """Make runs of bins: what `ResidentRuns.load` makes of prepared runs of the SAM testbed."""
     kept = within.flatten().nonzero().flatten()
     count = within.sum(1)
-    seen = measured[:, None] > 0
+    seen = measured[:, None]
     scans, quantiles = [], []
     for values in (abundance, residual):
         of_values = _quantiles(values, within)
@@ -160,17 +160,17 @@ def _as_runs(
         scans.append(above.flatten(0, 1)[kept])
         quantiles.append(torch.where(seen, of_values, 0.0))
     background = torch.stack(quantiles, 1)
-    level = 1 - background[:, 0, 1].clamp(LOWEST_LEVEL, 1.0).log10() / math.log10(LOWEST_LEVEL)
     centre = torch.from_numpy(bin_centres()).to(abundance)
     first = centre[within.int().argmax(1)]
-    descriptors = [
-        torch.log2(count.to(abundance)) / 10,
-        first / 1000,
-        (first + BIN_WIDTH * (count - 1)) / 1000,
-        torch.full_like(first, math.log2(BIN_WIDTH) / 10),
-        measured.mean(1),
-        torch.ones_like(first),
-    ]
+    context = Context(
+        level=background_level(background[:, 0, 1]),
+        measured=measured,
+        scans=count,
+        start_degC=first,
+        end_degC=first + BIN_WIDTH * (count - 1),
+        step_degC=torch.full_like(first, BIN_WIDTH),
+        is_sam=torch.ones_like(first),
+    )
     gap = torch.full((1, MZ_COUNT), NOT_MEASURED, device=abundance.device)
     return ResidentRuns(
         scans=torch.cat([*scans, gap]),
@@ -178,7 +178,7 @@ def _as_runs(
         first_scan=count.cumsum(0) - count,
         scan_count=count,
         background=background - background[:, :, :1],
-        context=torch.cat([level * measured, measured, torch.stack(descriptors, 1)], 1),
+        context=context.encode(),
         labels=labels,
     )
 

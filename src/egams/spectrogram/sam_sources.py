@@ -9,12 +9,9 @@ from torch import Tensor
 
 from egams.errors import ConfigError
 from egams.preprocess.binning import BIN_WIDTH, bin_centres
-from egams.preprocess.restrict import MZ_COUNT
-from egams.spectrogram.context import CONTEXT_FEATURES, LOWEST_LEVEL
+from egams.spectrogram.context import Context, background_at
 from egams.spectrogram.resident import ResidentRuns
 
-IS_SAM = CONTEXT_FEATURES - 1
-"""The feature of the context that says so."""
 FEWEST_SOURCES = 2
 MAD_OF_NORMAL = 0.6745
 """Median of the absolute value of a standard normal number."""
@@ -36,7 +33,7 @@ class SamSources:
     evolved
         What rises above that in a quiet source; 0 in the others ``[source, bin, m/z]``.
     measured
-        1 where the m/z was measured ``[source, m/z]``.
+        Whether the m/z was measured ``[source, m/z]``.
     counts
         Ions counted in a bin where the abundance is 1 ``[source]``.
     strength
@@ -85,17 +82,17 @@ def sam_sources(runs: ResidentRuns) -> SamSources:
     ConfigError
         If there are fewer than 2 runs, one is not of the SAM testbed, or one shows no noise.
     """
-    if len(runs) < FEWEST_SOURCES or not bool((runs.context[:, IS_SAM] == 1).all()):
+    context = Context.decode(runs.context)
+    if len(runs) < FEWEST_SOURCES or not bool(context.is_sam.all()):
         raise ConfigError(
             f"{len(runs)} runs to learn SAM's backgrounds from, some perhaps of other instruments; "
             f"expected at least {FEWEST_SOURCES} runs, all of the SAM testbed. "
             "Prepare them into a store of their own."
         )
     binned = to_bins(runs, torch.arange(len(runs), device=runs.device))
-    level, measured = runs.context[:, :MZ_COUNT], runs.context[:, MZ_COUNT : 2 * MZ_COUNT]
-    # Scans are kept less their 0.001 quantile; the context tells where the 0.05 quantile is.
-    lowest = LOWEST_LEVEL ** (1 - level) - runs.background[:, 0, 1]
-    seen = measured[:, None]
+    # Scans are kept less their 0.001 quantile; the context holds the 0.05 quantile.
+    lowest = background_at(context.level) - runs.background[:, 0, 1]
+    seen = context.measured[:, None]
     abundance = (binned.above + lowest[:, None]).clamp_min(0) * seen
     evolved = torch.minimum(binned.residual.clamp_min(0) * seen, abundance)
     background = abundance - evolved
@@ -104,7 +101,7 @@ def sam_sources(runs: ResidentRuns) -> SamSources:
     return SamSources(
         background=background,
         evolved=evolved * quiet[:, None, None],
-        measured=measured,
+        measured=context.measured,
         counts=_counts(abundance),
         strength=strength[~quiet],
     )
