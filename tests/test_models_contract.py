@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from egams.conventions import MZ_COUNT
 from egams.errors import ArtifactError, ConfigError
 from egams.experiments.experiment import Experiment
 from egams.experiments.training_config import TrainingConfig
@@ -20,7 +21,6 @@ from egams.models.neighbours import NeighboursConfig
 from egams.models.network import Sizes
 from egams.models.predictor import NEIGHBOURS, NetworkPredictor, load_predictor, predict_draws
 from egams.models.trees import CatboostConfig, LightgbmConfig
-from egams.preprocess.restrict import MZ_COUNT
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
 from egams.spectrogram.descriptors import run_views

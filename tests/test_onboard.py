@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from egams.conventions import BACKGROUND_QUANTILES
 from egams.errors import ArtifactError, ConfigError
 from egams.experiments.zoo import experiment_named
 from egams.families import FAMILIES
@@ -28,7 +29,6 @@ from egams.onboard.grid import LARGEST, to_int8_grid
 from egams.onboard.onnx_files import open_session, run_onnx
 from egams.onboard.student import Head, Student, predict
 from egams.onboard.teach import teach, teachers_of
-from egams.preprocess.prepare_runs import BACKGROUND_QUANTILES
 from egams.simulate import SimulationConfig, simulate_runs
 from egams.spectrogram.descriptors import KEY_IONS, run_descriptors
 from egams.spectrogram.resident import ResidentRuns

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from egams.conventions import BACKGROUND_QUANTILES, BIN_WIDTH
 from egams.errors import ConfigError
 from egams.experiments.experiment import Experiment
 from egams.models.neighbours import Neighbours, NeighboursConfig
 from egams.models.predictor import predict_draws
 from egams.models.trees import LightgbmConfig
-from egams.preprocess.binning import BIN_WIDTH
-from egams.preprocess.prepare_runs import BACKGROUND_QUANTILES, prepare_runs
+from egams.preprocess.prepare_runs import prepare_runs
 from egams.preprocess.prepared_run import PreparedRun
 from egams.spectrogram.context import Context, background_at
 from egams.spectrogram.descriptors import DESCRIPTORS, run_descriptors

@@ -8,10 +8,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from egams.models.layers import TEMPERATURE_COUNT, DropMz, Head, mean_and_max
+from egams.conventions import MZ_COUNT, TEMPERATURE_COUNT
+from egams.models.layers import DropMz, Head, mean_and_max
 from egams.models.network import NetworkSettings, Sizes
 from egams.models.pretrained import starting_weights
-from egams.preprocess.restrict import MZ_COUNT
 
 
 class CnnConfig(NetworkSettings):

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from egams.models.layers import TEMPERATURE_COUNT
+from egams.conventions import MZ_COUNT, TEMPERATURE_COUNT
 from egams.models.network import NetworkSettings, Sizes
-from egams.preprocess.restrict import MZ_COUNT
 
 
 @dataclass(frozen=True)

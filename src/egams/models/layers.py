@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
+from egams.conventions import TEMPERATURE_COUNT
 from egams.models.neighbours import EVIDENCE_FEATURES
 from egams.models.network import NetworkSettings, Sizes
 from egams.spectrogram.context import CONTEXT_FEATURES
 
-TEMPERATURE_COUNT = 80
 EVIDENCE_WIDTH = 64
 
 

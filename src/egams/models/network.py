@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from egams.conventions import MZ_COUNT
 from egams.families import FAMILIES
-from egams.preprocess.restrict import MZ_COUNT
 from egams.spectrogram.context import CONTEXT_FEATURES
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from egams.conventions import TEMPERATURE_COUNT
 from egams.families import FAMILIES
-from egams.models.layers import TEMPERATURE_COUNT
 from egams.models.neighbours import logits_of
 from egams.models.network import ModelSettings
 from egams.spectrogram.context import CONTEXT_FEATURES

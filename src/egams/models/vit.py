@@ -8,10 +8,10 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from egams.models.layers import TEMPERATURE_COUNT, DropMz, Head
+from egams.conventions import MZ_COUNT, TEMPERATURE_COUNT
+from egams.models.layers import DropMz, Head
 from egams.models.network import Sizes
 from egams.models.transformer import SPREAD, Transformer, TransformerSettings
-from egams.preprocess.restrict import MZ_COUNT
 
 
 class VitConfig(TransformerSettings):

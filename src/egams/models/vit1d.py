@@ -7,7 +7,8 @@ from typing import Literal
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from egams.models.layers import TEMPERATURE_COUNT, DropMz, Head, mean_and_max, with_temperature
+from egams.conventions import TEMPERATURE_COUNT
+from egams.models.layers import DropMz, Head, mean_and_max, with_temperature
 from egams.models.network import Sizes
 from egams.models.transformer import Transformer, TransformerSettings
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from egams.preprocess.binning import FIRST_BIN, LAST_BIN, bin_readings
+from egams.conventions import FIRST_BIN, LAST_BIN, MZ_COUNT
+from egams.preprocess.binning import bin_readings
 from egams.preprocess.prepared_run import PreparedRun
-from egams.preprocess.restrict import MZ_COUNT, Readings, restrict, scans
+from egams.preprocess.restrict import Readings, restrict, scans
 from egams.run import FloatArray, Run
 
 BINS = LAST_BIN - FIRST_BIN

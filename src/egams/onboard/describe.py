@@ -8,18 +8,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from egams.conventions import (
+    BACKGROUND_QUANTILES,
+    BIN_WIDTH,
+    HELIUM,
+    HELIUM_SCALE,
+    MZ_COUNT,
+    NEARNESS,
+    TEMPERATURE_COUNT,
+)
 from egams.onboard.binned import BINS
-from egams.preprocess.prepare_runs import BACKGROUND_QUANTILES
-from egams.preprocess.restrict import MZ_COUNT
 from egams.spectrogram.context import background_level
 from egams.spectrogram.descriptors import KEY_IONS, SMALLEST_PEAK, SMALLEST_SHAPE, SMALLEST_SHARE
-from egams.spectrogram.draw import COLUMN_WIDTH
-from egams.spectrogram.render import HELIUM
-from egams.spectrogram.resident import COLUMNS
 
 FLOOR = 1e-6
-HELIUM_SCALE = 0.1
-BIN_STEP = 4.0
 BINS_PER_COLUMN = 3
 REACH = 4
 """Bins on either side of a column's: 16 degC."""
@@ -31,8 +33,8 @@ LEVEL_QUANTILE = 1
 BEYOND = 2.0
 """Sorts behind every abundance, the largest of which is 1."""
 
-SHARES = MZ_COUNT * COLUMNS // SHARE_COLUMNS
-SHAPES = COLUMNS // SHAPE_COLUMNS
+SHARES = MZ_COUNT * TEMPERATURE_COUNT // SHARE_COLUMNS
+SHAPES = TEMPERATURE_COUNT // SHAPE_COLUMNS
 SIZES = (SHARES, MZ_COUNT, MZ_COUNT, *[SHAPES] * len(KEY_IONS))
 """Features of each descriptor."""
 
@@ -48,8 +50,8 @@ class Describe(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        away = BIN_STEP * torch.arange(-REACH, REACH + 1).abs()
-        self.register_buffer("weight", (1 / (COLUMN_WIDTH + away))[None, None], persistent=False)
+        away = BIN_WIDTH * torch.arange(-REACH, REACH + 1).abs()
+        self.register_buffer("weight", (1 / (NEARNESS + away))[None, None], persistent=False)
 
     def forward(self, binned: Tensor) -> list[Tensor]:
         """Describe runs.
@@ -100,7 +102,7 @@ class Describe(nn.Module):
         # Column i stands at 30 + 12 i degC, where bin 3 i has its middle.
         rows = image.reshape(-1, 1, BINS)
         summed = functional.conv1d(rows, self.weight, stride=BINS_PER_COLUMN, padding=REACH)
-        return summed[:, :, :COLUMNS].reshape(-1, image.shape[1], COLUMNS)
+        return summed[:, :, :TEMPERATURE_COUNT].reshape(-1, image.shape[1], TEMPERATURE_COUNT)
 
 
 def _quantiles(abundance: Tensor, known: Tensor) -> Tensor:
@@ -125,4 +127,4 @@ def _helium_apart(signal: Tensor) -> Tensor:
 def _coarser(image: Tensor, columns: int) -> Tensor:
     """Average neighbouring columns ``[run, m/z, temperature / columns]``."""
     rows = image.shape[1]
-    return image.reshape(-1, rows, COLUMNS // columns, columns).mean(3)
+    return image.reshape(-1, rows, TEMPERATURE_COUNT // columns, columns).mean(3)

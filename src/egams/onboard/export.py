@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from egams.artifact import header, write_json, written_whole
+from egams.conventions import BIN_WIDTH, FIRST_BIN, MZ_COUNT
 from egams.errors import ConfigError
 from egams.families import FAMILIES
 from egams.onboard.binned import BINS
@@ -23,8 +24,6 @@ from egams.onboard.onnx_files import (
     write_int8,
 )
 from egams.onboard.student import Student, predict
-from egams.preprocess.binning import BIN_WIDTH, FIRST_BIN
-from egams.preprocess.restrict import MZ_COUNT
 
 KIND = "student"
 FORMAT_VERSION = 1

@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
+from egams.conventions import MZ_COUNT
 from egams.errors import ConfigError
 from egams.onboard.binned import BINS
 from egams.onboard.student import Student
-from egams.preprocess.restrict import MZ_COUNT
 
 OPSET = 20
 INPUT = "binned"

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from egams.preprocess.restrict import HIGHEST_TEMPERATURE, MZ_COUNT, Readings, mean_by_cell
+from egams.conventions import BIN_WIDTH, FIRST_BIN, LAST_BIN, MZ_COUNT
+from egams.preprocess.restrict import Readings, mean_by_cell
 from egams.run import FloatArray
 
-BIN_WIDTH = 4.0
-FIRST_BIN = 30 // 4
-LAST_BIN = int(HIGHEST_TEMPERATURE // 4)
 FEWEST_BINS = 4
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from egams.conventions import BACKGROUND_QUANTILES
 from egams.errors import InputError
 from egams.preprocess.baseline import baseline
 from egams.preprocess.binning import (
@@ -20,8 +21,6 @@ from egams.preprocess.binning import (
 from egams.preprocess.prepared_run import PreparedRun
 from egams.preprocess.restrict import restrict, scans
 from egams.run import FloatArray, Run
-
-BACKGROUND_QUANTILES = (0.001, 0.05, 0.10, 0.20)
 
 
 @dataclass(frozen=True)

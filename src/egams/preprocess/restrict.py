@@ -7,13 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from egams.conventions import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE, MZ_COUNT
 from egams.errors import InputError
 from egams.run import FloatArray, Run
-
-LOWEST_TEMPERATURE = 28.0
-HIGHEST_TEMPERATURE = 1000.0
-MZ_COUNT = 100
-"""m/z 0 to 99."""
 
 
 @dataclass(frozen=True)

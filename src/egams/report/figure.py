@@ -10,12 +10,18 @@ from matplotlib import colormaps
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
+from egams.conventions import (
+    BIN_WIDTH,
+    COLUMN_STEP,
+    FIRST_COLUMN,
+    HIGHEST_TEMPERATURE,
+    MZ_COUNT,
+    TEMPERATURE_COUNT,
+)
 from egams.errors import InputError
 from egams.families import FAMILIES
-from egams.preprocess.binning import BIN_WIDTH
 from egams.preprocess.prepare_runs import prepare_runs
 from egams.preprocess.prepared_run import PreparedRun
-from egams.preprocess.restrict import HIGHEST_TEMPERATURE, MZ_COUNT
 from egams.report.page import (
     BLUE,
     FAINT,
@@ -30,7 +36,6 @@ from egams.report.page import (
 )
 from egams.report.typical import VIEW, typical_spectrogram
 from egams.run import FloatArray, Run
-from egams.spectrogram.resident import COLUMN_STEP, COLUMNS, FIRST_COLUMN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -187,7 +192,7 @@ def _log_range(traces: list[FloatArray]) -> tuple[float, float]:
 def _draw_spectrogram(axes: Axes, bar: Axes, run: PreparedRun) -> None:
     """m/z over temperature, as models see it less the random part."""
     image, measured = typical_spectrogram(run)
-    last = FIRST_COLUMN + COLUMN_STEP * (COLUMNS - 1)
+    last = FIRST_COLUMN + COLUMN_STEP * (TEMPERATURE_COUNT - 1)
     shown = axes.imshow(
         np.ma.masked_array(image, ~measured),
         cmap=colormaps["viridis"].with_extremes(bad=NOT_MEASURED),

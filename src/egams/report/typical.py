@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from egams.conventions import HELIUM_SCALE, MZ_COUNT
 from egams.preprocess.prepared_run import PreparedRun
-from egams.preprocess.restrict import MZ_COUNT
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import Draws
 from egams.spectrogram.render import render
@@ -42,7 +42,7 @@ def typical_spectrogram(
         background_weight=torch.full((1, runs.background.shape[2]), 1 / runs.background.shape[2]),
         mz_scale=torch.ones(1, MZ_COUNT),
         faint_scale=one,
-        helium_scale=0.1 * one,
+        helium_scale=HELIUM_SCALE * one,
         total_scale=one,
         mixed=torch.empty(0, dtype=torch.int64),
         by_mean=torch.empty(0, dtype=torch.bool),

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from egams.preprocess.restrict import MZ_COUNT
+from egams.conventions import MZ_COUNT
 
 
 class SpectrogramConfig(BaseModel):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from egams.conventions import HELIUM
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import Context
 from egams.spectrogram.draw import windows
 from egams.spectrogram.draw_each import draw_each
-from egams.spectrogram.render import HELIUM, render
+from egams.spectrogram.render import render
 from egams.spectrogram.resident import ResidentRuns
 
 DESCRIPTORS = ("shares", "peaks", "shapes", "background")

@@ -8,16 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from egams.preprocess.restrict import MZ_COUNT
+from egams.conventions import COLUMN_STEP, FIRST_COLUMN, HELIUM_SCALE, MZ_COUNT, NEARNESS
 from egams.spectrogram.config import SpectrogramConfig
-from egams.spectrogram.resident import (
-    COLUMN_STEP,
-    FIRST_COLUMN,
-    ResidentRuns,
-    column_temperatures,
-)
+from egams.spectrogram.resident import ResidentRuns, column_temperatures
 
-COLUMN_WIDTH = 12.0
 BACKGROUND_POWER = 4
 HELIUM_SIGMA = 0.001
 TOTAL_SIGMA = 0.05
@@ -110,7 +104,7 @@ def windows(runs: ResidentRuns, config: SpectrogramConfig) -> Windows:
         + (start.flatten()[window])
     )
     distance = (columns[window % len(columns)] - temperature[scan]).abs()
-    cumulative = pad(torch.cumsum(1.0 / (COLUMN_WIDTH + distance), 0), (1, 0))
+    cumulative = pad(torch.cumsum(1.0 / (NEARNESS + distance), 0), (1, 0))
     before, upto = cumulative[ends - count], cumulative[ends]
     share = (cumulative[1:] - before[window]) / (upto - before)[window]
     # The last candidate takes what rounding left over.
@@ -152,7 +146,7 @@ def draw(
     subtract = uniform(B) < config.baseline_prob
     mz_scale = torch.exp2(config.mz_sigma * normal(B, MZ_COUNT))
     faint_scale = FAINT * torch.exp2(normal(B))
-    helium_scale = 0.1 * torch.exp2(HELIUM_SIGMA * normal(B))
+    helium_scale = HELIUM_SCALE * torch.exp2(HELIUM_SIGMA * normal(B))
     total_scale = torch.exp2(TOTAL_SIGMA * normal(B))
     partner = None
     mixed = torch.empty(0, dtype=torch.int64, device=device)

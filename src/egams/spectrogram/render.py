@@ -7,12 +7,12 @@ import math
 import torch
 from torch import Tensor
 
+from egams.conventions import HELIUM, NORM_OFFSET
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import Draws
 from egams.spectrogram.resident import ResidentRuns
 
-HELIUM = 4
-WEAKEST, STRONGEST, OFFSET = 1e-5, 1e5, 5e-4
+WEAKEST, STRONGEST = 1e-5, 1e5
 LARGEST = 16.0
 HIGHEST_RAISED = 0.1
 """No floor is raised further."""
@@ -70,11 +70,11 @@ def _normalised(signal: Tensor, draws: Draws, norm: str) -> Tensor:
     """Normalise and scale ``[run, temperature, m/z]``; the signal given is left as it is."""
     scale = draws.mz_scale
     if norm == "band":
-        scale = scale / (signal.amax(1).clamp_(WEAKEST, STRONGEST) + OFFSET)
+        scale = scale / (signal.amax(1).clamp_(WEAKEST, STRONGEST) + NORM_OFFSET)
     if norm == "share":
         signal = signal.clamp(min=0)
         total = signal.sum(2) - signal[:, :, HELIUM]
-        signal /= (total.clamp_(WEAKEST, STRONGEST) + OFFSET)[:, :, None]
+        signal /= (total.clamp_(WEAKEST, STRONGEST) + NORM_OFFSET)[:, :, None]
     return (signal * scale[:, None, :]).clamp_(0.0, LARGEST)
 
 

@@ -10,15 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from egams.conventions import COLUMN_STEP, FIRST_COLUMN, MZ_COUNT, TEMPERATURE_COUNT
 from egams.families import FAMILIES
 from egams.preprocess.prepared_run import PreparedRun
-from egams.preprocess.restrict import MZ_COUNT
 from egams.run import FloatArray
 from egams.spectrogram.context import context_of
 
-COLUMNS = 80
-FIRST_COLUMN = 30.0
-COLUMN_STEP = 12.0
 NOT_MEASURED = -1.0
 """Far below any background-subtracted signal: becomes the spectrogram's floor."""
 
@@ -102,7 +99,7 @@ class ResidentRuns:
 
 def column_temperatures() -> Tensor:
     """Temperature each spectrogram column stands at, degC ``[temperature]``."""
-    return FIRST_COLUMN + COLUMN_STEP * torch.arange(COLUMNS, dtype=torch.float64)
+    return FIRST_COLUMN + COLUMN_STEP * torch.arange(TEMPERATURE_COUNT, dtype=torch.float64)
 
 
 def _over_all_mz(values: FloatArray, mz: NDArray[np.intp], elsewhere: float) -> NDArray[np.float32]:

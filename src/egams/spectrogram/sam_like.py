@@ -8,12 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from egams.preprocess.binning import BIN_WIDTH, bin_centres
-from egams.preprocess.prepare_runs import BACKGROUND_QUANTILES
-from egams.preprocess.restrict import MZ_COUNT
+from egams.conventions import BACKGROUND_QUANTILES, BIN_WIDTH, HELIUM, MZ_COUNT
+from egams.preprocess.binning import bin_centres
 from egams.spectrogram.context import Context, background_level
 from egams.spectrogram.draw import FAINT
-from egams.spectrogram.render import HELIUM
 from egams.spectrogram.resident import NOT_MEASURED, ResidentRuns
 from egams.spectrogram.sam_sources import SamSources, to_bins
 

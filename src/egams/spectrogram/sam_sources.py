@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from egams.conventions import BIN_WIDTH
 from egams.errors import ConfigError
-from egams.preprocess.binning import BIN_WIDTH, bin_centres
+from egams.preprocess.binning import bin_centres
 from egams.spectrogram.context import Context, background_at
 from egams.spectrogram.resident import ResidentRuns
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from egams.conventions import HELIUM, HELIUM_SCALE, NORM_OFFSET
 from egams.errors import ArtifactError
 from egams.run import FloatArray
 
@@ -22,9 +23,6 @@ that, because the total is jittered too."""
 
 UNLIKELY = 64.0
 """Random scaling of the m/z hardly ever lifts one against another by more than this."""
-
-# As spectrograms are made: see egams.spectrogram.render, which stands further to the right.
-HELIUM, HELIUM_SCALE, OFFSET = 4, 0.1, 5e-4
 
 ABUNDANCE_ORDER, BASELINE_ORDER = 1, 2
 """Times that neighbouring scans are subtracted before compression: baselines are smoother."""
@@ -69,10 +67,10 @@ def rounding_steps(
     ):
         signal = np.maximum(np.nan_to_num(values - highest), 0.0)
         row = _near_largest(signal)
-        total = signal[:, mz != HELIUM].sum(axis=1, keepdims=True) + OFFSET
+        total = signal[:, mz != HELIUM].sum(axis=1, keepdims=True) + NORM_OFFSET
         for shown, divisor in (  # norm max, band and share
             (row, 1.0),
-            (row / (row + OFFSET), row + OFFSET),
+            (row / (row + NORM_OFFSET), row + NORM_OFFSET),
             (_near_largest(signal / total), total.min()),
         ):
             beside = np.maximum(shown * helium, (shown * helium).max() / UNLIKELY)

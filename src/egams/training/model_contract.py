@@ -14,16 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from egams.conventions import MZ_COUNT, TEMPERATURE_COUNT
 from egams.errors import ContractError
 from egams.experiments.training_config import TrainingConfig
 from egams.families import FAMILIES
 from egams.logloss import mean_log_loss
-from egams.models.layers import TEMPERATURE_COUNT
 from egams.models.neighbours import EVIDENCE_FEATURES
 from egams.models.network import NetworkSettings, Sizes
 from egams.models.predictor import NetworkPredictor, load_predictor, predict_draws
 from egams.models.registry import read_model
-from egams.preprocess.restrict import MZ_COUNT
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
 from egams.spectrogram.resident import ResidentRuns
