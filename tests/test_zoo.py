@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ import torch
 from command_line import ROOT
 from egams.errors import ConfigError
 from egams.experiments.experiment import Experiment
+from egams.experiments.yaml_file import read_yaml
 from egams.experiments.zoo import BUILT_IN, built_in, experiment_named, experiments_named
 from egams.models.cnn import CnnConfig
 from egams.models.cost import Cost, cost
@@ -206,16 +208,20 @@ WRONG = {
     "experiments: {x: {family: gru, author: {epochs: 0}}}": "'x'.*training.epochs'.*greater",
     "experiments: {x: {family: vit, spectrogram: {unit_range: false}}}": "'x'.*from 0 to 1",
     "experiments: {x: {family: vit, model: {heads: 7}}}": "'x'.*does not divide into 7 heads",
-    "experiments: {x: {family: gru}, x: {family: lstm}}": "'x' stands twice",
+    "experiments: {x: {family: gru}, x: {family: lstm}}": 'line 1.*duplicate key "x"',
     "experiments: {130_gru: {family: gru}}": "'130_gru' is one of egams itself",
     "families: {gru: {}}\nexperiments: {}": "family 'gru' is one of egams itself",
     "experiments: {x: {family: gru}}\nsets: {all: [y]}": "set 'all': no experiment 'y'",
-    "experiments: [": "is no YAML",
+    "experiments: [": "line 1: is no YAML",
+    "experiments: !!python/name:os.system ''": "line 1: is no YAML.*constructor",
+    "experiments: !!int ''": "is no YAML",
+    "experiments: " + "{a: " * 2000: "is nested too deeply",
+    "experiments: {x: {model: {kind: &a [*a]}}}": "'x'.*names no kind of model",
     "- 1": "mine.yaml",
 }
 
 
-@pytest.mark.parametrize("text", WRONG)
+@pytest.mark.parametrize("text", WRONG, ids=lambda text: text[:60])
 def test_a_wrong_table_is_refused_with_file_row_and_what_was_meant(
     text: str, tmp_path: Path
 ) -> None:
@@ -238,3 +244,11 @@ def test_unknown_names_and_recipes_are_refused() -> None:
         with pytest.raises(ConfigError, match=said):
             experiments_named(names, recipe)
     assert BUILT_IN.is_file()
+
+
+def test_a_table_of_very_many_rows_is_read_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "many.yaml"
+    path.write_text("".join(f"key_{i}: 1e-{i % 9}\n" for i in range(20_000)), encoding="utf-8")
+    begun = perf_counter()
+    assert len(read_yaml(path)) == 20_000
+    assert perf_counter() - begun < 15

@@ -2,62 +2,42 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
 from egams.errors import ConfigError
 
-NUMBER = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
-
 
 def read_yaml(path: Path) -> Any:
     """Read a file.
 
-    Unlike YAML 1.1, to which PyYAML keeps: ``yes`` and ``no`` are words, ``1e-3`` is a number,
-    ``100_5`` is a name. A key that stands twice is refused.
-
     Raises
     ------
     ConfigError
-        If it cannot be read, or is no YAML.
+        If it cannot be read, is no YAML, or holds a key twice.
     """
-    import yaml
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.resolver import VersionedResolver
 
+    class Resolver(VersionedResolver):
+        """The core schema of YAML 1.2: ``100_5`` and ``2024-01-01`` are names."""
+
+        def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+            tag = super().resolve(kind, value, implicit)
+            core = str(tag).rpartition(":")[2] in {"null", "bool", "int", "float"}
+            name = isinstance(value, str) and ("_" in value or not core)
+            return self.DEFAULT_SCALAR_TAG if name else tag
+
+    reader = YAML(typ="safe", pure=True)
+    reader.Resolver = Resolver
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_loader())
+        return reader.load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is no YAML ({' '.join(str(error).split())}).") from error
-
-
-def _loader() -> type[Any]:
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """Strict about keys, and free of the surprises of version 1.1."""
-
-        yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-            keys = [key.value for key, _ in node.value]
-            for key, _ in node.value:
-                if keys.count(key.value) > 1:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"'{key.value}' stands twice", key.start_mark
-                    )
-            mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
-            return mapping
-
-    for tag, pattern in (
-        ("bool", r"true|True|TRUE|false|False|FALSE"),
-        ("int", r"[-+]?[0-9]+"),
-        ("float", NUMBER),
-        ("null", r"~|null|Null|NULL|"),
-    ):
-        Loader.add_implicit_resolver(
-            f"tag:yaml.org,2002:{tag}", re.compile(f"(?:{pattern})$"), None
-        )
-    return Loader
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is nested too deeply.") from error
+    except (YAMLError, ValueError, LookupError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}, line {mark.line + 1}" if mark else str(path)
+        raise ConfigError(f"{where}: is no YAML ({getattr(error, 'problem', error)}).") from error

@@ -75,7 +75,9 @@ def read_model(given: Any) -> Any:
     """
     if isinstance(given, ModelSettings) or not isinstance(given, Mapping):
         return given
-    kinds, kind = registered(), str(given.get("kind"))
+    kinds, kind = registered(), given.get("kind")
+    if not isinstance(kind, str):
+        raise ValueError(f"names no kind of model; there are {', '.join(kinds)}.")
     if kind not in kinds:
         near = get_close_matches(kind, kinds, 1)
         meant = f" Did you mean '{near[0]}'?" if near else ""
