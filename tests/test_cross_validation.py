@@ -268,12 +268,16 @@ def test_study_of_something_else_is_refused(study: Study, store_path: Path) -> N
         cross_validate(store, experiments, study.folder, jobs=1, **{**SETTINGS, **changes})
 
     other = prepare(labelled_runs(8, 3), jobs=1)
-    refuse(r"another data .*Choose another folder", ArtifactError, lambda: again(store=other))
-    refuse("another folds", ArtifactError, lambda: again(folds=4))
-    refuse("another seed", ArtifactError, lambda: again(seed=6))
-    refuse("another draws", ArtifactError, lambda: again(draws=3))
+    refuse(r"made with data = .*choose another folder", ArtifactError, lambda: again(store=other))
+    refuse("made with folds = 3; requested was folds = 4", ArtifactError, lambda: again(folds=4))
+    refuse("made with seed = 5; requested was seed = 6", ArtifactError, lambda: again(seed=6))
+    refuse("made with draws = 2; requested was draws = 3", ArtifactError, lambda: again(draws=3))
     longer = tiny_experiment(epochs=3)
-    refuse("other settings than the 'tiny'", ArtifactError, lambda: again(experiments=longer))
+    refuse(
+        "training.epochs = 2; requested was training.epochs = 3",
+        ArtifactError,
+        lambda: again(experiments=longer),
+    )
     assert study.folds_done("tiny") == ["0", "1", "2", "sam"]
 
 

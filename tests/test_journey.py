@@ -203,7 +203,23 @@ def test_the_same_seed_gives_the_same_study_and_another_study_is_not_overwritten
 
     other = CliRunner().invoke(app, [*arguments, "-o", str(study), "--seed", "1"])
     assert isinstance(other.exception, ArtifactError)
-    assert "another seed" in str(other.exception)
+    assert "made with seed = 0; requested was seed = 1" in str(other.exception)
+
+
+def test_settings_are_changed_on_the_command_line(place, study):
+    trees = (*experiment_options(place)[-2:], "--folds", "2", "--draws", "2", "--jobs", "1")
+    arguments = ["cross-validate", str(place / "train.store"), *trees, "-o", str(place / "set")]
+    changes = ["--set", "name=few-trees", "--set", "model.trees=2"]
+    assert CliRunner().invoke(app, [*arguments, *changes]).exit_code == 0
+    record = json.loads((place / "set" / "few-trees" / "fold-0" / "member.json").read_text())
+    assert record["experiment"]["model"]["trees"] == 2
+    for change, problem in {
+        "model.trees=3": "was trained with model.trees = 2; requested was model.trees = 3",
+        "model.tree=3": "Did you mean 'model.trees'?",
+    }.items():
+        refused = CliRunner().invoke(app, [*arguments, *changes, "--set", change])
+        assert isinstance(refused.exception, EgamsError)
+        assert problem in str(refused.exception)
 
 
 def test_built_in_experiments_are_listed():

@@ -176,11 +176,11 @@ def test_two_jobs_are_never_mixed(csvs: Path, whole: Path, tmp_path: Path) -> No
         ({"seed": 1}, "seed"),
         ({"runs_per_shard": 5}, "runs_per_shard"),
     ):
-        with pytest.raises(ArtifactError, match=f"another '{what}'.*Choose another folder"):
+        with pytest.raises(ArtifactError, match=f"made with {what} = .*choose another folder"):
             predicted(csvs, whole, **changes)
     changed = Path(shutil.copytree(csvs, tmp_path / "runs"))
     os.utime(changed / "X001.csv", ns=(0, time.time_ns()))
-    with pytest.raises(ArtifactError, match="another 'source'"):
+    with pytest.raises(ArtifactError, match="made with source = "):
         predicted(changed, whole)
     (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
     with pytest.raises(ArtifactError, match="holds something that is no predictions"):
@@ -197,7 +197,7 @@ def test_another_bundle_is_another_job(csvs: Path, whole: Path, tmp_path: Path) 
     manifest = json.loads((other / MANIFEST).read_text(encoding="utf-8"))
     manifest["ensemble"]["clips"]["commercial"] = 0.3
     (other / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
-    with pytest.raises(ArtifactError, match="another 'bundle'"):
+    with pytest.raises(ArtifactError, match="made with bundle = "):
         predict_shards(other, csvs, whole, runs_per_shard=IN_SHARD, draws=DRAWS, jobs=1)
 
 

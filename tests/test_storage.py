@@ -137,7 +137,7 @@ def test_study_in_storage_goes_on_anywhere_and_trains_nothing_twice(
         f"{JOURNAL}/tiny-fold-{fold}" for fold in range(3)
     ]
     assert storage.names("tiny/*.checkpoint") == []
-    with pytest.raises(ArtifactError, match="another seed"):
+    with pytest.raises(ArtifactError, match="made with seed = 5; requested was seed = 6"):
         cross_validate(store, experiment, tmp_path / "o", storage=url, **(settings | {"seed": 6}))
     with pytest.raises(ConfigError, match="one process only"):
         cross_validate(

@@ -13,7 +13,7 @@ import torch
 from command_line import ROOT
 from egams.errors import ConfigError
 from egams.experiments.experiment import Experiment
-from egams.experiments.yaml_file import read_yaml
+from egams.experiments.yaml_file import read_setting, read_yaml
 from egams.experiments.zoo import BUILT_IN, built_in, experiment_named, experiments_named
 from egams.models.cnn import CnnConfig
 from egams.models.cost import Cost, cost
@@ -202,8 +202,8 @@ def test_a_table_of_one_s_own(tmp_path: Path) -> None:
 WRONG = {
     "experiments: {x: {family: resnet43}}": r"'x': no family 'resnet43'. Did you mean 'resnet34'\?",
     "experiments: {x: {family: gru, trainin: {}}}": r"x.trainin'.*Did you mean 'training'\?",
-    "experiments: {x: {family: gru, fast: {epoch: 3}}}": r"'x'.*training.epoch'.*mean 'epochs'\?",
-    "experiments: {x: {family: gru, model: {hiden: 3}}}": r"'x'.*model.hiden'.*mean 'hidden'\?",
+    "experiments: {x: {family: gru, fast: {epoch: 3}}}": r"training.epoch'.*'training.epochs'\?",
+    "experiments: {x: {family: gru, model: {hiden: 3}}}": r"'model.hiden'.*mean 'model.hidden'\?",
     "experiments: {x: {model: {kind: grru}}}": r"'x'.*no kind 'grru'.*Did you mean 'gru'\?",
     "experiments: {x: {family: gru, author: {epochs: 0}}}": "'x'.*training.epochs'.*greater",
     "experiments: {x: {family: vit, spectrogram: {unit_range: false}}}": "'x'.*from 0 to 1",
@@ -252,3 +252,27 @@ def test_a_table_of_very_many_rows_is_read_at_once(tmp_path: Path) -> None:
     begun = perf_counter()
     assert len(read_yaml(path)) == 20_000
     assert perf_counter() - begun < 15
+
+
+def test_settings_change_by_their_dotted_names() -> None:
+    given = ("training.epochs=3", "model.kind=gru", "spectrogram.floor=1e-3", "name=mine")
+    base = experiment_named("130_gru")
+    changed = base.with_settings(dict(read_setting(each) for each in given))
+    assert (changed.name, changed.training.epochs, changed.spectrogram.floor) == ("mine", 3, 1e-3)
+    assert changed.flat().items() - base.flat().items() == {
+        *(("name", "mine"), ("training.epochs", 3), ("spectrogram.floor", 1e-3))
+    }
+    for given, said in {
+        "training.lr=1": r"'training.lr'.*Did you mean 'training.learning_rate'\?",
+        "training.bs=1": r"Did you mean 'training.batch_size'\?",
+        "wd=1": r"Did you mean 'training.weight_decay'\?",
+        "epochs=1": r"Did you mean 'training.epochs'\?",
+        "model.hiden=3": r"Did you mean 'model.hidden'\?",
+        "model.foo=3": r"there is no such key\.$",
+        "training.epochs=many": "'training.epochs'.*integer",
+        "training.epochs.x=1": "'epochs' is one value",
+        "training.epochs": "is no setting; expected KEY=VALUE",
+        "training.epochs=[": "is no YAML",
+    }.items():
+        with pytest.raises(ConfigError, match=said):
+            base.with_settings(dict([read_setting(given)]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,25 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON whole or not at all."""
     write_text(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def refuse_other(
+    where: str | Path, kind: str, there: Mapping[str, Any], requested: Mapping[str, Any]
+) -> None:
+    """Refuse to go on with an artifact that was made otherwise than is requested now.
+
+    Raises
+    ------
+    ArtifactError
+        If `there` and `requested` differ in what is requested.
+    """
+    for name, value in requested.items():
+        if there.get(name) != value:
+            raise ArtifactError(
+                f"{where}: holds a {kind} made with {name} = {json.dumps(there.get(name))}; "
+                f"requested was {name} = {json.dumps(value)}. Request what it was made with to go "
+                "on with it, or choose another folder."
+            )
 
 
 def read_manifest(folder: Path, kind: str, format_version: int) -> dict[str, Any]:

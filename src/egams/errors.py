@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -88,3 +90,18 @@ class ArtifactError(EgamsError):
 
 class ContractError(EgamsError, AssertionError):
     """A model that does not do what egams expects of every model."""
+
+
+def meant(given: str, known: Iterable[str]) -> str:
+    """Ask after the nearest known name: ``" Did you mean 'this'?"``, or nothing.
+
+    Nearest by spelling; else the one whose words begin with these letters (``lr`` for
+    ``learning_rate``) or hold this one (``rate``). Of dotted names the last part counts.
+    """
+    names = {name.rpartition(".")[2]: name for name in reversed(list(known))}
+    near = get_close_matches(given, names, 1) or [
+        name
+        for name, words in ((name, name.split("_")) for name in names)
+        if given in words or given == "".join(word[:1] for word in words)
+    ]
+    return f" Did you mean '{names[near[0]]}'?" if near else ""

@@ -23,6 +23,15 @@ def cross_validate(
             "several times."
         ),
     ] = ["compact"],  # noqa: B006 - typer wants the default itself
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting of all of them, as training.epochs=3; may be given several "
+            "times.",
+        ),
+    ] = None,
     recipe: Annotated[
         str, typer.Option(help="fast, or author: trained as the winning solution was, for days.")
     ] = "fast",
@@ -93,12 +102,14 @@ def cross_validate(
     """
     from egams.cli.show import say, training_bars
     from egams.evaluate.metrics import mean_log_loss
+    from egams.experiments.yaml_file import read_setting
     from egams.experiments.zoo import experiments_named
     from egams.jobs.choose import executor_named
     from egams.study.gather import study_predictions
     from egams.training.cross_validation import cross_validate as train
 
-    chosen = experiments_named(experiment, recipe)
+    changed = dict(read_setting(each) for each in changes or ())
+    chosen = [each.with_settings(changed) for each in experiments_named(experiment, recipe)]
     if epochs_share != 1:
         chosen = [entry.shortened(epochs_share) for entry in chosen]
     gpus = 0.0 if device == "cpu" else gpus_per_training

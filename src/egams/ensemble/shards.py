@@ -16,6 +16,7 @@ from egams.artifact import (
     MANIFEST,
     header,
     read_manifest,
+    refuse_other,
     remove_unfinished,
     write_json,
     written_whole,
@@ -267,12 +268,7 @@ def _begin(folder: Path, description: dict[str, int | str]) -> None:
     """Say in the folder whose predictions it holds, or see that they are these."""
     if (folder / MANIFEST).is_file():
         there = read_manifest(folder, KIND, FORMAT_VERSION)
-        for name, value in description.items():
-            if there.get(name) != value:
-                raise ArtifactError(
-                    f"{folder}: holds predictions with another '{name}' ({there.get(name)}, not "
-                    f"{value}). Choose another folder."
-                )
+        refuse_other(folder, "folder of predictions", there, description)
         return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ArtifactError(

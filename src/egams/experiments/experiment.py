@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from egams.errors import ConfigError, meant
 from egams.experiments.training_config import TrainingConfig
 from egams.models.neighbours import NeighboursConfig
 from egams.models.network import NetworkSettings
@@ -61,6 +61,36 @@ class Experiment(BaseModel):
             )
         return self
 
+    def with_settings(self, changes: Mapping[str, Any]) -> Experiment:
+        """Change settings by their dotted names, such as ``{"training.epochs": 3}``.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such setting, or it cannot have this value.
+        """
+        settings = self.model_dump()
+        for name, value in changes.items():
+            *parents, last = name.split(".")
+            part: Any = settings
+            for parent in parents:
+                part = part.setdefault(parent, {})
+                if not isinstance(part, dict):
+                    raise ConfigError(f"'{name}': '{parent}' is one value and holds no others.")
+            part[last] = value
+        try:
+            return Experiment.model_validate(settings)
+        except ValidationError as error:
+            raise ConfigError(f"experiment '{self.name}': {explain(error)}") from error
+
+    def flat(self) -> dict[str, Any]:
+        """Return all settings by their dotted names."""
+        settings = self.model_dump(mode="json")
+        for part in [name for name, value in settings.items() if isinstance(value, dict)]:
+            inner = settings.pop(part)
+            settings |= {f"{part}.{name}": value for name, value in inner.items()}
+        return settings
+
     def shortened(self, factor: float) -> Experiment:
         """Train for a share of the epochs (or trees), at least one."""
         model = self.model
@@ -79,20 +109,28 @@ def explain(error: ValidationError) -> str:
     parts = []
     for entry in error.errors():
         where = ".".join(str(step) for step in entry["loc"])
-        said = entry["msg"].removeprefix("Value error, ")
+        problem = entry["msg"].removeprefix("Value error, ")
         if entry["type"] == "extra_forbidden":
-            said = f"there is no such key.{meant(str(entry['loc'][-1]), _keys())}".rstrip(".")
-        parts.append(f"'{where}': {said}" if where else said)
+            problem = f"there is no such key.{_meant_key(entry['loc'])}".rstrip(".")
+        parts.append(f"'{where}': {problem}" if where else problem)
     return "; ".join(parts).rstrip("?.") + ("?" if parts[-1].endswith("?") else ".")
 
 
-def meant(given: str, known: Iterable[str]) -> str:
-    """Ask after the nearest known name: ``" Did you mean 'this'?"``, or nothing."""
-    near = get_close_matches(given, list(known), 1)
-    return f" Did you mean '{near[0]}'?" if near else ""
-
-
-def _keys() -> set[str]:
-    settings: list[type[BaseModel]] = [Experiment, SpectrogramConfig, TrainingConfig]
-    settings += registered().values()
-    return {name for each in settings for name in each.model_fields}
+def _meant_key(path: Sequence[str | int]) -> str:
+    """Look beside the unknown key first, then among all keys that settings have."""
+    *parents, key = map(str, path)
+    parts: dict[str, list[type[BaseModel]]] = {
+        "training": [TrainingConfig],
+        "spectrogram": [SpectrogramConfig],
+        "model": list(registered().values()),
+    }
+    keys = list(Experiment.model_fields)
+    keys += [
+        f"{part}.{name}"
+        for part, settings in parts.items()
+        for each in settings
+        for name in each.model_fields
+    ]
+    beside = parents[-1] if parents and parents[-1] in parts else ""
+    siblings = [name for name in keys if name.rpartition(".")[0] == beside]
+    return meant(key, siblings) or ("" if beside else meant(key, keys))

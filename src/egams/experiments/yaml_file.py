@@ -16,6 +16,29 @@ def read_yaml(path: Path) -> Any:
     ConfigError
         If it cannot be read, is no YAML, or holds a key twice.
     """
+    try:
+        return _parsed(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is no YAML ({error}).") from error
+
+
+def read_setting(given: str) -> tuple[str, Any]:
+    """Read ``KEY=VALUE``, the value as a file has it: ``3``, ``1e-3``, ``[1, 2]``, ``band``.
+
+    Raises
+    ------
+    ConfigError
+        If it is not written so.
+    """
+    key, equals, value = given.partition("=")
+    if not key or not equals:
+        raise ConfigError(f"'{given}' is no setting; expected KEY=VALUE, as training.epochs=3.")
+    return key, _parsed(value, f"'{given}'")
+
+
+def _parsed(text: str, where: str) -> Any:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
     from ruamel.yaml.resolver import VersionedResolver
@@ -32,12 +55,12 @@ def read_yaml(path: Path) -> Any:
     reader = YAML(typ="safe", pure=True)
     reader.Resolver = Resolver
     try:
-        return reader.load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+        return reader.load(text)
     except RecursionError as error:
-        raise ConfigError(f"{path}: is nested too deeply.") from error
+        raise ConfigError(f"{where}: is nested too deeply.") from error
     except (YAMLError, ValueError, LookupError) as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{path}, line {mark.line + 1}" if mark else str(path)
-        raise ConfigError(f"{where}: is no YAML ({getattr(error, 'problem', error)}).") from error
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(
+            f"{where}{line}: is no YAML ({getattr(error, 'problem', error)})."
+        ) from error

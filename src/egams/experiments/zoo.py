@@ -10,8 +10,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from egams.errors import ConfigError
-from egams.experiments.experiment import Experiment, Recipe, explain, meant
+from egams.errors import ConfigError, meant
+from egams.experiments.experiment import Experiment, Recipe, explain
 from egams.experiments.yaml_file import read_yaml
 
 BUILT_IN = Path(__file__).with_name("zoo.yaml")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, SerializeAsAny
 
-from egams.errors import ConfigError
+from egams.errors import ConfigError, meant
 from egams.models.cnn import CnnConfig
 from egams.models.conv1d import Conv1dConfig
 from egams.models.neighbours import NeighboursConfig
@@ -79,9 +78,9 @@ def read_model(given: Any) -> Any:
     if not isinstance(kind, str):
         raise ValueError(f"names no kind of model; there are {', '.join(kinds)}.")
     if kind not in kinds:
-        near = get_close_matches(kind, kinds, 1)
-        meant = f" Did you mean '{near[0]}'?" if near else ""
-        raise ValueError(f"no kind '{kind}' of model; there are {', '.join(kinds)}.{meant}")
+        raise ValueError(
+            f"no kind '{kind}' of model; there are {', '.join(kinds)}.{meant(kind, kinds)}"
+        )
     return kinds[kind].model_validate(dict(given))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from egams.artifact import MANIFEST, read_manifest
+from egams.artifact import MANIFEST, read_manifest, refuse_other
 from egams.errors import ArtifactError
 from egams.study.progress import Member
 from egams.study.storage import Storage
@@ -50,16 +50,14 @@ class Mirror:
             return
         here = read_manifest(self.study.folder, KIND, FORMAT_VERSION)
         there = self.storage.get_json(MANIFEST)
-        differing = [
-            key for key in here if key not in OURS and there.get(key, here[key]) != here[key]
-        ]
+        described = {key: here[key] for key in here if key in there and key not in OURS}
+        refuse_other(self.storage.url, KIND, there, described)
         folds = json.loads(self.study.folds_path.read_text(encoding="utf-8"))["fold"]
         if self.storage.get_json(self.study.folds_path.name).get("fold") != folds:
-            differing.append("folds")
-        if differing:
             raise ArtifactError(
-                f"{self.storage.url}: holds a study with another {differing[0]} than "
-                f"{self.study.folder}. Choose another storage, or another folder."
+                f"{self.storage.url}: holds a study whose runs are in other folds than those of "
+                f"{self.study.folder}. Choose another storage, or a new folder, which takes the "
+                "folds from there."
             )
 
     def sync(self, members: Iterable[Member]) -> None:

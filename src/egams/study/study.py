@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from egams.artifact import MANIFEST, header, read_manifest, write_json, written_whole
+from egams.artifact import MANIFEST, header, read_manifest, refuse_other, write_json, written_whole
 from egams.errors import ArtifactError
 from egams.experiments.experiment import Experiment, explain
 from egams.families import FAMILIES
@@ -74,14 +74,7 @@ class Study:
         """
         study = cls(folder)
         if (folder / MANIFEST).is_file():
-            there = study.manifest
-            differing = [key for key, value in description.items() if there.get(key) != value]
-            if differing:
-                raise ArtifactError(
-                    f"{folder}: holds a study with another {differing[0]} "
-                    f"({there.get(differing[0])}, not {description[differing[0]]}). "
-                    "Choose another folder."
-                )
+            refuse_other(folder, KIND, study.manifest, description)
             return study
         write_json(folder / MANIFEST, header(KIND, FORMAT_VERSION) | description)
         return study

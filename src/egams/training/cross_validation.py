@@ -231,12 +231,14 @@ def _sources_apart(given: RunStore | str | Path | None, store: RunStore) -> RunS
 def _refuse_other_settings(study: Study, experiment: Experiment) -> None:
     for fold in study.folds_done(experiment.name):
         folder = study.member_folder(experiment.name, fold)
-        there = study.experiment_of(folder).model_dump(mode="json")
-        if there != experiment.model_dump(mode="json"):
-            raise ArtifactError(
-                f"{folder}: trained with other settings than the '{experiment.name}' asked for. "
-                "Give the experiment another name, or remove the folder to train it anew."
-            )
+        there, requested = study.experiment_of(folder).flat(), experiment.flat()
+        for name in there | requested:
+            if there.get(name) != requested.get(name):
+                raise ArtifactError(
+                    f"{folder}: '{experiment.name}' was trained with {name} = {there.get(name)}; "
+                    f"requested was {name} = {requested.get(name)}. Give the experiment another "
+                    "name (--set name=NAME), or remove the folder to train it anew."
+                )
 
 
 def _folds(
