@@ -103,10 +103,10 @@ def test_interrupt_ends_quietly_and_leaves_no_half_a_data_set(tmp_path):
 
 
 def test_notes_are_said_once_for_all_runs():
-    told = "instrument told from the data: commercial (currents below 1, not counts)"
+    inferred = "instrument inferred from the data: commercial (currents below 1, not counts)"
     rows = ("3 rows without abundance: not measured", "41 rows without abundance: not measured")
-    assert gathered([(told,), (told, rows[0]), (), (rows[1],)]) == {
-        told: 2,
+    assert gathered([(inferred,), (inferred, rows[0]), (), (rows[1],)]) == {
+        inferred: 2,
         "N rows without abundance: not measured": 2,
     }
     assert gathered([(rows[0],)]) == {rows[0]: 1}

@@ -184,7 +184,7 @@ def test_runs_without_labels_or_metadata(tmp_path: Path) -> None:
     runs = {run.run_id: run for run in read(tmp_path / "runs")}
     assert runs["S0001"].labels is None
     assert (runs["S0001"].instrument, runs["S0002"].instrument) == ("commercial", "sam_testbed")
-    assert any("instrument told from the data" in note for note in runs["S0002"].notes)
+    assert any("instrument inferred from the data" in note for note in runs["S0002"].notes)
     forced = open_source(tmp_path / "runs", instrument="commercial").load("S0002")
     assert (forced.instrument, forced.notes[-1:]) == ("commercial", runs["S0002"].notes[:1])
 

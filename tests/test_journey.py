@@ -113,7 +113,7 @@ def test_one_csv_gives_the_same_from_the_command_line_and_from_python(place, cha
     run_csv, output = place / member, place / "one.csv"
     details = place / "one.json"
     said = egams(*predict(bundle), run_csv, "-o", output, "--details", details).stdout
-    assert "note on 1 run: instrument told from the data: commercial" in said
+    assert "note on 1 run: instrument inferred from the data: commercial" in said
 
     (run,) = library.read(run_csv)
     predictions = library.load_bundle(bundle).predict(run)

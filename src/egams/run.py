@@ -40,7 +40,7 @@ class Run:
     labels
         0 or 1 for each of `egams.families.FAMILIES` ``[family]``; None where unknown.
     notes
-        What a reader wants known about the run ("instrument told from the data: ...").
+        What a reader wants known about the run ("instrument inferred from the data: ...").
 
     Raises
     ------

@@ -32,7 +32,7 @@ Labels = Annotated[
 OfInstrument = Annotated[
     Instrument | None,
     typer.Option(
-        "--instrument", help="Instrument of runs the metadata do not name; else told from the data."
+        "--instrument", help="Instrument of runs without metadata; else inferred from the data."
     ),
 ]
 Split = Annotated[str | None, typer.Option(help="Only runs of this split of the metadata.")]

@@ -41,7 +41,7 @@ class Predictions:
     run_ids
         ``[run]``.
     instruments
-        As given or told from the data ``[run]``.
+        As given or inferred from the data ``[run]``.
     probabilities
         Calibrated ``[run, family]``.
     spread

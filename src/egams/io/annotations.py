@@ -43,7 +43,7 @@ class Annotations:
     metadata_name: str = "metadata.csv"
 
     def instrument_of(self, run_id: str) -> Instrument | None:
-        """Return the instrument of a run; None where it must be told from the data."""
+        """Return the instrument of a run; None where it has to be inferred."""
         record = self.records.get(run_id)
         return record.instrument if record else self.instrument
 
@@ -51,7 +51,7 @@ class Annotations:
         """Return what changes when the labels or the instrument of a run change."""
         labels = self.labels.get(run_id)
         known = "?" if labels is None else "".join(str(int(label)) for label in labels)
-        return f"{self.instrument_of(run_id) or 'told'}-{known}"
+        return f"{self.instrument_of(run_id) or 'inferred'}-{known}"
 
     def only(self, ids: Iterable[str]) -> Annotations:
         """Return what is known of some runs."""
@@ -68,7 +68,7 @@ class Annotations:
         Raises
         ------
         InputError
-            If there is no such split, or no metadata that would tell.
+            If there is no such split, or no metadata with a column `split`.
         """
         if split is None:
             return tuple(ids)

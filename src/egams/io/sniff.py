@@ -48,7 +48,7 @@ def open_source(
         ``abundance``, packed with gzip or not; a Parquet file of those and ``sample_id``; a
         `Run` or several; or what an earlier call returned, which is passed on as it is.
     instrument
-        Kind of instrument of runs that the metadata do not name; else it is told from the data.
+        Kind of instrument of runs that the metadata do not name; else it is inferred from the data.
     metadata
         CSV with ``sample_id`` and ``instrument_type``, optionally ``split``, ``features_path`` and
         ``features_md5_hash``. Default: ``metadata.csv`` in the folder, or beside a zip or Parquet.

@@ -69,7 +69,7 @@ def run_from_readings(
     run_id
         Name of the run.
     instrument
-        Kind of instrument; None to tell it from the data, which is then said in ``Run.notes``.
+        Kind of instrument; None to infer it, which is then noted in ``Run.notes``.
     labels
         0 or 1 per family ``[family]``.
 
@@ -121,8 +121,8 @@ def run_from_readings(
 
     temperature, time = per_scan_or_reading(rows.temp), per_scan_or_reading(rows.time)
     if instrument is None:
-        instrument, why = tell_instrument(axis, time, rows.abundance)
-        notes.append(f"instrument told from the data: {instrument} ({why})")
+        instrument, why = infer_instrument(axis, time, rows.abundance)
+        notes.append(f"instrument inferred from the data: {instrument} ({why})")
     return Run(
         run_id=run_id,
         temperature=temperature,
@@ -135,10 +135,10 @@ def run_from_readings(
     )
 
 
-def tell_instrument(
+def infer_instrument(
     mz: FloatArray, time: FloatArray, abundance: FloatArray
 ) -> tuple[Instrument, str]:
-    """Tell the kind of instrument from a run, with the reason.
+    """Infer the kind of instrument, with the reason.
 
     The SAM testbed counts ions and sweeps slowly or in tenths of an m/z; commercial instruments
     report amperes (at most 2e-6 in the challenge, where this rule is right for all 783 runs of
