@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from egams.arrays import BoolArray, FloatArray
 from egams.errors import InputError
-
-FloatArray = NDArray[np.float64]
 
 EPS = 1e-15
 """Smallest probability that is scored: a certain and wrong answer costs 34.5, not infinity."""
@@ -74,7 +73,7 @@ def log_loss_of_truth(truth: FloatArray, eps: float = EPS) -> FloatArray:
     return -np.log(np.maximum(truth, eps))
 
 
-def _refuse(bad: NDArray[np.bool_], what: str, expected: str) -> None:
+def _refuse(bad: BoolArray, what: str, expected: str) -> None:
     if bad.any():
         *_, run, family = np.argwhere(bad)[0]
         raise InputError(

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from egams.arrays import FloatArray
 from egams.errors import InputError
 from egams.families import FAMILIES, INSTRUMENTS, Instrument
 
 if TYPE_CHECKING:
     import xarray
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

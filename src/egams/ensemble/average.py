@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from egams.arrays import FloatArray
 from egams.errors import ConfigError
-
-FloatArray = NDArray[np.float64]
 
 
 def mean_probability(probabilities: ArrayLike, weights: ArrayLike | None = None) -> FloatArray:

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from egams.arrays import FloatArray, IntArray
 from egams.ensemble.logits import logit, sigmoid
 from egams.errors import ArtifactError, InputError
 from egams.families import INSTRUMENTS
 from egams.logloss import truth_probability
 
-FloatArray = NDArray[np.float64]
 Instruments = Sequence[str] | NDArray[np.str_]
 
 COMMON_PULL = 0.2
@@ -147,7 +147,7 @@ def fit_calibration(
     )
 
 
-def instrument_rows(instruments: Instruments) -> NDArray[np.intp]:
+def instrument_rows(instruments: Instruments) -> IntArray:
     """Place of each run's instrument in `egams.families.INSTRUMENTS` ``[run]``.
 
     Raises
@@ -161,7 +161,7 @@ def instrument_rows(instruments: Instruments) -> NDArray[np.intp]:
     if not bool(matches.any(axis=1).all()):
         unknown = names[~matches.any(axis=1)][0]
         raise InputError(f"unknown instrument '{unknown}'", expected=" or ".join(INSTRUMENTS))
-    rows: NDArray[np.intp] = matches.argmax(axis=1)
+    rows: IntArray = matches.argmax(axis=1)
     return rows
 
 
@@ -182,9 +182,7 @@ def by_instrument(entry: Mapping[str, Any], key: str) -> dict[str, tuple[float, 
         ) from error
 
 
-def _fit(
-    y: FloatArray, logits: FloatArray, rows: NDArray[np.intp]
-) -> tuple[FloatArray, FloatArray]:
+def _fit(y: FloatArray, logits: FloatArray, rows: IntArray) -> tuple[FloatArray, FloatArray]:
     """Slope and shift ``[instrument, family]``."""
     from scipy.optimize import minimize
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from egams.arrays import FloatArray
 from egams.ensemble.folds import held_out_masks
 from egams.errors import ConfigError, InputError
 from egams.families import INSTRUMENTS, Instrument
 from egams.logloss import log_loss_of_truth, truth_probability
-
-FloatArray = NDArray[np.float64]
 
 DEFAULT_CLIPS: Mapping[Instrument, float] = {"commercial": 0.002, "sam_testbed": 0.01}
 CLIP_GRID: tuple[float, ...] = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)

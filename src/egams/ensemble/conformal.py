@@ -15,14 +15,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.ensemble.calibration import Instruments, by_instrument, instrument_rows
 from egams.errors import ArtifactError, ConfigError, InputError
 from egams.families import INSTRUMENTS
 from egams.logloss import truth_probability
 
 T = TypeVar("T")
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 COVERAGE = 0.9
 
@@ -257,7 +256,7 @@ def coverage_of(truth: ArrayLike, sets: BoolArray) -> Coverage:
 
 
 def _thresholds(
-    of_class: BoolArray, oddness: FloatArray, rows: NDArray[np.intp], coverage: float
+    of_class: BoolArray, oddness: FloatArray, rows: IntArray, coverage: float
 ) -> tuple[FloatArray, list[list[str]]]:
     """Largest oddness that is kept, and its basis ``[instrument, family]``; inf: any is kept."""
     kept = np.empty((len(INSTRUMENTS), of_class.shape[1]))

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from egams.arrays import BoolArray, FloatArray
 from egams.ensemble.average import mean_probability
 from egams.ensemble.calibration import Calibration, Instruments, fit_calibration
 from egams.ensemble.clip import choose_clip, clip_probabilities, run_clips
@@ -20,8 +21,6 @@ from egams.ensemble.stacking import Stack, fit_stack
 from egams.errors import ArtifactError
 from egams.families import Instrument
 from egams.logloss import mean_log_loss
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ class NestedEnsemble:
     """
 
     probabilities: FloatArray
-    sets: NDArray[np.bool_]
+    sets: BoolArray
 
 
 def fit_ensemble(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from egams.arrays import BoolArray
 from egams.errors import InputError
 
 
-def held_out_masks(folds: ArrayLike, runs: int) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+def held_out_masks(folds: ArrayLike, runs: int) -> Iterator[tuple[int, BoolArray]]:
     """Yield each fold's number, ascending, and the mask of its runs ``[run]``.
 
     Parameters

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from egams.arrays import FloatArray
 
 SUREST = 1e-4
 """Probabilities count as no nearer than this to 0 or 1: a logit of 9.2 at most."""

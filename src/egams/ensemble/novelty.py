@@ -14,13 +14,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.ensemble.calibration import Instruments, instrument_rows
 from egams.errors import ArtifactError, InputError
 from egams.families import INSTRUMENTS, Instrument
 from egams.spectrogram.context import CONTEXT_FEATURES, Context, background_at
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 NEARLY_ALL = 0.99
 """Share of training runs that measured an ion or a gas, from which on its absence is unusual."""
@@ -311,7 +309,7 @@ def _shown(gas: Gas, measured: BoolArray) -> BoolArray:
 
 def _checked(
     context: ArrayLike, distance: ArrayLike, instruments: Instruments
-) -> tuple[Context[NDArray[Any]], FloatArray, NDArray[np.intp]]:
+) -> tuple[Context[NDArray[Any]], FloatArray, IntArray]:
     described = np.asarray(context, dtype=np.float64)
     away = np.asarray(distance, dtype=np.float64)
     rows = instrument_rows(instruments)

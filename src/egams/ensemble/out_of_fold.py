@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from egams.arrays import FloatArray, IntArray
+
 
 @dataclass(frozen=True)
 class OutOfFoldPredictions:
@@ -27,12 +29,12 @@ class OutOfFoldPredictions:
     names: tuple[str, ...]
     run_ids: tuple[str, ...]
     instruments: NDArray[np.str_]
-    folds: NDArray[np.intp]
+    folds: IntArray
     labels: NDArray[np.float32]
     probabilities: NDArray[np.float32]
 
     @property
-    def mean_over_draws(self) -> NDArray[np.float64]:
+    def mean_over_draws(self) -> FloatArray:
         """``[member, run, family]``."""
-        mean: NDArray[np.float64] = self.probabilities.mean(1, dtype=np.float64)
+        mean: FloatArray = self.probabilities.mean(1, dtype=np.float64)
         return mean

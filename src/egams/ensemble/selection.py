@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from egams.arrays import FloatArray
 from egams.ensemble.folds import held_out_masks
 from egams.errors import ConfigError, InputError
 from egams.logloss import log_loss_of_truth, mean_log_loss, truth_probability
-
-FloatArray = NDArray[np.float64]
 
 # Losses equal to this many decimals are ties, so that the order of summation decides nothing.
 _DECIMALS = 12

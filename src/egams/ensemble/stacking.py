@@ -13,13 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from egams.arrays import FloatArray
 from egams.ensemble.logits import logit, sigmoid
 from egams.errors import InputError
 from egams.logloss import truth_probability
-
-FloatArray = NDArray[np.float64]
 
 CAUTION = 0.003
 """How hard weights are pulled towards equal ones that sum to 1."""

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from egams.arrays import FloatArray
 from egams.errors import ConfigError
 from egams.evaluate.metrics import Metric
-
-FloatArray = NDArray[np.float64]
 
 RESAMPLES = 1000
 _CHUNK = 100  # resamples at a time: the ranks of 800 runs x 10 families then take 6 MB

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from egams.arrays import FloatArray, IntArray
 from egams.errors import ArtifactError, ConfigError, InputError
 from egams.evaluate.bootstrap import RESAMPLES, Interval
 from egams.evaluate.table import Cell, Table
@@ -15,8 +16,6 @@ from egams.families import INSTRUMENTS
 from egams.logloss import log_loss_of_truth, truth_probability
 from egams.study.folds import Folds
 from egams.study.study import Study
-
-FloatArray = NDArray[np.float64]
 
 LEVEL = 0.95
 ALL = "all runs"
@@ -43,7 +42,7 @@ class Pair:
     first: FloatArray
     second: FloatArray
     instruments: NDArray[np.str_]
-    groups: NDArray[np.intp] | None
+    groups: IntArray | None
 
 
 def run_losses(labels: ArrayLike, probabilities: ArrayLike) -> FloatArray:
@@ -63,7 +62,7 @@ def change_in_loss(
     second: FloatArray,
     rng: np.random.Generator,
     *,
-    groups: NDArray[np.intp] | None = None,
+    groups: IntArray | None = None,
     resamples: int = RESAMPLES,
 ) -> Interval:
     """Mean loss of the second less that of the first: below 0, the second is better.
@@ -211,9 +210,7 @@ def _place(study: Study, experiment: str) -> str:
     return f"{experiment} of {study.folder}"
 
 
-def _groups(
-    study: Study, run_ids: Sequence[str], otherwise: NDArray[np.intp] | None
-) -> NDArray[np.intp] | None:
+def _groups(study: Study, run_ids: Sequence[str], otherwise: IntArray | None) -> IntArray | None:
     found = Folds.load(study.folds_path, tuple(run_ids)).group
     return otherwise if found is None else found
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from egams.arrays import FloatArray
 from egams.ensemble.logits import logit
 from egams.evaluate.table import Cell, Table
-
-FloatArray = NDArray[np.float64]
 
 MEAN = "mean with the others"
 POOLED = "Correlation of {}, out of fold, mean over draws; all runs and families pooled."

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.logloss import log_loss_of_truth, truth_probability
 
-FloatArray = NDArray[np.float64]
 Metric = Callable[[ArrayLike, ArrayLike, ArrayLike | None], FloatArray]
 
 ECE_BINS = 15
@@ -183,8 +183,8 @@ class _Ranked:
         return self.false[..., -1, :]
 
     @property
-    def one_class(self) -> NDArray[np.bool_]:
-        missing: NDArray[np.bool_] = (self.positives == 0) | (self.negatives == 0)
+    def one_class(self) -> BoolArray:
+        missing: BoolArray = (self.positives == 0) | (self.negatives == 0)
         return missing
 
 
@@ -218,7 +218,7 @@ def _weights(weights: ArrayLike | None, runs: int) -> FloatArray:
     return np.ones(runs) if weights is None else np.asarray(weights, dtype=np.float64)
 
 
-def _bins(p: FloatArray) -> NDArray[np.intp]:
+def _bins(p: FloatArray) -> IntArray:
     return np.minimum((p * ECE_BINS).astype(np.intp), ECE_BINS - 1)
 
 

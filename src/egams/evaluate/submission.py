@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from egams.arrays import FloatArray
 from egams.artifact import written_whole
 from egams.errors import InputError
 from egams.evaluate.csv_columns import checked_ids, read_columns
@@ -18,8 +19,6 @@ from egams.evaluate.table import Table
 from egams.evaluate.tables import score_table
 from egams.families import FAMILIES, INSTRUMENTS
 from egams.logloss import truth_probability
-
-FloatArray = NDArray[np.float64]
 
 ID = "sample_id"
 _NAMED = 5  # ids named in an error before it only counts

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from egams.arrays import BoolArray, FloatArray
 from egams.ensemble.average import draw_groups, mean_probability
 from egams.ensemble.clip import CLIP_GRID, choose_clip, clip_probabilities, nested_clip
 from egams.ensemble.selection import (
@@ -21,7 +22,6 @@ from egams.evaluate.metrics import METRICS, mean_log_loss
 from egams.evaluate.table import Cell, Table
 from egams.families import FAMILIES, INSTRUMENTS
 
-FloatArray = NDArray[np.float64]
 Instruments = Sequence[str] | NDArray[np.str_]
 
 INTERVAL = "Intervals: 95 % of resamples of the runs."
@@ -246,7 +246,7 @@ def clip_table(
     )
 
 
-_Choice = tuple[NDArray[np.bool_], Selection, Selection]
+_Choice = tuple[BoolArray, Selection, Selection]
 """Runs to score, the ensemble chosen for them and the single model chosen for them."""
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.errors import InputError
 from egams.families import Instrument
-from egams.run import FloatArray, Run
+from egams.run import Run
 
 COLUMNS: tuple[str, ...] = ("time", "temp", "m/z", "abundance")
 """Columns of a long table: s, degC, mass-to-charge ratio, counts/s or A."""
@@ -165,9 +166,7 @@ def _check_values(rows: Readings) -> None:
     _refuse(rows, "abundance", infinite, "is infinite", "a finite number, or nothing")
 
 
-def _refuse(
-    rows: Readings, column: str, bad: NDArray[np.bool_], problem: str, expected: str
-) -> None:
+def _refuse(rows: Readings, column: str, bad: BoolArray, problem: str, expected: str) -> None:
     if bad.any():
         line = rows.line(int(np.argmax(bad)))
         raise InputError(problem, file=rows.file, row=line, column=column, expected=expected)
@@ -180,7 +179,7 @@ def _grouped_by_mz(rows: Readings) -> bool:
     return bool(changes.any() and not changes.all() and back[changes].all())
 
 
-def _take(rows: Readings, index: NDArray[np.intp]) -> Readings:
+def _take(rows: Readings, index: IntArray) -> Readings:
     def line(i: int) -> int:
         return rows.line(int(index[i]))
 
@@ -194,7 +193,7 @@ def _take(rows: Readings, index: NDArray[np.intp]) -> Readings:
     )
 
 
-def _check_twice(rows: Readings, first: NDArray[np.intp]) -> None:
+def _check_twice(rows: Readings, first: IntArray) -> None:
     """Refuse an m/z that is read twice at one time; within a scan that cannot happen."""
     starts = np.minimum.reduceat(rows.time, first)
     ends = np.maximum.reduceat(rows.time, first)

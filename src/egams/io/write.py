@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from egams.arrays import FloatArray
 from egams.errors import InputError
 from egams.io.table import COLUMNS
-from egams.run import FloatArray, Run
+from egams.run import Run
 
 
 def write_csv(run: Run, path: str | Path) -> None:

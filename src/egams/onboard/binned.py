@@ -7,11 +7,12 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from egams.arrays import FloatArray, IntArray
 from egams.conventions import FIRST_BIN, LAST_BIN, MZ_COUNT
 from egams.preprocess.binning import bin_readings
 from egams.preprocess.prepared_run import PreparedRun
 from egams.preprocess.restrict import Readings, restrict, scans
-from egams.run import FloatArray, Run
+from egams.run import Run
 
 BINS = LAST_BIN - FIRST_BIN
 
@@ -48,6 +49,6 @@ def binned_matrices(runs: Iterable[PreparedRun | Run]) -> NDArray[np.float32]:
     return np.stack(matrices) if matrices else np.empty((0, MZ_COUNT, BINS), np.float32)
 
 
-def _readings(temperature: FloatArray, mz: NDArray[np.intp], abundance: FloatArray) -> Readings:
+def _readings(temperature: FloatArray, mz: IntArray, abundance: FloatArray) -> Readings:
     scan, column = np.nonzero(~np.isnan(abundance))
     return Readings(temperature[scan], mz[column], abundance[scan, column])

@@ -23,14 +23,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.errors import ConfigError, InputError
 from egams.preprocess.folding import SHORTEST, Fold
 from egams.preprocess.reweighting import Seats, Settings
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 _SEATS = 512  # traces worked on together: enough to hide NumPy's call overhead, small for caches
 _VACANT = 0.125  # share of the seats that may stand empty before they are filled or cleared away
@@ -55,7 +52,7 @@ class BaselineFit:
 
     baseline: FloatArray
     iterations: IntArray
-    converged: NDArray[np.bool_]
+    converged: BoolArray
 
 
 def aspls(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from egams.arrays import FloatArray, IntArray
 from egams.preprocess.aspls import aspls, checked
 
-FloatArray = NDArray[np.float64]
 
-
-def baseline(traces: FloatArray, lengths: NDArray[np.intp] | None = None) -> FloatArray:
+def baseline(traces: FloatArray, lengths: IntArray | None = None) -> FloatArray:
     """Return a finite baseline for every trace (method, section 3).
 
     asPLS with lam 2e6; where its result is not finite a straight line, and where that is not

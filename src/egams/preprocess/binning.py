@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.conventions import BIN_WIDTH, FIRST_BIN, LAST_BIN, MZ_COUNT
 from egams.preprocess.restrict import Readings, mean_by_cell
-from egams.run import FloatArray
 
 FEWEST_BINS = 4
 
@@ -28,11 +27,11 @@ class BinnedRun:
     """
 
     abundance: FloatArray
-    first: NDArray[np.intp]
-    length: NDArray[np.intp]
+    first: IntArray
+    length: IntArray
 
     @property
-    def measured(self) -> NDArray[np.bool_]:
+    def measured(self) -> BoolArray:
         """Which m/z have a trace ``[m/z]``."""
         return self.length > 0
 
@@ -65,7 +64,7 @@ def bin_readings(readings: Readings) -> BinnedRun:
     return BinnedRun(abundance, first, length)
 
 
-def traces(binned: BinnedRun) -> tuple[FloatArray, NDArray[np.intp]]:
+def traces(binned: BinnedRun) -> tuple[FloatArray, IntArray]:
     """Cut the measured traces out of a run, each moved to start at bin 0.
 
     Returns

@@ -10,10 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
+from egams.arrays import FloatArray, IntArray
 
 SHORTEST = 4
 """Bins a trace needs at least: two in the middle and one at either end."""

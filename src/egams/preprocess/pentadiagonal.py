@@ -19,11 +19,9 @@ Folded arrays are ``[row, side, trace]``, see `egams.preprocess.folding`.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from egams.arrays import FloatArray, IntArray
 from egams.preprocess.folding import Fold
-
-FloatArray = NDArray[np.float64]
 
 
 class WhittakerSolver:
@@ -138,7 +136,7 @@ def kept(v: float) -> float:
     return (6.0 + v) - 6.0
 
 
-def smooth(traces: FloatArray, v: FloatArray, lengths: NDArray[np.intp]) -> FloatArray:
+def smooth(traces: FloatArray, v: FloatArray, lengths: IntArray) -> FloatArray:
     """Solve ``(diag(v) + D'D) x = diag(v) y`` for each trace: the Whittaker smoother.
 
     Parameters

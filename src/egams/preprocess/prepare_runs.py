@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from egams.arrays import FloatArray
 from egams.conventions import BACKGROUND_QUANTILES
 from egams.errors import InputError
 from egams.preprocess.baseline import baseline
@@ -20,7 +21,7 @@ from egams.preprocess.binning import (
 )
 from egams.preprocess.prepared_run import PreparedRun
 from egams.preprocess.restrict import restrict, scans
-from egams.run import FloatArray, Run
+from egams.run import Run
 
 
 @dataclass(frozen=True)

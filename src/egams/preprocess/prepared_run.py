@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from egams.arrays import FloatArray, IntArray
 from egams.families import Instrument
-from egams.run import FloatArray
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class PreparedRun:
     instrument: Instrument
     labels: NDArray[np.float32] | None
     temperature: FloatArray
-    mz: NDArray[np.intp]
+    mz: IntArray
     abundance: FloatArray
     baseline: FloatArray
     background: FloatArray

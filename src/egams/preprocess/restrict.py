@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from egams.arrays import FloatArray, IntArray
 from egams.conventions import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE, MZ_COUNT
 from egams.errors import InputError
-from egams.run import FloatArray, Run
+from egams.run import Run
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Readings:
     """
 
     temperature: FloatArray
-    mz: NDArray[np.intp]
+    mz: IntArray
     abundance: FloatArray
 
 
@@ -103,7 +103,7 @@ def scans(readings: Readings) -> tuple[FloatArray, FloatArray]:
     return temperature, mean_by_cell(scan, readings, len(count))
 
 
-def mean_by_cell(row: NDArray[np.intp], readings: Readings, rows: int) -> FloatArray:
+def mean_by_cell(row: IntArray, readings: Readings, rows: int) -> FloatArray:
     """Mean abundance by (row, m/z) ``[row, m/z]``; NaN where there is no reading."""
     cell = row * MZ_COUNT + readings.mz
     size = rows * MZ_COUNT

@@ -8,13 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.preprocess.folding import Fold
 from egams.preprocess.pentadiagonal import WhittakerSolver, kept
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 _LEAST = float(np.finfo(np.float64).eps)  # what pybaselines divides by in place of 0
 _STEEPEST = 300.0  # w < 1e-130 is nothing, and its square would be a subnormal, 100 times slower
@@ -75,7 +72,7 @@ class Seats:
         arrays = joined(self.y, y), joined(self.w, 1.0), joined(self.v, kept(1 / self.settings.lam))
         return Seats(fold, arrays, age, self.settings)
 
-    def iterate(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def iterate(self) -> tuple[BoolArray, BoolArray]:
         """Fit all baselines once and reweight.
 
         Returns

@@ -10,6 +10,7 @@ from matplotlib import colormaps
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
+from egams.arrays import FloatArray
 from egams.conventions import (
     BIN_WIDTH,
     COLUMN_STEP,
@@ -35,7 +36,7 @@ from egams.report.page import (
     page,
 )
 from egams.report.typical import VIEW, typical_spectrogram
-from egams.run import FloatArray, Run
+from egams.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from egams.arrays import FloatArray
 from egams.simulate.chemistry import COMMERCIAL_BACKGROUND
 from egams.simulate.config import SimulationConfig
-from egams.simulate.kinetics import FloatArray
 from egams.simulate.sample import (
     Programme,
     Readings,

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from egams.arrays import FloatArray
 from egams.errors import InputError
 from egams.run import Run
-from egams.simulate.kinetics import FloatArray
 
 
 def run_to_csv(run: Run) -> bytes:

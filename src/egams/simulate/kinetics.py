@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from egams.arrays import FloatArray
 
 GAS_CONSTANT = 8.314462618e-3
 """kJ/(mol K)."""

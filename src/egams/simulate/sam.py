@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from egams.arrays import FloatArray
 from egams.simulate.chemistry import CUP_OF_SAM, SAM_BACKGROUND
 from egams.simulate.config import SimulationConfig
-from egams.simulate.kinetics import FloatArray
 from egams.simulate.sample import (
     Programme,
     Readings,

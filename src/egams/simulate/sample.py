@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from egams.arrays import FloatArray
 from egams.errors import ConfigError
 from egams.families import FAMILIES
 from egams.simulate.chemistry import (
@@ -22,7 +23,6 @@ from egams.simulate.chemistry import (
 from egams.simulate.config import SimulationConfig
 from egams.simulate.kinetics import (
     ZERO_CELSIUS,
-    FloatArray,
     linger,
     log_prefactor,
     release_rate,

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from egams.arrays import FloatArray
 from egams.conventions import COLUMN_STEP, FIRST_COLUMN, MZ_COUNT, TEMPERATURE_COUNT
 from egams.families import FAMILIES
 from egams.preprocess.prepared_run import PreparedRun
-from egams.run import FloatArray
 from egams.spectrogram.context import context_of
 
 NOT_MEASURED = -1.0

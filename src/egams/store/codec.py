@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from egams.arrays import FloatArray, IntArray
 from egams.conventions import HELIUM, HELIUM_SCALE, NORM_OFFSET
 from egams.errors import ArtifactError
-from egams.run import FloatArray
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +33,7 @@ _MIDDLE = np.uint32(0x80808080)  # keeps small differences of either sign out of
 
 
 def rounding_steps(
-    abundance: FloatArray, baseline: FloatArray, background: FloatArray, mz: NDArray[np.intp]
+    abundance: FloatArray, baseline: FloatArray, background: FloatArray, mz: IntArray
 ) -> FloatArray:
     """Choose how finely to round each m/z of a run.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from egams.arrays import FloatArray, IntArray
 from egams.artifact import header, write_json
 from egams.errors import ArtifactError, ConfigError
 
@@ -37,8 +38,8 @@ class Folds:
     """
 
     run_ids: tuple[str, ...]
-    fold: NDArray[np.intp]
-    group: NDArray[np.intp] | None = None
+    fold: IntArray
+    group: IntArray | None = None
 
     @property
     def count(self) -> int:
@@ -91,7 +92,7 @@ class Folds:
         )
 
 
-def _by_run(run_ids: tuple[str, ...], numbers: NDArray[np.intp]) -> dict[str, int]:
+def _by_run(run_ids: tuple[str, ...], numbers: IntArray) -> dict[str, int]:
     return {run: int(number) for run, number in zip(run_ids, numbers, strict=True)}
 
 
@@ -101,7 +102,7 @@ def make_folds(
     instruments: NDArray[np.str_],
     count: int,
     rng: np.random.Generator,
-    groups: NDArray[np.intp] | None = None,
+    groups: IntArray | None = None,
 ) -> Folds:
     """Spread instruments, each family, and runs without any, evenly over folds.
 
@@ -149,12 +150,12 @@ def make_folds(
 
 def _deal_whole(
     run_ids: tuple[str, ...],
-    marks: NDArray[np.float64],
+    marks: FloatArray,
     instruments: NDArray[np.str_],
     count: int,
     rng: np.random.Generator,
-    groups: NDArray[np.intp],
-) -> NDArray[np.intp]:
+    groups: IntArray,
+) -> IntArray:
     """Fold of each run, all runs of a group in one ``[run]``."""
     by_id = np.argsort(np.array(run_ids))
     _, first, inverse = np.unique(groups[by_id], return_index=True, return_inverse=True)
@@ -193,7 +194,7 @@ def _deal_whole(
         fold[nothing] = np.arange(count)
 
 
-def _some(count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+def _some(count: int, rng: np.random.Generator) -> IntArray:
     # All pairs of many thousand runs would fill the memory, and are not needed.
     if count <= MOST_COMPARED:
         return np.arange(count)
@@ -201,8 +202,8 @@ def _some(count: int, rng: np.random.Generator) -> NDArray[np.intp]:
 
 
 def _change_by_exchange(
-    marks: NDArray[np.float64], fold: NDArray[np.intp], count: int, rows: NDArray[np.intp]
-) -> NDArray[np.float64]:
+    marks: FloatArray, fold: IntArray, count: int, rows: IntArray
+) -> FloatArray:
     """Half the change of the sum of squared counts of each mark in each fold ``[row, row]``.
 
     Rows i and j of folds a and b, with counts C, would change it by
@@ -214,5 +215,5 @@ def _change_by_exchange(
     own = in_fold_of.diagonal()
     square = (x**2).sum(1)
     apart = square[:, None] + square - 2 * x @ x.T
-    change: NDArray[np.float64] = in_fold_of + in_fold_of.T - own[:, None] - own + apart
+    change: FloatArray = in_fold_of + in_fold_of.T - own[:, None] - own + apart
     return change

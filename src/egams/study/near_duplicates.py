@@ -33,10 +33,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from egams.arrays import FloatArray, IntArray
 from egams.errors import ConfigError
 from egams.models.neighbours import distances
 
@@ -44,7 +44,7 @@ NEAR = 0.25
 """Distance below which two runs count as near duplicates; 1 is that of two random runs."""
 
 
-def run_distances(descriptors: Sequence[Tensor]) -> NDArray[np.float64]:
+def run_distances(descriptors: Sequence[Tensor]) -> FloatArray:
     """Distance of every two runs, 1 on average, 0 on the diagonal ``[run, run]``.
 
     Parameters
@@ -66,11 +66,11 @@ def run_distances(descriptors: Sequence[Tensor]) -> NDArray[np.float64]:
     # A descriptor in which all runs are alike tells nothing, and must not divide by zero.
     scale = apart.sum((1, 2)).clamp_min(torch.finfo(torch.float32).eps) / (runs * (runs - 1))
     mean = (apart / scale[:, None, None]).mean(0).cpu().numpy()
-    symmetric: NDArray[np.float64] = (mean + mean.T) / 2
+    symmetric: FloatArray = (mean + mean.T) / 2
     return symmetric
 
 
-def near_duplicate_groups(descriptors: Sequence[Tensor], near: float = NEAR) -> NDArray[np.intp]:
+def near_duplicate_groups(descriptors: Sequence[Tensor], near: float = NEAR) -> IntArray:
     """Group number of each run ``[run]``; a run like no other is a group of its own.
 
     The grouping is the same in whatever order the runs come. Numbers count from 0, in the order
@@ -90,5 +90,5 @@ def near_duplicate_groups(descriptors: Sequence[Tensor], near: float = NEAR) -> 
     """
     _, found = connected_components(run_distances(descriptors) < near, directed=False)
     _, first, number = np.unique(found, return_index=True, return_inverse=True)
-    groups: NDArray[np.intp] = first.argsort().argsort()[number]
+    groups: IntArray = first.argsort().argsort()[number]
     return groups
