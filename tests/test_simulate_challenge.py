@@ -152,7 +152,7 @@ def test_a_failed_writing_leaves_nothing_that_looks_finished(tmp_path, zipped):
 
     with pytest.raises(InputError, match="'unlabelled' has no labels"):
         write_challenge(tmp_path, {"train": broken()}, zipped=zipped)
-    assert not {path.suffix for path in tmp_path.rglob("*")} & {".zip", ".part"}
+    assert not {path.suffix for path in tmp_path.rglob("*")} & {".zip", ".tmp"}
     assert not (tmp_path / "metadata.csv").exists()
 
 

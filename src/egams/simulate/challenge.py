@@ -6,13 +6,15 @@ import csv
 import hashlib
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 
+from egams.artifact import written_whole
 from egams.errors import ConfigError, InputError
 from egams.families import FAMILIES
 from egams.run import Run
@@ -41,8 +43,8 @@ def write_challenge(
     members ``<split>_features/<run_id>.csv``. Labels of val and test runs go to
     ``truth/<split>_labels_truth.csv``, where nothing takes them for the challenge's.
 
-    Every file is written under another name and then renamed; ``metadata.csv`` comes last, so a
-    folder that has one is complete. The same runs give the same bytes.
+    Every file is whole or not there; ``metadata.csv`` comes last, so a folder that has one is
+    complete. The same runs give the same bytes.
 
     Parameters
     ----------
@@ -80,11 +82,13 @@ def write_challenge(
         if split not in splits:
             continue
         labels[split] = []
-        with _FeatureWriter(folder, split, zipped=zipped) as features:
+        with _feature_files(folder, split, zipped=zipped) as write:
             for run in splits[split]:
                 labels[split].append([run.run_id, *_label_row(run)])
-                place, md5 = features.add(run)
-                metadata.append([run.run_id, split, run.instrument, place, md5])
+                path, content = f"{split}_features/{run.run_id}.csv", run_to_csv(run)
+                write(path, content)
+                md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+                metadata.append([run.run_id, split, run.instrument, path, md5])
                 if progress is not None:
                     progress(len(metadata))
     header = ("sample_id", *FAMILIES)
@@ -157,43 +161,23 @@ def simulate_challenge(
     )
 
 
-class _FeatureWriter:
-    """The run files of one split, in an archive or a folder, each written whole or not at all."""
-
-    def __init__(self, folder: Path, split: Split, *, zipped: bool) -> None:
-        self._folder = folder
-        self._members = f"{split}_features"
-        self._archive = folder / f"{split}_features.zip" if zipped else None
-        self._zip: zipfile.ZipFile | None = None
-
-    def __enter__(self) -> _FeatureWriter:
-        if self._archive is None:
-            (self._folder / self._members).mkdir(exist_ok=True)
-        else:
-            self._zip = zipfile.ZipFile(_temporary(self._archive), "w")
-        return self
-
-    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        if self._zip is None or self._archive is None:
-            return
-        self._zip.close()
-        temporary = _temporary(self._archive)
-        if error is None:
-            temporary.replace(self._archive)
-        else:
-            temporary.unlink()
-
-    def add(self, run: Run) -> tuple[str, str]:
-        """Write `run`; return its features_path and the md5 of its CSV."""
-        place, content = f"{self._members}/{run.run_id}.csv", run_to_csv(run)
-        if self._zip is None:
-            _write_bytes(self._folder / place, content)
-        else:
-            member = zipfile.ZipInfo(place, date_time=_EPOCH)
-            member.compress_type = zipfile.ZIP_DEFLATED
-            # Level 1: the files are mostly digits, and higher levels gain little for their time.
-            self._zip.writestr(member, content, compresslevel=1)
-        return place, hashlib.md5(content, usedforsecurity=False).hexdigest()
+@contextmanager
+def _feature_files(
+    folder: Path, split: Split, *, zipped: bool
+) -> Iterator[Callable[[str, bytes], None]]:
+    """Yield what writes a CSV of a split to its path, in an archive or a folder."""
+    if not zipped:
+        (folder / f"{split}_features").mkdir(exist_ok=True)
+        yield lambda path, content: _write_bytes(folder / path, content)
+        return
+    with (
+        written_whole(folder / f"{split}_features.zip") as temporary,
+        zipfile.ZipFile(temporary, "w") as archive,
+    ):
+        # Level 1: the files are mostly digits, and higher levels gain little for their time.
+        yield lambda path, content: archive.writestr(
+            zipfile.ZipInfo(path, date_time=_EPOCH), content, zipfile.ZIP_DEFLATED, compresslevel=1
+        )
 
 
 def _label_row(run: Run) -> list[int]:
@@ -209,9 +193,5 @@ def _write_rows(path: Path, header: Iterable[object], rows: Iterable[Iterable[ob
 
 
 def _write_bytes(path: Path, content: bytes) -> None:
-    _temporary(path).write_bytes(content)
-    _temporary(path).replace(path)
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.part")
+    with written_whole(path) as temporary:
+        temporary.write_bytes(content)

@@ -7,8 +7,8 @@ plausible test data; nothing in egams but the simulator may rely on them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Literal
 
 Source = Literal["measured", "general knowledge"]
@@ -31,39 +31,35 @@ class Gas:
     """
 
     name: str
-    fragments: MappingProxyType[int, float]
+    fragments: Mapping[int, float]
     residence: tuple[float, float] = (4.0, 15.0)
-
-
-def _gas(name: str, fragments: dict[int, float], residence: tuple[float, float] = (4, 15)) -> Gas:
-    return Gas(name, MappingProxyType(fragments), residence)
 
 
 # Main fragments: general knowledge (70 eV). Lines beside helium and water: measured, they are
 # tails of the helium peak and H3O+.
 _GASES = (
-    _gas("He", {4: 100, 0: 0.15, 1: 0.22, 2: 0.05, 3: 0.14, 5: 0.003}),
-    _gas("H2", {2: 100, 1: 3}),
+    Gas("He", {4: 100, 0: 0.15, 1: 0.22, 2: 0.05, 3: 0.14, 5: 0.003}),
+    Gas("H2", {2: 100, 1: 3}),
     # Water sticks to the walls of the line, so its peaks drag.
-    _gas("H2O", {18: 100, 17: 22, 16: 1, 19: 0.3, 20: _ISOTOPE_18O}, (20, 70)),
-    _gas("N2", {28: 100, 14: 7, 29: 0.7}),
-    _gas("O2", {32: 100, 16: 11, 34: 0.4, 33: 0.1}),
-    _gas("Ar", {40: 100, 20: 14, 36: 0.3}),
-    _gas("CO2", {44: 100, 28: 10, 16: 9, 12: 7, 45: 1.2, 22: 1.5, 46: 0.4}),
-    _gas("CO", {28: 100, 12: 5, 16: 2, 29: 1.1}),
-    _gas("NO", {30: 100, 14: 8, 15: 2}),
-    _gas("SO2", {64: 100, 48: 49, 32: 10, 66: 5, 50: 2.5, 65: 0.9}),
-    _gas("H2S", {34: 100, 32: 44, 33: 42, 36: 4}),
-    _gas("S2", {64: 100, 32: 20, 66: 9}),
-    _gas("CS2", {76: 100, 44: 17, 32: 22, 78: 9, 38: 6}),
-    _gas("COS", {60: 100, 32: 60, 28: 8, 62: 5}),
-    _gas("HCl", {36: 100, 38: 32, 35: 15, 37: 5}, (15, 50)),
-    _gas("Cl2", {70: 100, 72: 65, 74: 11, 35: 30, 37: 10}, (15, 50)),
-    _gas("hydrocarbons", {27: 40, 26: 10, 29: 35, 39: 15, 41: 60, 43: 100, 55: 40, 57: 50, 15: 30}),
+    Gas("H2O", {18: 100, 17: 22, 16: 1, 19: 0.3, 20: _ISOTOPE_18O}, (20, 70)),
+    Gas("N2", {28: 100, 14: 7, 29: 0.7}),
+    Gas("O2", {32: 100, 16: 11, 34: 0.4, 33: 0.1}),
+    Gas("Ar", {40: 100, 20: 14, 36: 0.3}),
+    Gas("CO2", {44: 100, 28: 10, 16: 9, 12: 7, 45: 1.2, 22: 1.5, 46: 0.4}),
+    Gas("CO", {28: 100, 12: 5, 16: 2, 29: 1.1}),
+    Gas("NO", {30: 100, 14: 8, 15: 2}),
+    Gas("SO2", {64: 100, 48: 49, 32: 10, 66: 5, 50: 2.5, 65: 0.9}),
+    Gas("H2S", {34: 100, 32: 44, 33: 42, 36: 4}),
+    Gas("S2", {64: 100, 32: 20, 66: 9}),
+    Gas("CS2", {76: 100, 44: 17, 32: 22, 78: 9, 38: 6}),
+    Gas("COS", {60: 100, 32: 60, 28: 8, 62: 5}),
+    Gas("HCl", {36: 100, 38: 32, 35: 15, 37: 5}, (15, 50)),
+    Gas("Cl2", {70: 100, 72: 65, 74: 11, 35: 30, 37: 10}, (15, 50)),
+    Gas("hydrocarbons", {27: 40, 26: 10, 29: 35, 39: 15, 41: 60, 43: 100, 55: 40, 57: 50, 15: 30}),
     # Derivatising agent that leaks from the cups of SAM. Measured: m/z 75 and 147.
-    _gas("MTBSTFA", {75: 100, 147: 60, 73: 40, 149: 8, 77: 5}, (30, 90)),
+    Gas("MTBSTFA", {75: 100, 147: 60, 73: 40, 149: 8, 77: 5}, (30, 90)),
 )
-GASES: MappingProxyType[str, Gas] = MappingProxyType({gas.name: gas for gas in _GASES})
+GASES = {gas.name: gas for gas in _GASES}
 """Every gas by its formula."""
 
 
@@ -118,7 +114,7 @@ _IRON = ("iron_oxide",)
 _GUESS: Source = "general knowledge"
 
 # fmt: off
-FAMILY_MINERALS: MappingProxyType[str, tuple[Mineral, ...]] = MappingProxyType({
+FAMILY_MINERALS: Mapping[str, tuple[Mineral, ...]] = {
     # Little gas of its own: a rise of CO2 and late structural water are context, not proof.
     "basalt": (
         Mineral("basalt", (
@@ -266,7 +262,7 @@ FAMILY_MINERALS: MappingProxyType[str, tuple[Mineral, ...]] = MappingProxyType({
             Release("H2S", (560, 720), (2e-9, 1e-7), source=_GUESS),
         )),
     ),
-})
+}
 """The minerals each family is drawn as."""
 # fmt: on
 
@@ -305,39 +301,23 @@ ASSEMBLAGES: tuple[tuple[frozenset[str], float], ...] = (
 )
 """Sets of families that occur together and their relative rates. Measured, and rounded."""
 
-COMMERCIAL_BACKGROUND: MappingProxyType[str, tuple[float, float]] = MappingProxyType(
-    {
-        "He": (6e-8, 3e-7),
-        "H2": (2e-11, 3e-10),
-        "H2O": (3e-10, 4e-9),
-        "N2": (4e-10, 2e-9),
-        "O2": (2e-10, 8e-10),
-        "Ar": (4e-12, 2e-11),
-        "CO2": (2e-12, 8e-12),
-        "NO": (5e-13, 3e-12),
-        "HCl": (8e-13, 6e-12),
-        "SO2": (1e-13, 1e-12),
-        "hydrocarbons": (2e-14, 1e-12),
-    }
+_BACKGROUNDS = (  # gas, commercial instrument, SAM testbed
+    ("He", (6e-8, 3e-7), (1e-9, 1e-8)),
+    ("H2", (2e-11, 3e-10), (2e-10, 8e-10)),
+    ("H2O", (3e-10, 4e-9), (1.5e-9, 5e-9)),
+    ("N2", (4e-10, 2e-9), (2e-10, 7e-10)),
+    ("O2", (2e-10, 8e-10), (2e-11, 2e-10)),
+    ("Ar", (4e-12, 2e-11), (3e-12, 1e-11)),
+    ("CO2", (2e-12, 8e-12), (2e-10, 6e-10)),
+    ("NO", (5e-13, 3e-12), (1e-11, 3e-11)),
+    ("HCl", (8e-13, 6e-12), (2e-12, 9e-12)),
+    ("SO2", (1e-13, 1e-12), (1e-11, 1.2e-10)),
+    ("hydrocarbons", (2e-14, 1e-12), (5e-12, 3e-11)),
 )
+COMMERCIAL_BACKGROUND = {gas: current for gas, current, _ in _BACKGROUNDS}
 """Steady current of each gas's strongest ion without a sample, A (low, high). Measured."""
 
-SAM_BACKGROUND: MappingProxyType[str, tuple[float, float]] = MappingProxyType(
-    {
-        "He": (1e-9, 1e-8),
-        "H2": (2e-10, 8e-10),
-        "H2O": (1.5e-9, 5e-9),
-        "N2": (2e-10, 7e-10),
-        "O2": (2e-11, 2e-10),
-        "Ar": (3e-12, 1e-11),
-        "CO2": (2e-10, 6e-10),
-        "NO": (1e-11, 3e-11),
-        "HCl": (2e-12, 9e-12),
-        "SO2": (1e-11, 1.2e-10),
-        "hydrocarbons": (5e-12, 3e-11),
-        "MTBSTFA": (1e-13, 1e-12),
-    }
-)
+SAM_BACKGROUND = {gas: current for gas, _, current in _BACKGROUNDS} | {"MTBSTFA": (1e-13, 1e-12)}
 """The same for the SAM testbed, in A before `egams.simulate.sam.GAIN`. Measured."""
 
 CONTAMINATION: tuple[Release, ...] = (
