@@ -19,7 +19,10 @@ from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.evaluate.metrics import mean_log_loss
 from egams.evaluate.study_report import PAGE, SECTIONS
 from egams.evaluate.submission import read_labels, read_submission
+from egams.experiments.measured import measured
 from egams.experiments.zoo import built_in
+from egams.study.gather import study_predictions
+from egams.study.study import Study
 
 TINY = [
     {
@@ -229,6 +232,24 @@ def test_built_in_experiments_are_listed():
     listed = [*built_in().members("compact"), "130_gru", "131_gru_mix0.25", "132_gru_sbg5"]
     assert [line.split()[0] for line in some.splitlines()[1:10]] == listed
     assert {experiment.name for experiment in demo_experiments()} <= set(listed)
+
+
+def test_the_zoo_shows_scores_and_minutes_where_they_are_known(study):
+    said = CliRunner().invoke(app, ["zoo", "lightgbm", "160_cls3_resnet34", "130_gru"]).stdout
+    trees, resnet, gru = (line.split() for line in said.splitlines()[1:4])
+    assert trees[-3:] == ["0.1376", "0.36", "n/a"]
+    assert resnet[-3:] == ["0.1270", "12", "0.1456"]
+    assert gru[-3:-1] == ["n/a", "n/a"]
+    assert "160_cls3_resnet34: 1,056 runs in 4 folds, one core with 50% of the epochs" in said
+    assert set(measured()) <= set(built_in().experiments)
+    own = CliRunner().invoke(app, ["zoo", "--study", str(study)]).stdout
+    scored = study_predictions(Study.open(study))
+    for line, name, mean in zip(
+        own.splitlines()[1:3], scored.names, scored.mean_over_draws, strict=True
+    ):
+        assert line.split()[0] == name
+        assert line.split()[-3] == f"{mean_log_loss(scored.labels, mean):.4f}"
+    assert "24 runs in 2 folds" in own
 
 
 def test_the_demo_takes_no_folder_that_holds_something_else(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,10 +16,23 @@ def zoo(
             help="Names, sets, patterns like '13?_*', or files; all that are built in if left out.",
         ),
     ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take scores and minutes from this study; without names, list its experiments."
+        ),
+    ] = None,
 ) -> None:
-    """List experiments: their models, what these cost, what they see, how it is varied."""
+    """List experiments: their models, costs and scores, what they see, how it is varied."""
     from egams.cli.show import console
-    from egams.evaluate.zoo_table import zoo_table
+    from egams.evaluate.zoo_table import study_measured, zoo_table
+    from egams.experiments.measured import measured
     from egams.experiments.zoo import experiments_named
+    from egams.study.study import Study
 
-    zoo_table(experiments_named(names or ["*"])).print(console())
+    listed, found = experiments_named(names or ["*"]), measured()
+    if study is not None:
+        opened = Study.open(study)
+        found = study_measured(opened)
+        listed = listed if names else list(opened.experiments().values())
+    zoo_table(listed, found).print(console())
