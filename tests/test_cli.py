@@ -27,7 +27,7 @@ def commands_of(group, *before):
 
 COMMANDS = dict(sorted(commands_of(GROUP)))
 NAMED = ["bundle", "compare", "cross-validate", "demo", "evaluate", "export", "plot", "predict"]
-NAMED += ["prepare", "simulate", "study", "study report", "study status", "zoo"]
+NAMED += ["prepare", "simulate", "study", "study oof", "study report", "study status", "zoo"]
 HEAVY = {"torch", "pyarrow", "scipy", "matplotlib", "numpy", "rich", "lightgbm", "timm"}
 HEAVY |= {"ray", "fsspec"}
 

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyarrow import csv as arrow_csv
+from pyarrow import parquet
 from typer.testing import CliRunner
 
 import egams as library
 from command_line import egams, readme_commands
 from egams.cli.demo_steps import demo_experiments, run_demo
 from egams.cli.main import app
+from egams.ensemble.ensemble import nested_ensemble
 from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.evaluate.metrics import mean_log_loss
 from egams.evaluate.study_report import PAGE, SECTIONS
@@ -143,6 +146,29 @@ def test_the_bundle_says_what_it_is(bundle, study):
     for member in manifest["members"]:
         assert member["folds"] == ["whole"]
         assert member["experiment"]["name"] in card
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_out_of_fold_predictions_come_as_one_tidy_table(place, study, suffix):
+    path = place / f"oof.{suffix}"
+    done = CliRunner().invoke(app, ["study", "oof", str(study), "-o", str(path)])
+    assert "2 experiments and the ensemble on 24 runs" in done.stdout
+    table = parquet.read_table(path) if suffix == "parquet" else arrow_csv.read_csv(path)
+    found = {name: np.array(table[name].to_pylist()) for name in table.column_names}
+    scored = study_predictions(Study.open(study))
+    expected = dict(zip(scored.names, scored.mean_over_draws, strict=True))
+    expected["ensemble"] = nested_ensemble(scored).probabilities
+    assert list(dict.fromkeys(found["experiment"])) == list(expected)
+    for name, probabilities in expected.items():
+        here = {key: values[found["experiment"] == name] for key, values in found.items()}
+        assert here["sample_id"].tolist() == np.repeat(scored.run_ids, 10).tolist()
+        assert here["family"].tolist() == [*library.FAMILIES] * 24
+        np.testing.assert_array_equal(here["probability"].reshape(24, 10), probabilities)
+        np.testing.assert_array_equal(here["label"].reshape(24, 10), scored.labels)
+        np.testing.assert_array_equal(here["fold"][::10], scored.folds)
+        np.testing.assert_array_equal(here["instrument"][::10], scored.instruments)
+    refused = CliRunner().invoke(app, ["study", "oof", str(study), "-o", str(place / "oof.xlsx")])
+    assert isinstance(refused.exception, ConfigError)
 
 
 def test_two_experiments_are_compared(study):

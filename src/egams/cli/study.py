@@ -75,6 +75,28 @@ def report(
     say(f"{len(others)} files of tables beside {page}")
 
 
+@study_app.command()
+def oof(
+    study: Study,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write, .parquet or .csv.")
+    ],
+    ensemble: AtMost = None,
+) -> None:
+    """Write labels and out-of-fold probabilities of every experiment and the ensemble as one table.
+
+    A row for each experiment, run and family. The ensemble of each fold is fitted on the others.
+    """
+    from egams.cli.show import say
+    from egams.evaluate.out_of_fold_file import write_out_of_fold
+    from egams.study.gather import study_predictions
+    from egams.study.study import Study as OpenStudy
+
+    scored = study_predictions(OpenStudy.open(study))
+    write_out_of_fold(scored, output, at_most=ensemble)
+    say(f"{len(scored.names)} experiments and the ensemble on {len(scored.run_ids)} runs: {output}")
+
+
 @study_app.callback()
 def _group() -> None:
     # With a callback typer keeps a group of one command a group.
