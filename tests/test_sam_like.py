@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from egams.conventions import BACKGROUND_QUANTILES, BIN_WIDTH
+from egams.conventions import BACKGROUND_QUANTILES, BIN_WIDTH, SAM_DWELL
 from egams.errors import ConfigError
 from egams.experiments.experiment import Experiment
 from egams.models.neighbours import Neighbours, NeighboursConfig
@@ -23,7 +23,7 @@ from egams.preprocess.prepared_run import PreparedRun
 from egams.spectrogram.context import Context, background_at
 from egams.spectrogram.descriptors import DESCRIPTORS, run_descriptors
 from egams.spectrogram.resident import NOT_MEASURED, ResidentRuns
-from egams.spectrogram.sam_like import DWELL, joined, make_sam_like, sam_like_versions
+from egams.spectrogram.sam_like import joined, make_sam_like, sam_like_versions
 from egams.spectrogram.sam_sources import SamSources, sam_sources
 from egams.training.member import train_experiment
 from egams.training.neighbours import fit_neighbours
@@ -131,7 +131,7 @@ def test_counts_of_a_source_are_told_from_its_noise() -> None:
         whole = np.flatnonzero((run.mz % 1 == 0) & (run.mz >= 12) & (run.mz < 100))
         readings = np.median(np.sum(warm & ~np.isnan(run.abundance), axis=0)[whole]) / 200
         largest = np.nanmax(run.abundance[:, run.mz < 99.5])
-        assert 0.5 < told / (largest * DWELL * readings) < 2
+        assert 0.5 < told / (largest * SAM_DWELL * readings) < 2
 
 
 def test_ions_are_counted() -> None:

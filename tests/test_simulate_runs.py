@@ -7,13 +7,14 @@ import itertools
 import numpy as np
 import pytest
 
+from egams.conventions import SAM_DWELL, SAM_SATURATION
 from egams.errors import ConfigError
 from egams.families import FAMILIES, INSTRUMENTS
 from egams.run import Run
 from egams.simulate import SimulationConfig, simulate_run, simulate_runs
 from egams.simulate.chemistry import ASSEMBLAGES, FAMILY_MINERALS, GASES
 from egams.simulate.commercial import ODD_LISTS
-from egams.simulate.sam import DWELL, FEWEST_ROWS, MOST_ROWS, SATURATION, count
+from egams.simulate.sam import FEWEST_ROWS, MOST_ROWS, count
 
 # Where each family shows in a pure sample: m/z and degC. Basalt and silicate show next to nothing.
 SHOWS = {
@@ -107,10 +108,10 @@ def test_sam_runs_look_like_sam_runs(sam_runs):
     for run in sam_runs:
         measured = ~np.isnan(run.abundance)
         assert FEWEST_ROWS <= measured.sum() <= MOST_ROWS
-        counts = run.abundance[measured] * DWELL
+        counts = run.abundance[measured] * SAM_DWELL
         assert np.abs(counts - np.rint(counts)).max() < 1e-3
         assert np.all(counts >= 0)
-        assert np.nanmax(run.abundance) <= SATURATION
+        assert np.nanmax(run.abundance) <= SAM_SATURATION
         for values in (run.time, run.temperature):
             np.testing.assert_array_equal(np.isnan(values), ~measured)
         steps = np.diff(run.time[measured])
@@ -136,9 +137,9 @@ def test_sam_cups_bleed(sam_runs):
 
 def test_sam_counts_are_poisson_and_saturate():
     rng = np.random.default_rng(0)
-    seen = count(np.full(20_000, 1e4), rng) * DWELL
+    seen = count(np.full(20_000, 1e4), rng) * SAM_DWELL
     assert seen.var() == pytest.approx(seen.mean(), rel=0.05)
-    assert count(np.array([1e12]), rng)[0] == pytest.approx(SATURATION, rel=5e-3)
+    assert count(np.array([1e12]), rng)[0] == pytest.approx(SAM_SATURATION, rel=5e-3)
 
 
 def test_tiny_runs_are_tiny():

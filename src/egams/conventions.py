@@ -36,3 +36,9 @@ HELIUM = 4
 
 HELIUM_SCALE = 0.1
 """Factor of the carrier gas in a spectrogram (section 5)."""
+
+SAM_DWELL = 0.017
+"""Seconds in which a reading of the SAM testbed counts ions: ``abundance * 0.017`` is whole."""
+
+SAM_SATURATION = 7.9e6
+"""Counts/s that no reading of the SAM testbed exceeds; measured on its runs."""

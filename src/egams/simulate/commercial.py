@@ -14,6 +14,7 @@ from egams.simulate.sample import (
     Readings,
     add_currents,
     background_currents,
+    draw_one,
     draw_releases,
     gas_currents,
     ion_currents,
@@ -93,8 +94,7 @@ def simulate_commercial(
 
 
 def _draw_list(rng: np.random.Generator, config: SimulationConfig) -> MassList:
-    weights = np.array([layout.weight for layout in ODD_LISTS])
-    odd = ODD_LISTS[rng.choice(len(ODD_LISTS), p=weights / weights.sum())]
+    odd = draw_one(ODD_LISTS, [layout.weight for layout in ODD_LISTS], rng)
     return odd if rng.uniform() < config.odd_layouts else STANDARD
 
 

@@ -56,16 +56,12 @@ def simulate_run(
     present = draw_families(rng) if families is None else frozenset(families)
     labels = label_vector(present)
     simulate = simulate_commercial if instrument == "commercial" else simulate_sam
-    readings = simulate(present, rng, config)
     return Run(
         run_id=run_id,
-        temperature=readings.temperature,
-        mz=readings.mz,
-        abundance=readings.abundance,
-        time=readings.time,
         instrument=instrument,
         labels=labels,
         notes=("simulated",),
+        **simulate(present, rng, config)._asdict(),
     )
 
 

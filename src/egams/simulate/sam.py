@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egams.arrays import FloatArray
+from egams.conventions import SAM_DWELL, SAM_SATURATION
 from egams.simulate.chemistry import CUP_OF_SAM, SAM_BACKGROUND
 from egams.simulate.config import SimulationConfig
 from egams.simulate.sample import (
@@ -21,12 +22,8 @@ from egams.simulate.sample import (
     settle,
 )
 
-DWELL = 0.017
-"""Seconds a reading counts ions. Measured: ``abundance * 0.017`` is an integer."""
 STEP = 0.02
 """Seconds between two readings. Measured."""
-SATURATION = 7.9e6
-"""Counts/s that no reading exceeds. Measured."""
 GAIN = 1e15
 """Counts/s per A of the commercial instrument, chosen so that the backgrounds come out right."""
 FEWEST_ROWS, MOST_ROWS = 85_000, 157_000
@@ -92,7 +89,7 @@ def simulate_sam(
 
 
 def count(rate: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Count ions for `DWELL` seconds with a detector that is dead for a while after each.
+    """Count ions for `SAM_DWELL` seconds with a detector that is dead for a while after each.
 
     Parameters
     ----------
@@ -103,11 +100,11 @@ def count(rate: FloatArray, rng: np.random.Generator) -> FloatArray:
     -------
     numpy.ndarray
         Counts/s like `rate`, a whole number of counts per dwell, not corrected for dead time, at
-        most `SATURATION`; rounded to 0.1.
+        most `SAM_SATURATION`; rounded to 0.1.
     """
-    seen = rate / (1.0 + rate / SATURATION)
-    counts = np.minimum(rng.poisson(seen * DWELL), np.floor(SATURATION * DWELL))
-    return np.round(counts / DWELL, 1)
+    seen = rate / (1.0 + rate / SAM_SATURATION)
+    counts = np.minimum(rng.poisson(seen * SAM_DWELL), np.floor(SAM_SATURATION * SAM_DWELL))
+    return np.round(counts / SAM_DWELL, 1)
 
 
 def _draw_mz(rng: np.random.Generator) -> tuple[FloatArray, NDArray[np.int64], int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ from egams.simulate.kinetics import (
     log_prefactor,
     release_rate,
 )
+
+T = TypeVar("T")
 
 _REFERENCE_RAMP = 35.0 / 60.0  # K/s, the ramp at which the table's peak temperatures hold
 _PURGE = 1800.0  # s under carrier gas before the ramp
@@ -77,10 +79,15 @@ class Programme:
         return float(self.time[1] - self.time[0])
 
 
+def draw_one(choices: Sequence[T], weights: Sequence[float], rng: np.random.Generator) -> T:
+    """Draw one of several things, each at its relative rate."""
+    share = np.array(weights) / np.sum(weights)
+    return choices[rng.choice(len(choices), p=share)]
+
+
 def draw_families(rng: np.random.Generator) -> frozenset[str]:
     """Draw the families of a sample: none, one, or several that occur together."""
-    weights = np.array([weight for _, weight in ASSEMBLAGES])
-    return ASSEMBLAGES[rng.choice(len(ASSEMBLAGES), p=weights / weights.sum())][0]
+    return draw_one([families for families, _ in ASSEMBLAGES], [w for _, w in ASSEMBLAGES], rng)
 
 
 def label_vector(families: Collection[str]) -> NDArray[np.float32]:
@@ -238,5 +245,4 @@ def _grains(whole: DrawnRelease, rng: np.random.Generator) -> list[DrawnRelease]
 
 def _draw_mineral(family: str, rng: np.random.Generator) -> Mineral:
     minerals = FAMILY_MINERALS[family]
-    weights = np.array([mineral.weight for mineral in minerals])
-    return minerals[rng.choice(len(minerals), p=weights / weights.sum())]
+    return draw_one(minerals, [mineral.weight for mineral in minerals], rng)

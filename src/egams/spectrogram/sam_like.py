@@ -8,7 +8,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from egams.conventions import BACKGROUND_QUANTILES, BIN_WIDTH, HELIUM, MZ_COUNT
+from egams.conventions import (
+    BACKGROUND_QUANTILES,
+    BIN_WIDTH,
+    HELIUM,
+    MZ_COUNT,
+    SAM_DWELL,
+    SAM_SATURATION,
+)
 from egams.preprocess.binning import bin_centres
 from egams.spectrogram.context import Context, background_level
 from egams.spectrogram.draw import FAINT
@@ -18,10 +25,6 @@ from egams.spectrogram.sam_sources import SamSources, to_bins
 BLANKS = 0.5
 """Share of versions in which the sample is left out: that of the sources taken for quiet."""
 STRENGTH_SIGMA = 0.5
-DWELL = 0.017
-"""Seconds a reading counts ions."""
-SATURATION = 7.9e6
-"""Counts/s that no reading exceeds. Measured on SAM testbed runs."""
 READINGS = 190.0
 """Readings in 4 degC, shared by the m/z that are measured. Measured: 2 of each of 89-95 m/z, 9-14
 of each of 19-23."""
@@ -132,7 +135,7 @@ def _versions(
     baseline = ((signal - peaks) * factor + under) * counts
     rate = baseline + (peaks * factor + sources.evolved[source]) * counts
     readings = READINGS / measured.sum(1).clamp_min(1)
-    most = (SATURATION * DWELL * readings)[:, None, None]
+    most = (SAM_SATURATION * SAM_DWELL * readings)[:, None, None]
     counted = torch.poisson(rate, generator=generator).minimum(most)
     unit = (counted * binned.within[:, :, None]).amax((1, 2), keepdim=True).clamp_min(1)
     return _as_runs(
