@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from egams.conventions import BACKGROUND_QUANTILES
+from egams.conventions import BACKGROUND_QUANTILES, BIN_COUNT
 from egams.errors import ArtifactError, ConfigError
 from egams.experiments.zoo import experiment_named
 from egams.families import FAMILIES
@@ -21,7 +21,7 @@ from egams.onboard import distil as distilling
 from egams.onboard import export as exporting
 from egams.onboard import kernel as kernels
 from egams.onboard import study_student as studying
-from egams.onboard.binned import BINS, binned_matrices, binned_matrix
+from egams.onboard.binned import binned_matrices, binned_matrix
 from egams.onboard.describe import SIZES, Describe, _quantiles
 from egams.onboard.distil import distil
 from egams.onboard.export import CARD, FP32, INT8, MOST_BYTES, MOST_MULTIPLY_ADDS, export_onnx
@@ -83,7 +83,7 @@ def some(count: int = 12, seed: int = 9) -> torch.Tensor:
 @pytest.mark.parametrize("number", range(len(raw_samples())))
 def test_a_run_and_what_was_prepared_from_it_give_the_same_matrix(number):
     matrix = binned_matrix(raw_samples()[number])
-    assert matrix.shape == (100, BINS)
+    assert matrix.shape == (100, BIN_COUNT)
     assert matrix.dtype == np.float32
     assert np.nanmax(matrix) <= 1
     assert_allclose(matrix, binned_matrix(prepared_samples()[number]), rtol=1e-6)
@@ -191,7 +191,7 @@ def test_gaps_are_not_readings_of_zero(student):
 
 def test_a_run_unlike_any_has_a_larger_variance(student):
     known = student(simulated()[0][:40])[1]
-    noise = torch.rand(10, 100, BINS, generator=torch.Generator().manual_seed(0))
+    noise = torch.rand(10, 100, BIN_COUNT, generator=torch.Generator().manual_seed(0))
     assert student(noise)[1].min() > known.mean()
 
 

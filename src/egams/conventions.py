@@ -15,6 +15,7 @@ BIN_WIDTH = 4.0
 
 FIRST_BIN = 30 // 4
 LAST_BIN = 1000 // 4
+BIN_COUNT = LAST_BIN - FIRST_BIN
 """Bin i holds ``4 i <= T < 4 (i + 1)`` degC, the last excluded (section 2)."""
 
 BACKGROUND_QUANTILES = (0.001, 0.05, 0.10, 0.20)

@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egams.arrays import FloatArray, IntArray
-from egams.conventions import FIRST_BIN, LAST_BIN, MZ_COUNT
+from egams.conventions import BIN_COUNT, MZ_COUNT
 from egams.preprocess.binning import bin_readings
 from egams.preprocess.prepared_run import PreparedRun
 from egams.preprocess.restrict import Readings, restrict, scans
 from egams.run import Run
-
-BINS = LAST_BIN - FIRST_BIN
 
 
 def binned_matrix(run: PreparedRun | Run) -> NDArray[np.float32]:
@@ -46,7 +44,7 @@ def binned_matrix(run: PreparedRun | Run) -> NDArray[np.float32]:
 def binned_matrices(runs: Iterable[PreparedRun | Run]) -> NDArray[np.float32]:
     """Stack the matrices of several runs ``[run, m/z, bin]``."""
     matrices = [binned_matrix(run) for run in runs]
-    return np.stack(matrices) if matrices else np.empty((0, MZ_COUNT, BINS), np.float32)
+    return np.stack(matrices) if matrices else np.empty((0, MZ_COUNT, BIN_COUNT), np.float32)
 
 
 def _readings(temperature: FloatArray, mz: IntArray, abundance: FloatArray) -> Readings:

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from egams.conventions import (
     BACKGROUND_QUANTILES,
+    BIN_COUNT,
     BIN_WIDTH,
     HELIUM,
     HELIUM_SCALE,
@@ -17,7 +18,6 @@ from egams.conventions import (
     NEARNESS,
     TEMPERATURE_COUNT,
 )
-from egams.onboard.binned import BINS
 from egams.spectrogram.context import background_level
 from egams.spectrogram.descriptors import KEY_IONS, SMALLEST_PEAK, SMALLEST_SHAPE, SMALLEST_SHARE
 
@@ -100,7 +100,7 @@ class Describe(nn.Module):
 
     def _near(self, image: Tensor) -> Tensor:
         # Column i stands at 30 + 12 i degC, where bin 3 i has its middle.
-        rows = image.reshape(-1, 1, BINS)
+        rows = image.reshape(-1, 1, BIN_COUNT)
         summed = functional.conv1d(rows, self.weight, stride=BINS_PER_COLUMN, padding=REACH)
         return summed[:, :, :TEMPERATURE_COUNT].reshape(-1, image.shape[1], TEMPERATURE_COUNT)
 

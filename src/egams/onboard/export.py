@@ -10,10 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from egams.artifact import header, write_json, written_whole
-from egams.conventions import BIN_WIDTH, FIRST_BIN, MZ_COUNT
+from egams.conventions import BIN_COUNT, BIN_WIDTH, FIRST_BIN, MZ_COUNT
 from egams.errors import ConfigError
 from egams.families import FAMILIES
-from egams.onboard.binned import BINS
 from egams.onboard.onnx_files import (
     INPUT,
     OPSET,
@@ -97,7 +96,7 @@ def _card(
         "opset": OPSET,
         "input": {
             "name": INPUT,
-            "shape": ["run", MZ_COUNT, BINS],
+            "shape": ["run", MZ_COUNT, BIN_COUNT],
             "type": "float32",
             "axes": f"run; m/z 0 to {MZ_COUNT - 1}; bins of {BIN_WIDTH:g} degC, the first from "
             f"{FIRST_BIN * BIN_WIDTH:g} degC",

@@ -14,9 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.flop_counter import FlopCounterMode
 
-from egams.conventions import MZ_COUNT
+from egams.conventions import BIN_COUNT, MZ_COUNT
 from egams.errors import ConfigError
-from egams.onboard.binned import BINS
 from egams.onboard.student import Student
 
 OPSET = 20
@@ -38,7 +37,7 @@ def write_fp32(student: Student, path: Path) -> None:
     _need("onnx", "onnxscript")
     import onnx
 
-    example = torch.zeros(2, MZ_COUNT, BINS)
+    example = torch.zeros(2, MZ_COUNT, BIN_COUNT)
     with _quietly():
         program = torch.onnx.export(
             student,
@@ -124,7 +123,7 @@ def multiply_adds(student: Student) -> int:
     Sums, logarithms and the sort of the background are not counted.
     """
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        student(torch.zeros(1, MZ_COUNT, BINS))
+        student(torch.zeros(1, MZ_COUNT, BIN_COUNT))
     return int(counter.get_total_flops()) // 2
 
 

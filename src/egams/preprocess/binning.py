@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from egams.arrays import BoolArray, FloatArray, IntArray
-from egams.conventions import BIN_WIDTH, FIRST_BIN, LAST_BIN, MZ_COUNT
+from egams.conventions import BIN_COUNT, BIN_WIDTH, FIRST_BIN, LAST_BIN, MZ_COUNT
 from egams.preprocess.restrict import Readings, mean_by_cell
 
 FEWEST_BINS = 4
@@ -47,12 +47,11 @@ def bin_readings(readings: Readings) -> BinnedRun:
     Bin i holds ``i * 4 <= T < (i + 1) * 4``; empty bins at either end are dropped.
     Source: the write-up, "SAM testbed preprocessing"; its published constants.
     """
-    bins = LAST_BIN - FIRST_BIN
     row = np.floor(readings.temperature / BIN_WIDTH).astype(np.intp) - FIRST_BIN
-    abundance = mean_by_cell(row, readings, bins)
+    abundance = mean_by_cell(row, readings, BIN_COUNT)
     filled = ~np.isnan(abundance)
     first = filled.argmax(axis=0)
-    length = np.where(filled.any(axis=0), bins - filled[::-1].argmax(axis=0) - first, 0)
+    length = np.where(filled.any(axis=0), BIN_COUNT - filled[::-1].argmax(axis=0) - first, 0)
     left_out = length < FEWEST_BINS
     length[left_out] = 0
     abundance[:, left_out] = np.nan
@@ -70,21 +69,21 @@ def traces(binned: BinnedRun) -> tuple[FloatArray, IntArray]:
     Returns
     -------
     traces
-        ``[trace, bin]``, zero after each trace's own length.
+        ``[trace, bin]``, as wide as the longest may be, zero after each trace's own length.
     length
         ``[trace]``.
     """
     measured = np.flatnonzero(binned.measured)
     length = binned.length[measured]
-    bins = np.arange(length.max(initial=0))
-    position = np.minimum(binned.first[measured, None] + bins, LAST_BIN - FIRST_BIN - 1)
+    bins = np.arange(BIN_COUNT)
+    position = np.minimum(binned.first[measured, None] + bins, BIN_COUNT - 1)
     values = binned.abundance[position, measured[:, None]]
     return np.where(bins < length[:, None], values, 0.0), length
 
 
 def place_traces(binned: BinnedRun, fitted: FloatArray) -> FloatArray:
     """Put traces as `traces` returns them back to where they stood ``[bin, m/z]``, else NaN."""
-    placed = np.full((LAST_BIN - FIRST_BIN, MZ_COUNT), np.nan)
+    placed = np.full((BIN_COUNT, MZ_COUNT), np.nan)
     for trace, mz in enumerate(np.flatnonzero(binned.measured)):
         first, length = binned.first[mz], binned.length[mz]
         placed[first : first + length, mz] = fitted[trace, :length]
@@ -117,5 +116,4 @@ def at_temperatures(binned: BinnedRun, values: FloatArray, temperature: FloatArr
     weight = position - lower
     columns = np.arange(values.shape[1])
     below, above = values[lower, columns], values[lower + 1, columns]
-    result: FloatArray = below + weight * (above - below)
-    return result
+    return np.asarray(below + weight * (above - below))

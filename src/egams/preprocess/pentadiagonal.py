@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from egams.arrays import FloatArray, IntArray
+from egams.arrays import FloatArray
 from egams.preprocess.folding import Fold
 
 
@@ -134,22 +134,3 @@ def kept(v: float) -> float:
     the diagonal but not in the data, which would scale x; so begin with a number that is not cut.
     """
     return (6.0 + v) - 6.0
-
-
-def smooth(traces: FloatArray, v: FloatArray, lengths: IntArray) -> FloatArray:
-    """Solve ``(diag(v) + D'D) x = diag(v) y`` for each trace: the Whittaker smoother.
-
-    Parameters
-    ----------
-    traces, v
-        Data y and weights ``[trace, bin]``, padded at the end.
-    lengths
-        Number of real bins ``[trace]``, each at least `SHORTEST`.
-
-    Returns
-    -------
-    Smoothed traces ``[trace, bin]``, 0 on padding.
-    """
-    fold = Fold.of(lengths)
-    solution = WhittakerSolver(fold).solve(fold.fold(v), fold.fold(traces))
-    return fold.unfold(solution, v.shape[1], 0.0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from egams.arrays import FloatArray
-from egams.conventions import BACKGROUND_QUANTILES
+from egams.conventions import BACKGROUND_QUANTILES, BIN_COUNT
 from egams.errors import InputError
 from egams.preprocess.baseline import baseline
 from egams.preprocess.binning import (
@@ -43,15 +43,10 @@ def prepare_runs(runs: Sequence[Run]) -> list[PreparedRun | InputError]:
     restricted = [_restrict(run) for run in runs]
     good = [entry for entry in restricted if isinstance(entry, _Restricted)]
     cut = [traces(entry.binned) for entry in good]
-    longest = max((values.shape[1] for values, _ in cut), default=0)
-    padded = [np.pad(values, ((0, 0), (0, longest - values.shape[1]))) for values, _ in cut]
-    fitted = (
-        baseline(np.concatenate(padded), np.concatenate([length for _, length in cut]))
-        if good
-        else np.empty((0, 0))
-    )
-    ends = np.cumsum([len(values) for values, _ in cut])
-    fits = iter(np.split(fitted, ends[:-1]) if good else [])
+    nothing = np.empty((0, BIN_COUNT)), np.empty(0, dtype=np.intp)
+    values, lengths = map(np.concatenate, zip(nothing, *cut, strict=True))
+    ends = np.cumsum([len(length) for _, length in cut], dtype=np.intp)
+    fits = iter(np.split(baseline(values, lengths), ends))
     return [
         _finish(entry, next(fits)) if isinstance(entry, _Restricted) else entry
         for entry in restricted
