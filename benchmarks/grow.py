@@ -35,9 +35,10 @@ from egams.simulate import simulate_runs
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
-from egams.training.member import with_evidence
+from egams.training.controls import Controls
 from egams.training.neighbours import fit_neighbours
 from egams.training.network.loop import train_network
+from egams.training.train import with_evidence
 
 EXPERIMENT = experiment_named("conv1d_evidence")
 FACTORS = (1, 4, 16)
@@ -71,15 +72,10 @@ def train(store: RunStore, factor: int) -> dict[str, float]:
     found = 0.1 * torch.randn(len(runs), EVIDENCE_FEATURES, generator=generator)
     runs = with_evidence(runs, everyone, found)
     ends: list[tuple[float, float]] = []
-    train_network(
-        EXPERIMENT.model,
-        EXPERIMENT.spectrogram,
-        EXPERIMENT.training.lasting(EPOCHS[factor] + 1),
-        runs,
-        everyone,
-        0,
-        progress=lambda *_: ends.append((time.process_time(), time.perf_counter())),
-    )
+    training = EXPERIMENT.training.lasting(EPOCHS[factor] + 1)
+    experiment = EXPERIMENT.model_copy(update={"training": training})
+    note = Controls(progress=lambda *_: ends.append((time.process_time(), time.perf_counter())))
+    train_network(experiment, runs, everyone, 0, note)
     processor, clock = np.diff(np.array(ends), axis=0).T.tolist()
     return {
         "runs": len(runs),

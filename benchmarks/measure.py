@@ -14,6 +14,7 @@ from egams.preprocess.prepared_run import PreparedRun
 from egams.simulate import SimulationConfig, simulate_runs
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
+from egams.training.controls import Controls
 from egams.training.network.loop import train_network
 
 
@@ -45,13 +46,8 @@ def epoch_seconds(
     def note(_done: int, _total: int, _loss: float) -> None:
         ends.append(time.perf_counter())
 
-    train_network(
-        experiment.model,
-        experiment.spectrogram,
-        experiment.training.lasting(epochs + 1, **training),
-        runs,
-        torch.arange(len(runs), device=runs.device),
-        0,
-        progress=note,
-    )
+    lasting = experiment.training.lasting(epochs + 1, **training)
+    experiment = experiment.model_copy(update={"training": lasting})
+    everyone = torch.arange(len(runs), device=runs.device)
+    train_network(experiment, runs, everyone, 0, Controls(progress=note))
     return np.diff(ends).tolist()

@@ -30,7 +30,8 @@ from egams.experiments.zoo import experiments_named
 from egams.families import FAMILIES
 from egams.io import RunSource, open_source, write_csv
 from egams.models.network import Sizes
-from egams.models.predictor import NetworkPredictor, predict_draws
+from egams.models.predict import predict_draws
+from egams.models.trained_network import NetworkPredictor
 from egams.simulate import SimulationConfig, simulate_runs
 from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.draw import windows

@@ -20,8 +20,8 @@ from egams.experiments.experiment import Experiment
 from egams.jobs.contract import JobReport
 from egams.lock import alone_in
 from egams.models.conv1d import Conv1dConfig
-from egams.models.predictor import predict_draws
-from egams.models.trees import LightgbmConfig
+from egams.models.lightgbm import LightgbmConfig
+from egams.models.predict import predict_draws
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
@@ -74,9 +74,9 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     seen: list[list[int]] = []
     train = member.train_experiment
 
-    def noting(experiment: Experiment, runs: ResidentRuns, positions: torch.Tensor, *rest: Any):
-        seen.append(positions.tolist())
-        return train(experiment, runs, positions, *rest)
+    def noting(experiment: Experiment, runs: ResidentRuns, *rest: Any, **named: Any):
+        seen.append(rest[0].tolist())
+        return train(experiment, runs, *rest, **named)
 
     monkeypatch.setattr(member, "train_experiment", noting)
     return seen

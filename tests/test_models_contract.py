@@ -15,20 +15,24 @@ from egams.experiments.experiment import Experiment
 from egams.experiments.training_config import TrainingConfig
 from egams.families import FAMILIES
 from egams.logloss import mean_log_loss
+from egams.models.catboost import CatboostConfig
+from egams.models.evidence import NEIGHBOURS
 from egams.models.label_sets import label_sets_of
 from egams.models.layers import DropMz
+from egams.models.lightgbm import LightgbmConfig
+from egams.models.load import load_predictor
 from egams.models.neighbours import NeighboursConfig
 from egams.models.network import Sizes
-from egams.models.predictor import NEIGHBOURS, NetworkPredictor, load_predictor, predict_draws
-from egams.models.trees import CatboostConfig, LightgbmConfig
+from egams.models.predict import predict_draws
+from egams.models.trained_network import NetworkPredictor
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
-from egams.spectrogram.descriptors import run_views
+from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.draw import windows
 from egams.spectrogram.draw_each import draw_each
-from egams.training.member import train_experiment
 from egams.training.model_contract import KEPT, check_model
 from egams.training.neighbours import fit_neighbours
+from egams.training.train import train_experiment
 from training_samples import MODELS, NETWORKS, batch, kind_of, resident, small, store
 
 networks = pytest.mark.parametrize("kind", NETWORKS, ids=kind_of)
@@ -235,7 +239,7 @@ def judged(trained: tuple[Experiment, Any], size: int = 8) -> torch.Tensor:
     experiment, predictor = trained
     spectrogram, context = batch(size, norm=experiment.spectrogram.norm)
     if predictor.neighbours is not None:
-        views = run_views(resident(), torch.arange(size))
+        views = run_descriptors(resident(), torch.arange(size))
         context = torch.cat([context, predictor.neighbours(views)], 1)
     return predictor.probabilities(spectrogram, context)
 

@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import nn
 
+from egams.experiments.experiment import Experiment
 from egams.experiments.training_config import TrainingConfig
 from egams.models.cnn import CnnConfig
 from egams.models.recurrent import GruConfig
 from egams.models.vit1d import Vit1dConfig
-from egams.spectrogram.config import SpectrogramConfig
+from egams.training.controls import Controls
 from egams.training.network import loop
 from egams.training.network.loop import train_network
 from egams.training.network.precision import in_bfloat16, laid_out
@@ -23,11 +24,9 @@ CPU = torch.device("cpu")
 
 def trained(kind: type = CnnConfig, *, compiled: bool = False, **training: Any) -> dict[str, Any]:
     settings = TrainingConfig(epochs=2, batch_size=8, **training)
-    positions = torch.arange(16)
-    spectrogram = SpectrogramConfig()
-    predictor = train_network(
-        small(kind), spectrogram, settings, resident(), positions, 0, compiled=compiled
-    )
+    experiment = Experiment(name="precise", model=small(kind), training=settings)
+    controls = Controls(compiled=compiled)
+    predictor = train_network(experiment, resident(), torch.arange(16), 0, controls)
     return predictor.network.state_dict()
 
 

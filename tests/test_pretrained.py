@@ -11,13 +11,14 @@ import torch
 from safetensors.torch import save_file
 
 from egams.errors import ConfigError
+from egams.experiments.experiment import Experiment
 from egams.experiments.training_config import TrainingConfig
 from egams.jobs.stopping import StoppedError
 from egams.models import pretrained
 from egams.models.cnn import CnnConfig
 from egams.models.network import Sizes
 from egams.models.pretrained import FromScratchWarning
-from egams.spectrogram.config import SpectrogramConfig
+from egams.training.controls import Controls
 from egams.training.network.loop import train_network
 from training_samples import resident
 
@@ -117,11 +118,12 @@ def test_a_training_starts_from_them_once_and_remembers(tmp_path: Path) -> None:
     save_file(weights(), path)
     settings = config(path, dropout=0.0, mz_dropout=0.0)
     training = TrainingConfig(epochs=2, batch_size=8, learning_rate=1e-9, average="none")
-    given = (settings, SpectrogramConfig(), training, resident(), torch.arange(8), 0)
+    experiment = Experiment(name="narrow", model=settings, training=training)
+    given = (experiment, resident(), torch.arange(8), 0)
     with pytest.raises(StoppedError):
-        train_network(*given, checkpoint=checkpoint, stop=lambda: True)
+        train_network(*given, Controls(checkpoint, stop=lambda: True))
     path.unlink()  # neither resuming nor predicting needs it
-    predictor = train_network(*given, checkpoint=checkpoint)
+    predictor = train_network(*given, Controls(checkpoint))
     assert predictor.started_from.startswith("file narrow.safetensors sha256:")
     learned = predictor.network.backbone.state_dict()["layer1.0.conv1.weight"]
     torch.testing.assert_close(learned, weights()["layer1.0.conv1.weight"], atol=1e-5, rtol=0)

@@ -15,9 +15,9 @@ from torch import Tensor
 from egams.conventions import BACKGROUND_QUANTILES, BIN_WIDTH, SAM_DWELL
 from egams.errors import ConfigError
 from egams.experiments.experiment import Experiment
+from egams.models.lightgbm import LightgbmConfig
 from egams.models.neighbours import Neighbours, NeighboursConfig
-from egams.models.predictor import predict_draws
-from egams.models.trees import LightgbmConfig
+from egams.models.predict import predict_draws
 from egams.preprocess.prepare_runs import prepare_runs
 from egams.preprocess.prepared_run import PreparedRun
 from egams.spectrogram.context import Context, background_at
@@ -25,8 +25,8 @@ from egams.spectrogram.descriptors import DESCRIPTORS, run_descriptors
 from egams.spectrogram.resident import NOT_MEASURED, ResidentRuns
 from egams.spectrogram.sam_like import joined, make_sam_like, sam_like_versions
 from egams.spectrogram.sam_sources import SamSources, sam_sources
-from egams.training.member import train_experiment
 from egams.training.neighbours import fit_neighbours
+from egams.training.train import train_experiment
 from prepared_samples import prepared_samples, simulated
 from training_samples import resident
 

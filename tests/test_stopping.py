@@ -19,15 +19,16 @@ from egams.errors import ArtifactError, ConfigError
 from egams.experiments.experiment import Experiment
 from egams.jobs.duration import duration, seconds_of
 from egams.jobs.stopping import StoppedError, never, stop_on_signals
+from egams.models.lightgbm import LightgbmConfig
 from egams.models.predictor import Predictor
-from egams.models.trees import LightgbmConfig
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
 from egams.study.progress import Progress
 from egams.study.study import Study
+from egams.training.controls import Controls
 from egams.training.cross_validation import cross_validate
-from egams.training.member import train_experiment
+from egams.training.train import train_experiment
 from training_samples import labelled_runs, tiny_experiment
 
 EPOCHS = 120
@@ -152,15 +153,8 @@ def test_trees_go_on_family_by_family(store_path: Path, tmp_path: Path) -> None:
     done: list[int] = []
 
     def train(stop: Callable[[], bool], seed: int = 0) -> Predictor:
-        return train_experiment(
-            experiment,
-            runs,
-            positions,
-            seed,
-            checkpoint,
-            lambda number, _total, _loss: done.append(number),
-            stop=stop,
-        )
+        controls = Controls(checkpoint, lambda number, _total, _loss: done.append(number), stop)
+        return train_experiment(experiment, runs, positions, seed, controls)
 
     for stop_after in (3, 7):
         with pytest.raises(StoppedError, match=f"stopped after {stop_after} of 10 boosters"):

@@ -17,13 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egams.errors import ArtifactError
+from egams.experiments.experiment import Experiment
 from egams.experiments.training_config import TrainingConfig
-from egams.models.predictor import NetworkPredictor
+from egams.models.trained_network import NetworkPredictor
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import windows
 from egams.spectrogram.draw_each import draw_each
 from egams.spectrogram.render import render
 from egams.training.checkpoint import FORMAT_VERSION
+from egams.training.controls import Controls
 from egams.training.network import loop
 from egams.training.network.average import WeightAverage
 from egams.training.network.batches import batches
@@ -46,7 +48,8 @@ def train(training: TrainingConfig, *, model: Any = None, seed: int = 3, **setti
     spectrogram = settings.pop("spectrogram", SpectrogramConfig(mix=0.5, baseline_prob=0.5))
     runs, positions = settings.pop("runs", resident()), settings.pop("positions", TRAINED_ON)
     model = small(MODEL, **DROPPING, width=8) if model is None else model
-    return train_network(model, spectrogram, training, runs, positions, seed, **settings)
+    experiment = Experiment(name="x", model=model, spectrogram=spectrogram, training=training)
+    return train_network(experiment, runs, positions, seed, Controls(**settings))
 
 
 def weights(predictor: NetworkPredictor) -> dict[str, torch.Tensor]:

@@ -21,7 +21,7 @@ from egams.store.run_store import RunStore
 
 torch.set_num_threads(1)  # the models are tiny: more threads only wait for each other
 
-MODELS: tuple[type, ...] = tuple(registered().values())
+MODELS: tuple[type, ...] = tuple(kind.settings for kind in registered().values())
 """Every configuration in the registry: a new kind joins the contract by being there."""
 NETWORKS = tuple(kind for kind in MODELS if issubclass(kind, NetworkSettings))
 

@@ -27,14 +27,11 @@ from egams.errors import ArtifactError, InputError
 from egams.experiments.experiment import Experiment, explain
 from egams.families import FAMILIES
 from egams.io import RunReader, RunSource
+from egams.models.evidence import Shared
+from egams.models.load import load_predictor
 from egams.models.neighbours import Neighbours
-from egams.models.predictor import (
-    Predictor,
-    gather_evidence,
-    load_predictor,
-    predict_draws,
-)
-from egams.models.tensor_files import Shared
+from egams.models.predict import gather_evidence, predict_draws
+from egams.models.predictor import Predictor
 from egams.run import Run
 from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns

@@ -9,10 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from egams.errors import ConfigError, meant
 from egams.experiments.training_config import TrainingConfig
-from egams.models.neighbours import NeighboursConfig
-from egams.models.network import NetworkSettings
 from egams.models.registry import ModelConfig, registered
-from egams.models.trees import CatboostConfig, LightgbmConfig
 from egams.spectrogram.config import SpectrogramConfig
 
 Recipe = Literal["fast", "author"]
@@ -53,8 +50,7 @@ class Experiment(BaseModel):
 
     @model_validator(mode="after")
     def _range_fits(self) -> Experiment:
-        of_unit = isinstance(self.model, NetworkSettings) and self.model.needs_unit_range
-        if of_unit and not self.spectrogram.unit_range:
+        if self.model.needs_unit_range and not self.spectrogram.unit_range:
             raise ValueError(
                 f"the model '{self.model.kind}' takes spectrograms from 0 to 1; "
                 "expected unit_range: true"
@@ -91,17 +87,13 @@ class Experiment(BaseModel):
             settings |= {f"{part}.{name}": value for name, value in inner.items()}
         return settings
 
-    def shortened(self, factor: float) -> Experiment:
+    def shortened(self, share: float) -> Experiment:
         """Train for a share of the epochs (or trees), at least one."""
-        model = self.model
-        if isinstance(model, NeighboursConfig):
-            return self
-        if isinstance(model, LightgbmConfig | CatboostConfig):
-            trees = max(1, round(model.trees * factor))
-            return self.model_copy(update={"model": model.model_copy(update={"trees": trees})})
-        epochs = max(1, round(self.training.epochs * factor))
-        training = self.training.model_copy(update={"epochs": epochs})
-        return self.model_copy(update={"training": training})
+        changes: dict[str, BaseModel] = {"model": self.model.shortened(share)}
+        if self.model.trained_in_epochs:
+            epochs = max(1, round(self.training.epochs * share))
+            changes["training"] = self.training.lasting(epochs)
+        return self.model_copy(update=changes)
 
 
 def explain(error: ValidationError) -> str:
@@ -122,7 +114,7 @@ def _meant_key(path: Sequence[str | int]) -> str:
     parts: dict[str, list[type[BaseModel]]] = {
         "training": [TrainingConfig],
         "spectrogram": [SpectrogramConfig],
-        "model": list(registered().values()),
+        "model": [kind.settings for kind in registered().values()],
     }
     keys = list(Experiment.model_fields)
     keys += [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -49,7 +49,17 @@ class ModelSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    needs_unit_range: ClassVar[bool] = False
+    """Whether its spectrograms must be from 0 to 1."""
+
+    trained_in_epochs: ClassVar[bool] = False
+    """Whether `egams.experiments.training_config.TrainingConfig` is about it."""
+
     kind: str
+
+    def shortened(self, share: float) -> Self:
+        """Return settings of a briefer training, where they say how long it is."""
+        return self
 
 
 class NetworkSettings(ModelSettings, ABC):
@@ -65,8 +75,7 @@ class NetworkSettings(ModelSettings, ABC):
         Size the run's context is brought to; 0 leaves it out.
     """
 
-    needs_unit_range: ClassVar[bool] = False
-    """Whether its spectrograms must be from 0 to 1."""
+    trained_in_epochs: ClassVar[bool] = True
 
     mz_dropout: float = Field(0.1, ge=0, lt=1)
     dropout: float = Field(0.3, ge=0, lt=1)

@@ -1,20 +1,26 @@
-"""The one list of models: a configuration's `kind` names its model."""
+"""The one table of models: a kind, its settings, and how a trained one is loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, SerializeAsAny
 
 from egams.errors import ConfigError, meant
+from egams.models.catboost import CatboostConfig, CatboostPredictor
 from egams.models.cnn import CnnConfig
 from egams.models.conv1d import Conv1dConfig
+from egams.models.evidence import EvidenceAlone
+from egams.models.lightgbm import LightgbmConfig, LightgbmPredictor
 from egams.models.neighbours import NeighboursConfig
 from egams.models.network import ModelSettings, NetworkSettings
+from egams.models.predictor import Predictor
 from egams.models.recurrent import GruConfig, LstmConfig
-from egams.models.trees import CatboostConfig, LightgbmConfig
+from egams.models.trained_network import NetworkPredictor
 from egams.models.vit import VitConfig
 from egams.models.vit1d import Vit1dConfig
 
@@ -22,7 +28,34 @@ ENTRY_POINTS = "egams.models"
 
 Config = TypeVar("Config", bound=type[NetworkSettings])
 
-_KINDS: dict[str, type[ModelSettings]] = {}
+
+@dataclass(frozen=True)
+class Kind:
+    """A row of the table.
+
+    Parameters
+    ----------
+    settings
+        Of a model; the default of their `kind` names it.
+    load
+        Reads a trained model from its files, by name, and its settings.
+    """
+
+    settings: type[ModelSettings]
+    load: Callable[[Mapping[str, Path], Any], Predictor] = NetworkPredictor.load
+
+
+_KINDS: dict[str, Kind] = {
+    "neighbours": Kind(NeighboursConfig, EvidenceAlone.load),
+    "lightgbm": Kind(LightgbmConfig, LightgbmPredictor.load),
+    "catboost": Kind(CatboostConfig, CatboostPredictor.load),
+    "conv1d": Kind(Conv1dConfig),
+    "gru": Kind(GruConfig),
+    "lstm": Kind(LstmConfig),
+    "cnn": Kind(CnnConfig),
+    "vit": Kind(VitConfig),
+    "vit1d": Kind(Vit1dConfig),
+}
 
 
 def register_model(config: Config) -> Config:
@@ -50,15 +83,16 @@ def register_model(config: Config) -> Config:
             f"{config.__name__} has no kind; expected a field like kind: Literal['mine'] = 'mine'."
         )
     known = _KINDS.get(kind)
-    if known is not None and _home(known) != _home(config):
+    if known is not None and _home(known.settings) != _home(config):
         raise ConfigError(
-            f"{_home(config)}: the kind '{kind}' is that of {_home(known)}. Choose another."
+            f"{_home(config)}: the kind '{kind}' is that of {_home(known.settings)}. "
+            "Choose another."
         )
-    _KINDS[kind] = config
+    _KINDS[kind] = Kind(config)
     return config
 
 
-def registered() -> Mapping[str, type[ModelSettings]]:
+def registered() -> Mapping[str, Kind]:
     """All kinds of models: those of egams, of other packages, and of one's own."""
     _load_entry_points()
     return _KINDS
@@ -81,7 +115,7 @@ def read_model(given: Any) -> Any:
         raise ValueError(
             f"no kind '{kind}' of model; there are {', '.join(kinds)}.{meant(kind, kinds)}"
         )
-    return kinds[kind].model_validate(dict(given))
+    return kinds[kind].settings.model_validate(dict(given))
 
 
 ModelConfig = Annotated[SerializeAsAny[ModelSettings], BeforeValidator(read_model)]
@@ -110,10 +144,3 @@ def _load_entry_points() -> None:
                 f"{source}: its model '{entry.name}' ({entry.value}) cannot be loaded "
                 f"({type(error).__name__}: {error}). Mend or uninstall {source}."
             ) from error
-
-
-for _config in (
-    *(NeighboursConfig, LightgbmConfig, CatboostConfig),
-    *(Conv1dConfig, GruConfig, LstmConfig, CnnConfig, VitConfig, Vit1dConfig),
-):
-    _KINDS[_config.model_fields["kind"].default] = _config

@@ -1,8 +1,8 @@
-"""`lightgbm`, `catboost`: gradient-boosted trees on what a spectrogram says of each m/z."""
+"""What gradient-boosted trees share: settings, and the features of each m/z they learn from."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Self
 
 import torch
 from pydantic import Field
@@ -17,52 +17,23 @@ from egams.spectrogram.context import CONTEXT_FEATURES
 COLUMNS_PER_BAND = 8
 
 
-class LightgbmConfig(ModelSettings):
-    """Settings of one booster a family.
+class TreeSettings(ModelSettings):
+    """Settings that both kinds of boosted trees have.
 
     Parameters
     ----------
     renders
         Random spectrograms of each training run.
-    trees, leaves, learning_rate, fewest_in_leaf, feature_share, row_share, l2
-        As LightGBM knows them (``num_iterations`` and so on); `fewest_in_leaf` counts renders.
-    context
-        Whether the run's context joins the features.
+    trees
+        Rounds of boosting, ``num_iterations`` or ``iterations`` to the libraries.
     """
 
-    kind: Literal["lightgbm"] = "lightgbm"
     renders: int = Field(6, ge=1)
     trees: int = Field(300, ge=1)
-    leaves: int = Field(8, ge=2)
-    learning_rate: float = Field(0.04, gt=0)
-    fewest_in_leaf: int = Field(20, ge=1)
-    feature_share: float = Field(0.1, gt=0, le=1)
-    row_share: float = Field(0.7, gt=0, le=1)
-    l2: float = Field(5.0, ge=0)
-    context: bool = True
 
-
-class CatboostConfig(ModelSettings):
-    """Settings of one model of oblivious trees for all families, by the loss "MultiLogloss".
-
-    Where there is evidence, it joins the features with the rest of the context.
-
-    Parameters
-    ----------
-    renders
-        Random spectrograms of each training run.
-    trees, depth, learning_rate, feature_share, row_share, l2
-        As CatBoost knows them (``iterations`` and so on).
-    """
-
-    kind: Literal["catboost"] = "catboost"
-    renders: int = Field(4, ge=1)
-    trees: int = Field(300, ge=1)
-    depth: int = Field(4, ge=1, le=16)
-    learning_rate: float = Field(0.1, gt=0)
-    feature_share: float = Field(0.1, gt=0, le=1)
-    row_share: float = Field(0.7, gt=0, le=1)
-    l2: float = Field(3.0, ge=0)
+    def shortened(self, share: float) -> Self:
+        """See `ModelSettings`; for a share of the trees."""
+        return self.model_copy(update={"trees": max(1, round(self.trees * share))})
 
 
 def features(spectrogram: Tensor, context: Tensor, *, with_context: bool) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from egams.errors import ConfigError
 from egams.experiments.experiment import Experiment
 from egams.models.neighbours import NeighboursConfig
-from egams.models.predictor import predict_draws
+from egams.models.predict import predict_draws
 from egams.spectrogram.resident import ResidentRuns
 from egams.study.study import Study
 from egams.training.neighbours import fit_neighbours

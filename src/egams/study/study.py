@@ -15,7 +15,8 @@ from egams.artifact import MANIFEST, header, read_manifest, refuse_other, write_
 from egams.errors import ArtifactError
 from egams.experiments.experiment import Experiment, explain
 from egams.families import FAMILIES
-from egams.models.predictor import Predictor, load_predictor
+from egams.models.load import load_predictor
+from egams.models.predictor import Predictor
 
 KIND = "study"
 FORMAT_VERSION = 1

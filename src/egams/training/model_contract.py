@@ -16,13 +16,16 @@ from torch import Tensor
 
 from egams.conventions import MZ_COUNT, TEMPERATURE_COUNT
 from egams.errors import ContractError
+from egams.experiments.experiment import Experiment
 from egams.experiments.training_config import TrainingConfig
 from egams.families import FAMILIES
 from egams.logloss import mean_log_loss
+from egams.models.load import load_predictor
 from egams.models.neighbours import EVIDENCE_FEATURES
 from egams.models.network import NetworkSettings, Sizes
-from egams.models.predictor import NetworkPredictor, load_predictor, predict_draws
+from egams.models.predict import predict_draws
 from egams.models.registry import read_model
+from egams.models.trained_network import NetworkPredictor
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
 from egams.spectrogram.resident import ResidentRuns
@@ -179,7 +182,8 @@ def _onnx_can_be_made_of_it(config: NetworkSettings) -> str | None:
 def _memorises(config: NetworkSettings, training: TrainingConfig) -> None:
     runs, positions = _simulated(), torch.arange(MEMORISED)
     config = config.model_copy(update={"dropout": 0.0, "mz_dropout": 0.0})
-    predictor = train_network(config, SEEN, training, runs, positions, 0)
+    experiment = Experiment(name="memory", model=config, spectrogram=SEEN, training=training)
+    predictor = train_network(experiment, runs, positions, 0)
     (given,) = predict_draws([predictor], runs, positions, SEEN, 4, (1,))
     loss = mean_log_loss(runs.labels[:MEMORISED].numpy(), given.mean(0))
     assert loss < LARGEST_LOSS, (

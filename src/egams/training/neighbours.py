@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from egams.experiments.experiment import Experiment
+from egams.models.evidence import EvidenceAlone, WithEvidence
 from egams.models.neighbours import Kernel, Neighbours, NeighboursConfig, distances, evidence
+from egams.models.predictor import Predictor
 from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns
+from egams.training.controls import Controls, Progress
+
+
+def train_neighbours(
+    experiment: Experiment, runs: ResidentRuns, positions: Tensor, _seed: int, controls: Controls
+) -> Predictor:
+    """Fit the model "neighbours" on some of the runs: see `egams.training.train.Trainer`."""
+    settings = experiment.model
+    assert isinstance(settings, NeighboursConfig)
+    neighbours, _ = fit_neighbours(settings, runs, positions, progress=controls.progress)
+    return WithEvidence(EvidenceAlone(), neighbours)
 
 
 def fit_neighbours(
@@ -18,7 +30,7 @@ def fit_neighbours(
     runs: ResidentRuns,
     positions: Tensor,
     *,
-    progress: Callable[[int, int, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Neighbours, Tensor]:
     """Fit on some of the runs.
 

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from egams.experiments.experiment import Experiment
 from egams.families import FAMILIES
-from egams.jobs.stopping import StoppedError, never
-from egams.models.tree_predictors import CatboostPredictor, LightgbmPredictor, catboost
-from egams.models.trees import CatboostConfig, LightgbmConfig, features, logits_to_add_to
-from egams.spectrogram.config import SpectrogramConfig
+from egams.jobs.stopping import StoppedError
+from egams.models.catboost import CatboostConfig, CatboostPredictor, catboost
+from egams.models.lightgbm import LightgbmConfig, LightgbmPredictor
+from egams.models.trees import TreeSettings, features, logits_to_add_to
 from egams.spectrogram.context import CONTEXT_FEATURES
 from egams.spectrogram.draw import draw, windows
 from egams.spectrogram.render import mixed_labels, render
 from egams.spectrogram.resident import ResidentRuns
 from egams.training.checkpoint import made_for, read_checkpoint, write_checkpoint
-
-Progress = Callable[[int, int, float], None]
+from egams.training.controls import UNWATCHED, Controls
 
 
 def train_lightgbm(
-    model: LightgbmConfig,
-    spectrogram: SpectrogramConfig,
+    experiment: Experiment,
     runs: ResidentRuns,
     positions: Tensor,
     seed: int,
-    *,
-    threads: int = 1,
-    checkpoint: Path | None = None,
-    progress: Progress | None = None,
-    stop: Callable[[], bool] = never,
+    controls: Controls = UNWATCHED,
 ) -> LightgbmPredictor:
     """Train one booster a family on `model.renders` spectrograms of each run.
 
@@ -42,21 +34,17 @@ def train_lightgbm(
     ----------
     positions
         Which of `runs`, all of them labelled ``[run]``.
-    checkpoint
-        File to resume from, and where boosters are kept if `stop` said yes; None keeps nothing.
-    stop
-        Asked after each booster.
 
     Raises
     ------
     StoppedError
-        If `stop` said yes before the last booster.
+        If `controls.stop` returned True before the last booster.
     """
     import lightgbm
 
-    data, target = _drawn(
-        spectrogram, runs, positions, seed, model.renders, with_context=model.context
-    )
+    model = experiment.model
+    assert isinstance(model, LightgbmConfig)
+    data, target = _drawn(experiment, runs, positions, seed, with_context=model.context)
     settings = {
         "objective": "binary",
         "learning_rate": model.learning_rate,
@@ -66,7 +54,7 @@ def train_lightgbm(
         "bagging_fraction": model.row_share,
         "bagging_freq": 1,
         "lambda_l2": model.l2,
-        "num_threads": threads,
+        "num_threads": torch.get_num_threads(),
         "max_bin": 63,
         "seed": seed % 2**31,
         "deterministic": True,
@@ -79,8 +67,8 @@ def train_lightgbm(
     # family that no run has at 0.5.
     with_evidence = context.shape[1] > CONTEXT_FEATURES
     start = logits_to_add_to(context).repeat(model.renders, 1).double().cpu().numpy()
-    purpose = made_for(runs, positions, seed, model=model, spectrogram=spectrogram)
-    boosters = []
+    purpose = made_for(runs, positions, seed, model=model, spectrogram=experiment.spectrogram)
+    boosters, checkpoint = [], controls.checkpoint
     if checkpoint is not None and checkpoint.is_file():
         texts = read_checkpoint(checkpoint, purpose)["boosters"]
         boosters = [lightgbm.Booster(model_str=text) for text in texts]
@@ -89,9 +77,9 @@ def train_lightgbm(
         if with_evidence:
             table_of_rows.set_init_score(np.ascontiguousarray(start[:, number]))
         boosters.append(lightgbm.train(settings, table_of_rows, model.trees))
-        if progress is not None:
-            progress(number + 1, len(FAMILIES), float("nan"))
-        if len(boosters) < len(FAMILIES) and stop():
+        if controls.progress is not None:
+            controls.progress(number + 1, len(FAMILIES), float("nan"))
+        if len(boosters) < len(FAMILIES) and controls.stop():
             if checkpoint is not None:
                 texts = [booster.model_to_string() for booster in boosters]
                 write_checkpoint(checkpoint, purpose, {"boosters": texts})
@@ -100,13 +88,11 @@ def train_lightgbm(
 
 
 def train_catboost(
-    model: CatboostConfig,
-    spectrogram: SpectrogramConfig,
+    experiment: Experiment,
     runs: ResidentRuns,
     positions: Tensor,
     seed: int,
-    *,
-    threads: int = 1,
+    _controls: Controls = UNWATCHED,
 ) -> CatboostPredictor:
     """Train one model of all families on `model.renders` spectrograms of each run.
 
@@ -120,8 +106,9 @@ def train_catboost(
     ConfigError
         If CatBoost is not installed.
     """
-    library = catboost()
-    data, target = _drawn(spectrogram, runs, positions, seed, model.renders, with_context=True)
+    model, library = experiment.model, catboost()
+    assert isinstance(model, CatboostConfig)
+    data, target = _drawn(experiment, runs, positions, seed, with_context=True)
     # CatBoost refuses a family that all runs or none have. Two more runs like the mean of all, one
     # with every family and one with none, keep each possible.
     data = np.vstack([data, data.mean(0), data.mean(0)])
@@ -137,7 +124,7 @@ def train_catboost(
             "subsample": model.row_share,
             "l2_leaf_reg": model.l2,
             "border_count": 63,
-            "thread_count": threads,
+            "thread_count": torch.get_num_threads(),
             "random_seed": seed % 2**31,
             "allow_writing_files": False,
             "logging_level": "Silent",
@@ -148,20 +135,21 @@ def train_catboost(
 
 
 def _drawn(
-    spectrogram: SpectrogramConfig,
+    experiment: Experiment,
     runs: ResidentRuns,
     positions: Tensor,
     seed: int,
-    renders: int,
     *,
     with_context: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Features ``[render * run, feature]`` and labels ``[render * run, family]``."""
+    model, spectrogram = experiment.model, experiment.spectrogram
+    assert isinstance(model, TreeSettings)
     generator = torch.Generator(runs.device).manual_seed(seed)
     table = windows(runs, spectrogram)
     context = runs.context[positions]
     rows, labels = [], []
-    for _ in range(renders):
+    for _ in range(model.renders):
         draws = draw(runs, table, positions, spectrogram, generator, partners=positions)
         image = render(runs, draws, spectrogram)
         rows.append(features(image, context, with_context=with_context).cpu().numpy())

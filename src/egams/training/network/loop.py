@@ -5,31 +5,29 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from egams.experiments.experiment import Experiment
 from egams.experiments.training_config import TrainingConfig
 from egams.families import FAMILIES
-from egams.jobs.stopping import StoppedError, never
+from egams.jobs.stopping import StoppedError
 from egams.models.label_sets import label_sets_of
 from egams.models.network import FROM_SCRATCH, NetworkSettings, Sizes
-from egams.models.predictor import NetworkPredictor
+from egams.models.trained_network import NetworkPredictor
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import Windows, windows
 from egams.spectrogram.resident import ResidentRuns
 from egams.training.checkpoint import made_for
+from egams.training.controls import UNWATCHED, Controls
 from egams.training.network.average import WeightAverage
 from egams.training.network.batches import batches
 from egams.training.network.loss import loss
 from egams.training.network.precision import in_bfloat16, laid_out
 from egams.training.network.schedule import one_cycle, restarts
 from egams.training.network.state import TrainingState, load_checkpoint, save_checkpoint
-
-Progress = Callable[[int, int, float], None]
-"""Called after each epoch with (epochs done, epochs in all, mean loss of the epoch)."""
 
 Forward = Callable[[Tensor, Tensor], Tensor]
 """A network, as it is or compiled."""
@@ -38,41 +36,32 @@ SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
 
 def train_network(
-    model: NetworkSettings,
-    spectrogram: SpectrogramConfig,
-    training: TrainingConfig,
+    experiment: Experiment,
     runs: ResidentRuns,
     positions: Tensor,
     seed: int,
-    *,
-    checkpoint: Path | None = None,
-    progress: Progress | None = None,
-    stop: Callable[[], bool] = never,
-    compiled: bool = False,
+    controls: Controls = UNWATCHED,
 ) -> NetworkPredictor:
     """Train a network on some of the runs.
 
     Random numbers of an epoch depend on the seed and the epoch alone, so that a training resumed
-    from `checkpoint` ends, on a CPU, bit-identical to one that was never stopped.
+    from a checkpoint ends, on a CPU, bit-identical to one that was never stopped.
 
     Parameters
     ----------
     positions
         Which of `runs`, all of them labelled ``[run]``.
-    checkpoint
-        File to resume from and to save to now and then; None keeps nothing.
-    stop
-        Asked after each epoch; where it says yes, the checkpoint is saved.
-    compiled
-        Hand the network to ``torch.compile``: a minute or more of compiling, then faster steps.
 
     Raises
     ------
     StoppedError
-        If `stop` said yes before the last epoch.
+        If `controls.stop` returned True before the last epoch.
 
     Source: the write-up's published constants; see `TrainingConfig`.
     """
+    model, spectrogram, training = experiment.model, experiment.spectrogram, experiment.training
+    assert isinstance(model, NetworkSettings)
+    checkpoint = controls.checkpoint
     with torch.random.fork_rng(devices=_cuda_devices(runs)):
         torch.manual_seed(_seed(seed, "weights"))
         label_sets = label_sets_of(runs.labels[positions]) if training.label_sets else None
@@ -86,7 +75,7 @@ def train_network(
         started_from = FROM_SCRATCH if resumes else model.prepare(network)
         bfloat16 = in_bfloat16(training.precision, runs.device, network)
         laid_out(network.to(runs.device), bfloat16)
-        forward: Forward = torch.compile(network) if compiled else network
+        forward: Forward = torch.compile(network) if controls.compiled else network
         optimiser = _optimiser(network, training)
         state = TrainingState(network, optimiser, WeightAverage(network, training), started_from)
         purpose = made_for(
@@ -100,11 +89,11 @@ def train_network(
             mean_loss = _train_epoch(
                 state, forward, spectrogram, training, runs, table, positions, label_sets, seed
             )
-            if progress is not None:
-                progress(state.epoch, training.epochs, mean_loss)
+            if controls.progress is not None:
+                controls.progress(state.epoch, training.epochs, mean_loss)
             if state.epoch == training.epochs:
                 break
-            stopping = stop()
+            stopping = controls.stop()
             due = stopping or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS
             if checkpoint is not None and due:
                 save_checkpoint(checkpoint, state, purpose)

@@ -1,0 +1,90 @@
+"""Models with evidence: what the nearest training runs were labelled joins the context of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from egams.models.neighbours import Neighbours, logits_of
+from egams.models.predictor import Evidence, Predictor
+
+NEIGHBOURS = "neighbours.safetensors"
+
+Shared = dict[Path, Neighbours]
+"""Neighbours that were loaded already, by file."""
+
+
+class WithEvidence(Predictor):
+    """A trained model, and the neighbours whose evidence ends the contexts that it is shown.
+
+    Parameters
+    ----------
+    predictor
+        Trained on contexts with evidence.
+    neighbours
+        Fitted on the same runs.
+    """
+
+    neighbours: Neighbours
+
+    def __init__(self, predictor: Predictor, neighbours: Neighbours) -> None:
+        self.predictor = predictor
+        self.neighbours = neighbours
+        self.started_from = predictor.started_from
+
+    def context(self, own: Tensor, evidence: Evidence) -> Tensor:
+        """See `Predictor`."""
+        return torch.cat([own, evidence[self.neighbours]], 1)
+
+    def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
+        """See `Predictor`."""
+        return self.predictor.probabilities(spectrogram, context)
+
+    def to(self, device: torch.device | str) -> None:
+        """See `Predictor`."""
+        self.predictor.to(device)
+        self.neighbours.to(device)
+
+    def save(self, folder: Path) -> None:
+        """See `Predictor`."""
+        from safetensors.torch import save_file
+
+        self.predictor.save(folder)
+        state = self.neighbours.state_dict()
+        save_file({name: each.contiguous() for name, each in state.items()}, folder / NEIGHBOURS)
+
+
+class EvidenceAlone(Predictor):
+    """The model "neighbours": takes the evidence at its word."""
+
+    def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
+        """See `Predictor`; the same for every draw."""
+        return torch.sigmoid(logits_of(context))
+
+    def save(self, folder: Path) -> None:
+        """See `Predictor`; nothing but the neighbours was learned."""
+
+    @classmethod
+    def load(cls, files: Mapping[str, Path], _settings: Any) -> EvidenceAlone:
+        """Read what `save` wrote."""
+        expect_neighbours(files)
+        return cls()
+
+
+def expect_neighbours(files: Mapping[str, Path]) -> None:
+    """Raise FileNotFoundError if there are none among the files of a model that needs them."""
+    if NEIGHBOURS not in files:
+        raise FileNotFoundError(f"{NEIGHBOURS} is not there")
+
+
+def load_neighbours(path: Path, shared: Shared) -> Neighbours:
+    """Read neighbours, unless that was done already."""
+    from safetensors.torch import load_file
+
+    if path not in shared:
+        shared[path] = Neighbours.from_state(load_file(path))
+    return shared[path]

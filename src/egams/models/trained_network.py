@@ -1,0 +1,74 @@
+"""A trained network, and its weights on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from egams.models import label_sets
+from egams.models.evidence import expect_neighbours
+from egams.models.network import NetworkSettings, Sizes
+from egams.models.predictor import Predictor
+from egams.spectrogram.context import CONTEXT_FEATURES
+
+WEIGHTS = "weights.safetensors"
+LABEL_SETS = "label_sets"
+
+
+class NetworkPredictor(Predictor):
+    """A trained network, and the label sets it learned, if any."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        sizes: Sizes,
+        label_sets: Tensor | None = None,
+        started_from: str | None = None,
+    ) -> None:
+        self.network = network.eval()
+        self.sizes = sizes
+        self.label_sets = label_sets
+        self.started_from = started_from
+
+    @torch.inference_mode()
+    def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
+        """See `Predictor`."""
+        outputs = self.network(spectrogram, context).float()
+        return label_sets.probabilities(outputs, self.label_sets)
+
+    def to(self, device: torch.device | str) -> None:
+        """See `Predictor`."""
+        self.network.to(device)
+        self.label_sets = None if self.label_sets is None else self.label_sets.to(device)
+
+    def save(self, folder: Path) -> None:
+        """See `Predictor`."""
+        from safetensors.torch import save_file
+
+        state = dict(self.network.state_dict())
+        if self.label_sets is not None:
+            state[LABEL_SETS] = self.label_sets
+        contiguous = {name: value.contiguous() for name, value in state.items()}
+        save_file(contiguous, folder / WEIGHTS, {"sizes": json.dumps(asdict(self.sizes))})
+
+    @classmethod
+    def load(cls, files: Mapping[str, Path], settings: NetworkSettings) -> NetworkPredictor:
+        """Read what `save` wrote."""
+        from safetensors import safe_open
+        from safetensors.torch import load_file
+
+        with safe_open(files[WEIGHTS], "pt") as content:
+            sizes = Sizes(**json.loads(content.metadata()["sizes"]))
+        if sizes.context > CONTEXT_FEATURES:
+            expect_neighbours(files)
+        state = load_file(files[WEIGHTS])
+        known = state.pop(LABEL_SETS, None)
+        with torch.random.fork_rng(devices=[]):  # its first weights are thrown away
+            network = settings.build(sizes)
+        network.load_state_dict(state)
+        return cls(network, sizes, known)

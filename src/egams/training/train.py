@@ -1,0 +1,77 @@
+"""`train_experiment`: a model of any kind, by the one table of trainers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from egams.experiments.experiment import Experiment
+from egams.models.evidence import WithEvidence
+from egams.models.neighbours import NeighboursConfig
+from egams.models.predictor import Predictor
+from egams.spectrogram.descriptors import run_descriptors
+from egams.spectrogram.resident import ResidentRuns
+from egams.spectrogram.sam_like import joined, sam_like_versions
+from egams.spectrogram.sam_sources import SamSources
+from egams.training.controls import UNWATCHED, Controls
+from egams.training.neighbours import fit_neighbours, train_neighbours
+from egams.training.network.loop import train_network
+from egams.training.trees import train_catboost, train_lightgbm
+
+Trainer = Callable[[Experiment, ResidentRuns, Tensor, int, Controls], Predictor]
+"""Trains on some of the runs ``[run]``, all of them labelled, with a seed."""
+
+TRAINERS: dict[str, Trainer] = {
+    "neighbours": train_neighbours,
+    "lightgbm": train_lightgbm,
+    "catboost": train_catboost,
+}
+"""By kind; all others are networks."""
+
+
+def train_experiment(
+    experiment: Experiment,
+    runs: ResidentRuns,
+    positions: Tensor,
+    seed: int,
+    controls: Controls = UNWATCHED,
+    *,
+    sources: SamSources | None = None,
+) -> Predictor:
+    """Train a model of any kind on some of the runs, as its experiment says.
+
+    With evidence, a training run is shown with what the others indicate of it, never its own
+    labels; so is a SAM-like version of it.
+
+    Parameters
+    ----------
+    sources
+        Of SAM's backgrounds; None trains without SAM-like versions of commercial runs.
+    """
+    train = TRAINERS.get(experiment.model.kind, train_network)
+    if train is train_neighbours:
+        return train(experiment, runs, positions, seed, controls)
+    neighbours = None
+    if experiment.evidence:
+        neighbours, evidence = fit_neighbours(NeighboursConfig(), runs, positions)
+    if sources is not None and experiment.sam_like > 0:
+        versions, own = sam_like_versions(runs, positions, sources, experiment.sam_like, seed)
+        if neighbours is not None:
+            descriptors = run_descriptors(versions, torch.arange(len(versions), device=runs.device))
+            evidence = torch.cat([evidence, neighbours.left_out(descriptors, own)])
+        added = torch.arange(len(runs), len(runs) + len(versions), device=runs.device)
+        runs, positions = joined([runs, versions]), torch.cat([positions, added])
+    if neighbours is None:
+        return train(experiment, runs, positions, seed, controls)
+    runs = with_evidence(runs, positions, evidence)
+    return WithEvidence(train(experiment, runs, positions, seed, controls), neighbours)
+
+
+def with_evidence(runs: ResidentRuns, positions: Tensor, found: Tensor) -> ResidentRuns:
+    """Let evidence join the context of some runs; that of the others stays unknown (NaN)."""
+    columns = runs.context.new_full((len(runs), found.shape[1]), torch.nan)
+    columns[positions] = found.to(columns)
+    return replace(runs, context=torch.cat([runs.context, columns], 1))
