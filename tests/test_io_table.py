@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from egams.errors import InputError
 from egams.io import open_source, write_csv
 from egams.io.csv_text import readings_from_csv
-from egams.io.table import Readings, run_from_readings
+from egams.io.table import LongTable, run_from_readings
 from egams.run import Run
 from io_samples import RUNS, assert_same
 
 
-def readings(rows: np.ndarray) -> Readings:
+def readings(rows: np.ndarray) -> LongTable:
     time, temp, mz, abundance = np.asarray(rows, dtype=float).T
-    return Readings(time, temp, mz, abundance, file="table", line=lambda i: i + 1)
+    return LongTable(time, temp, mz, abundance, file="table", line=lambda i: i + 1)
 
 
 @st.composite

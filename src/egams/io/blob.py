@@ -49,7 +49,7 @@ class FileBlob:
 
     def read(self) -> bytes:
         """Return the bytes of the file, unpacked."""
-        with _told(self.name), self.path.open("rb") as file:
+        with input_errors(self.name), self.path.open("rb") as file:
             size = self.path.stat().st_size
             if self.path.suffix == ".gz":
                 with gzip.GzipFile(fileobj=file) as unpacked:
@@ -60,7 +60,7 @@ class FileBlob:
 
     def fingerprint(self) -> str:
         """Return size and time of the last change."""
-        with _told(self.name):
+        with input_errors(self.name):
             stat = self.path.stat()
         return f"{stat.st_size}-{stat.st_mtime_ns}"
 
@@ -89,7 +89,7 @@ class ZipBlob:
     def read(self) -> bytes:
         """Return the bytes of the member, unpacked in memory, never onto disk."""
         _check_declared(self)
-        with _told(self.name), self.archive.open("rb") as file:
+        with input_errors(self.name), self.archive.open("rb") as file:
             file.seek(max(self.offset, 0))
             magic, name_length, extra_length = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
             if magic != b"PK\x03\x04":
@@ -126,8 +126,8 @@ class RefusedBlob:
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
-    """Turn what the operating system and the unpackers raise into errors for the reader."""
+def input_errors(name: str) -> Iterator[None]:
+    """Turn what the operating system and the unpackers raise into `InputError`."""
     try:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error, struct.error) as error:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 from egams.errors import InputError
-from egams.io.annotations import Annotations
 from egams.io.blob import Blob, FileBlob
-from egams.io.source import unknown_run
-from egams.io.table import run_from_readings
+from egams.io.source import IndexedSource
 from egams.run import Run
 
 METADATA = "metadata.csv"
@@ -21,27 +19,15 @@ _NOT_RUNS = (METADATA, LABELS, "submission*.csv", ".*")
 
 
 @dataclass(frozen=True)
-class CsvSource:
+class CsvSource(IndexedSource[Blob]):
     """Runs that are one long CSV each.
 
     Parameters
     ----------
-    name
-        Path of the file, folder or archive.
-    blobs
-        Where the bytes of each run lie, by run id.
-    annotations
-        Instruments and labels.
-    ids
-        The runs to go through, in order.
     verify
         Compare the md5 sum of each CSV with the one in the metadata.
     """
 
-    name: str
-    blobs: Mapping[str, Blob] = field(repr=False)
-    annotations: Annotations = field(repr=False)
-    ids: tuple[str, ...]
     verify: bool = False
 
     def load(self, run_id: str) -> Run:
@@ -54,30 +40,15 @@ class CsvSource:
         """
         from egams.io.csv_text import readings_from_csv
 
-        blob = self._blob(run_id)
+        blob = self.find(run_id)
         data = blob.read()
         if self.verify:
             self._check_md5(run_id, data, blob.name)
-        return run_from_readings(
-            readings_from_csv(data, blob.name),
-            run_id,
-            instrument=self.annotations.instrument_of(run_id),
-            labels=self.annotations.labels.get(run_id),
-        )
+        return self.make_run(run_id, readings_from_csv(data, blob.name))
 
     def fingerprint(self, run_id: str) -> str:
         """Return a string that changes with the CSV, the labels or the instrument."""
-        return f"{self._blob(run_id).fingerprint()}-{self.annotations.fingerprint(run_id)}"
-
-    def only(self, ids: Sequence[str]) -> CsvSource:
-        """Return a source of some of its runs, in this order."""
-        blobs = {i: self.blobs[i] for i in ids if i in self.blobs}
-        return replace(self, blobs=blobs, annotations=self.annotations.only(ids), ids=tuple(ids))
-
-    def _blob(self, run_id: str) -> Blob:
-        if run_id not in self.blobs:
-            raise unknown_run(run_id, self.ids, self.name)
-        return self.blobs[run_id]
+        return f"{self.find(run_id).fingerprint()}-{self.annotations.fingerprint(run_id)}"
 
     def _check_md5(self, run_id: str, data: bytes, file: str) -> None:
         record = self.annotations.records.get(run_id)

@@ -1,4 +1,4 @@
-"""Bytes of a long CSV to `Readings`: pyarrow reads, and Python explains what pyarrow refused."""
+"""Bytes of a long CSV to `LongTable`: pyarrow reads, and Python explains what pyarrow refused."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from egams.errors import InputError
-from egams.io.table import COLUMNS, Readings
+from egams.io.table import COLUMNS, LongTable
 from egams.io.text import HEAD, check_head, parse_header
 
 RUN_COLUMN = "sample_id"
 
 
-def readings_from_csv(data: bytes, file: str) -> Readings:
+def readings_from_csv(data: bytes, file: str) -> LongTable:
     """Read the columns of `egams.io.table.COLUMNS`; others are left alone.
 
     Parameters
@@ -58,7 +58,7 @@ def readings_from_csv(data: bytes, file: str) -> Readings:
     if RUN_COLUMN in wanted:
         _check_one_run(table[RUN_COLUMN], file)
     time, temp, mz, abundance = (table[c].to_numpy(zero_copy_only=False) for c in COLUMNS)
-    return Readings(time, temp, mz, abundance, file=file, line=partial(_line, data))
+    return LongTable(time, temp, mz, abundance, file=file, line=partial(_line, data))
 
 
 def _no_rows(file: str) -> InputError:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from egams.errors import InputError
 from egams.io.annotations import Annotations
-from egams.io.source import unknown_run
+from egams.io.source import IndexedSource
 from egams.run import Run
 
 
 @dataclass(frozen=True)
-class MemorySource:
-    """A `RunSource` over runs in memory; what metadata and labels say goes over their own."""
-
-    runs: Mapping[str, Run] = field(repr=False)
-    annotations: Annotations = field(repr=False)
-    ids: tuple[str, ...]
-    name: str = "runs in memory"
+class MemorySource(IndexedSource[Run]):
+    """Runs in memory; metadata and labels take precedence over their own."""
 
     def load(self, run_id: str) -> Run:
         """Return one run.
@@ -29,9 +24,7 @@ class MemorySource:
         InputError
             If the run is unknown.
         """
-        if run_id not in self.runs:
-            raise unknown_run(run_id, self.ids, self.name)
-        run = self.runs[run_id]
+        run = self.find(run_id)
         labels = self.annotations.labels.get(run_id, run.labels)
         instrument = self.annotations.instrument_of(run_id) or run.instrument
         if labels is run.labels and instrument == run.instrument:
@@ -48,11 +41,6 @@ class MemorySource:
             if values is not None:
                 digest.update(values.tobytes())
         return digest.hexdigest()
-
-    def only(self, ids: Sequence[str]) -> MemorySource:
-        """Return a source of some of its runs, in this order."""
-        runs = {i: self.runs[i] for i in ids if i in self.runs}
-        return replace(self, runs=runs, annotations=self.annotations.only(ids), ids=tuple(ids))
 
 
 def open_memory(runs: Iterable[Run], annotations: Annotations, split: str | None) -> MemorySource:
@@ -72,4 +60,4 @@ def open_memory(runs: Iterable[Run], annotations: Annotations, split: str | None
         by_id[run.run_id] = run
     if not by_id:
         raise InputError("no runs", expected="at least one Run")
-    return MemorySource(by_id, annotations, annotations.select(by_id, split))
+    return MemorySource("runs in memory", by_id, annotations, annotations.select(by_id, split))

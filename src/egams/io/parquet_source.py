@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,8 +12,9 @@ import pyarrow.parquet as pq
 
 from egams.errors import InputError
 from egams.io.annotations import Annotations
-from egams.io.source import unknown_run
-from egams.io.table import COLUMNS, Readings, run_from_readings
+from egams.io.blob import input_errors
+from egams.io.source import IndexedSource
+from egams.io.table import COLUMNS, LongTable
 from egams.io.text import missing_column
 from egams.run import Run
 
@@ -25,30 +25,11 @@ MAX_GROUP_ROWS = 2**25
 
 
 @dataclass(frozen=True)
-class ParquetSource:
+class ParquetSource(IndexedSource[tuple[int, ...]]):
     """Runs of a table with the columns ``sample_id``, ``time``, ``temp``, ``m/z``, ``abundance``.
 
-    Parameters
-    ----------
-    path
-        The file.
-    groups
-        Numbers of the row groups that hold rows of each run, by run id.
-    annotations
-        Instruments and labels.
-    ids
-        The runs to go through, in order.
+    The index holds the numbers of the row groups that hold rows of each run.
     """
-
-    path: Path
-    groups: Mapping[str, tuple[int, ...]] = field(repr=False)
-    annotations: Annotations = field(repr=False)
-    ids: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Path of the file."""
-        return str(self.path)
 
     def load(self, run_id: str) -> Run:
         """Return one run; reads its row groups only.
@@ -58,37 +39,22 @@ class ParquetSource:
         InputError
             If the run is unknown or bad; the row is counted from 1 within the run.
         """
-        groups = self._groups(run_id)
+        groups, path = self.find(run_id), Path(self.name)
         try:
-            footer = _footer(self.path, _stat(self.path))
-            file = pq.ParquetFile(self.path, metadata=footer)
+            file = pq.ParquetFile(path, metadata=_footer(path, _stat(path)))
             table = pa.concat_tables(_rows_of(run_id, file, group) for group in groups)
             time, temp, mz, abundance = (table[c].cast(pa.float64()).to_numpy() for c in COLUMNS)
         except _UNREADABLE as error:
-            raise _damaged(self.path, error, run_id) from error
-        name = f"{self.path} (run '{run_id}')"
-        return run_from_readings(
-            Readings(time, temp, mz, abundance, file=name, line=lambda i: i + 1),
-            run_id,
-            instrument=self.annotations.instrument_of(run_id),
-            labels=self.annotations.labels.get(run_id),
-        )
+            raise _damaged(path, error, run_id) from error
+        name = f"{path} (run '{run_id}')"
+        table = LongTable(time, temp, mz, abundance, file=name, line=lambda i: i + 1)
+        return self.make_run(run_id, table)
 
     def fingerprint(self, run_id: str) -> str:
         """Return a string that changes with the file, the labels or the instrument."""
-        groups = "+".join(str(i) for i in self._groups(run_id))
-        size, changed = _stat(self.path)
+        groups = "+".join(str(i) for i in self.find(run_id))
+        size, changed = _stat(Path(self.name))
         return f"{size}-{changed}-{groups}-{self.annotations.fingerprint(run_id)}"
-
-    def only(self, ids: Sequence[str]) -> ParquetSource:
-        """Return a source of some of its runs, in this order."""
-        groups = {i: self.groups[i] for i in ids if i in self.groups}
-        return replace(self, groups=groups, annotations=self.annotations.only(ids), ids=tuple(ids))
-
-    def _groups(self, run_id: str) -> tuple[int, ...]:
-        if run_id not in self.groups:
-            raise unknown_run(run_id, self.ids, self.name)
-        return self.groups[run_id]
 
 
 def _rows_of(run_id: str, file: pq.ParquetFile, group: int) -> pa.Table:
@@ -119,8 +85,8 @@ def open_parquet(path: Path, annotations: Annotations, split: str | None) -> Par
     if not groups:
         raise InputError("holds no rows", file=path, expected="a row for each reading")
     return ParquetSource(
-        path=path,
-        groups={run_id: tuple(found) for run_id, found in groups.items()},
+        name=str(path),
+        index={run_id: tuple(found) for run_id, found in groups.items()},
         annotations=annotations,
         ids=annotations.select(groups, split),
     )
@@ -164,10 +130,8 @@ def _check_schema(schema: pa.Schema, path: Path) -> None:
 
 
 def _stat(path: Path) -> tuple[int, int]:
-    try:
+    with input_errors(str(path)):
         stat = path.stat()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", file=path) from error
     return stat.st_size, stat.st_mtime_ns
 
 

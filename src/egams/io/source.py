@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from egams.errors import InputError
+from egams.io.annotations import Annotations
+from egams.io.table import LongTable, run_from_readings
 from egams.run import Run
+
+Entry = TypeVar("Entry")
 
 
 @runtime_checkable
@@ -41,6 +45,60 @@ class RunSource(Protocol):
 
     def only(self, ids: Sequence[str]) -> RunSource:
         """Return a source of some of its runs, in this order: all that a worker need be sent."""
+
+
+@dataclass(frozen=True)
+class IndexedSource(Generic[Entry]):
+    """The part of a `RunSource` that is the same for every format.
+
+    Parameters
+    ----------
+    name
+        Path of the file, folder or archive.
+    index
+        Where each run is, by run id.
+    annotations
+        Instruments and labels.
+    ids
+        The runs to go through, in order.
+    """
+
+    name: str
+    index: Mapping[str, Entry] = field(repr=False)
+    annotations: Annotations = field(repr=False)
+    ids: tuple[str, ...]
+
+    def only(self, ids: Sequence[str]) -> Self:
+        """Return a source of some of its runs, in this order."""
+        index = {i: self.index[i] for i in ids if i in self.index}
+        return replace(self, index=index, annotations=self.annotations.only(ids), ids=tuple(ids))
+
+    def find(self, run_id: str) -> Entry:
+        """Return where a run is.
+
+        Raises
+        ------
+        InputError
+            If it is not here.
+        """
+        if run_id in self.index:
+            return self.index[run_id]
+        near = difflib.get_close_matches(run_id, self.ids, n=3)
+        raise InputError(
+            f"no run '{run_id}'",
+            file=self.name,
+            expected=f"one of its {len(self.ids)} run ids",
+            hint=f"Did you mean {', '.join(near)}?" if near else None,
+        )
+
+    def make_run(self, run_id: str, table: LongTable) -> Run:
+        """Make a run of its table, with what is known of it."""
+        return run_from_readings(
+            table,
+            run_id,
+            instrument=self.annotations.instrument_of(run_id),
+            labels=self.annotations.labels.get(run_id),
+        )
 
 
 @dataclass(frozen=True)
@@ -94,13 +152,3 @@ class RunReader:
                 continue
             yield run
             del run  # or it would stay alive while the next one loads
-
-
-def unknown_run(run_id: str, ids: Iterable[str], file: str) -> InputError:
-    """Return the error for a run id that a source does not have."""
-    known = tuple(ids)
-    near = difflib.get_close_matches(run_id, known, n=3)
-    hint = f"Did you mean {', '.join(near)}?" if near else None
-    return InputError(
-        f"no run '{run_id}'", file=file, expected=f"one of its {len(known)} run ids", hint=hint
-    )

@@ -28,7 +28,7 @@ _RANGES = {
 
 
 @dataclass(frozen=True)
-class Readings:
+class LongTable:
     """One run as it stands in a file, one entry per row.
 
     Parameters
@@ -50,7 +50,7 @@ class Readings:
 
 
 def run_from_readings(
-    readings: Readings,
+    readings: LongTable,
     run_id: str,
     *,
     instrument: Instrument | None = None,
@@ -154,7 +154,7 @@ def infer_instrument(
     return "commercial", "integer m/z and one time per scan"
 
 
-def _check_values(rows: Readings) -> None:
+def _check_values(rows: LongTable) -> None:
     columns = dict(zip(COLUMNS, (rows.time, rows.temp, rows.mz), strict=False))
     for column, values in columns.items():
         low, high, expected = _RANGES[column]
@@ -166,24 +166,24 @@ def _check_values(rows: Readings) -> None:
     _refuse(rows, "abundance", infinite, "is infinite", "a finite number, or nothing")
 
 
-def _refuse(rows: Readings, column: str, bad: BoolArray, problem: str, expected: str) -> None:
+def _refuse(rows: LongTable, column: str, bad: BoolArray, problem: str, expected: str) -> None:
     if bad.any():
         line = rows.line(int(np.argmax(bad)))
         raise InputError(problem, file=rows.file, row=line, column=column, expected=expected)
 
 
-def _grouped_by_mz(rows: Readings) -> bool:
+def _grouped_by_mz(rows: LongTable) -> bool:
     """Whether rows stand one m/z after the other, as melting a wide table leaves them."""
     changes = np.diff(rows.mz) != 0
     back = np.diff(rows.time) < 0
     return bool(changes.any() and not changes.all() and back[changes].all())
 
 
-def _take(rows: Readings, index: IntArray) -> Readings:
+def _take(rows: LongTable, index: IntArray) -> LongTable:
     def line(i: int) -> int:
         return rows.line(int(index[i]))
 
-    return Readings(
+    return LongTable(
         time=rows.time[index],
         temp=rows.temp[index],
         mz=rows.mz[index],
@@ -193,7 +193,7 @@ def _take(rows: Readings, index: IntArray) -> Readings:
     )
 
 
-def _check_twice(rows: Readings, first: IntArray) -> None:
+def _check_twice(rows: LongTable, first: IntArray) -> None:
     """Refuse an m/z that is read twice at one time; within a scan that cannot happen."""
     starts = np.minimum.reduceat(rows.time, first)
     ends = np.maximum.reduceat(rows.time, first)

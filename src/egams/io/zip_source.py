@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from egams.errors import InputError
-from egams.io.blob import Blob, RefusedBlob, ZipBlob
+from egams.io.blob import Blob, RefusedBlob, ZipBlob, input_errors
 from egams.io.csv_source import is_run_name
 
 _ENCRYPTED = 1
@@ -23,7 +23,7 @@ def zip_blobs(archive: Path) -> dict[str, Blob]:
         If it is no zip archive or cut off, or two members have the same name.
     """
     try:
-        with zipfile.ZipFile(archive) as opened:
+        with input_errors(str(archive)), zipfile.ZipFile(archive) as opened:
             members = opened.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise InputError(
@@ -31,8 +31,6 @@ def zip_blobs(archive: Path) -> dict[str, Blob]:
             file=archive,
             hint="Copy or download it again.",
         ) from error
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", file=archive) from error
     blobs: dict[str, Blob] = {}
     for info in members:
         path = PurePosixPath(info.filename.replace("\\", "/"))

@@ -11,7 +11,7 @@ from egams.simulate.chemistry import COMMERCIAL_BACKGROUND
 from egams.simulate.config import SimulationConfig
 from egams.simulate.sample import (
     Programme,
-    Readings,
+    Recording,
     add_currents,
     background_currents,
     draw_one,
@@ -65,12 +65,12 @@ ODD_LISTS: tuple[MassList, ...] = (
 
 def simulate_commercial(
     families: frozenset[str], rng: np.random.Generator, config: SimulationConfig
-) -> Readings:
+) -> Recording:
     """Simulate one run of the commercial instrument.
 
     Returns
     -------
-    Readings
+    Recording
         time, s ``[scan]``; temperature, degC ``[scan]``; m/z ``[m/z]``; abundance, A
         ``[scan, m/z]``; rounded as the challenge's files are.
     """
@@ -90,7 +90,7 @@ def simulate_commercial(
     sigma = np.sqrt(layout.floor_noise**2 + _SHOT * ions + (_GAIN_NOISE * ions) ** 2)
     floor = layout.floor * np.exp(rng.normal(0.0, 0.1))
     abundance = floor + ions + config.noise * sigma * rng.standard_normal(ions.shape)
-    return Readings(np.round(time, 3), np.round(temperature, 3), mz, _seven_digits(abundance))
+    return Recording(np.round(time, 3), np.round(temperature, 3), mz, _seven_digits(abundance))
 
 
 def _draw_list(rng: np.random.Generator, config: SimulationConfig) -> MassList:

@@ -13,7 +13,7 @@ from egams.simulate.chemistry import CUP_OF_SAM, SAM_BACKGROUND
 from egams.simulate.config import SimulationConfig
 from egams.simulate.sample import (
     Programme,
-    Readings,
+    Recording,
     add_currents,
     background_currents,
     draw_releases,
@@ -62,12 +62,12 @@ _HELIUM = 0.05
 
 def simulate_sam(
     families: frozenset[str], rng: np.random.Generator, config: SimulationConfig
-) -> Readings:
+) -> Recording:
     """Simulate one run of the SAM testbed.
 
     Returns
     -------
-    Readings
+    Recording
         time, s, temperature, degC, and abundance, counts/s, each ``[scan, m/z]`` and NaN where a
         sweep skipped an m/z; m/z ``[m/z]``. A scan is one sweep. Rounded as the challenge's files
         are.
@@ -85,7 +85,7 @@ def simulate_sam(
     visited = ~np.isnan(time)
     abundance = np.full(time.shape, np.nan)
     abundance[visited] = count(_DARK + GAIN * ions[visited], rng)
-    return Readings(np.round(time, 2), np.round(temperature, 3), mz, abundance)
+    return Recording(np.round(time, 2), np.round(temperature, 3), mz, abundance)
 
 
 def count(rate: FloatArray, rng: np.random.Generator) -> FloatArray:

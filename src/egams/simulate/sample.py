@@ -48,7 +48,7 @@ class DrawnRelease:
     spread: float
 
 
-class Readings(NamedTuple):
+class Recording(NamedTuple):
     """What an instrument writes down: the arrays of an `egams.run.Run`, in its shapes and units."""
 
     time: FloatArray
