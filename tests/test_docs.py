@@ -1,0 +1,69 @@
+"""The pages: their code runs as it stands, and what they name exists."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from pkgutil import resolve_name
+
+import pytest
+
+from command_line import ROOT
+
+PAGES = [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md"]
+BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```', flags=re.DOTALL | re.MULTILINE)
+NAME = re.compile(r"\begams(?:\.[A-Za-z_]\w*)+")
+FILE = re.compile(r"`([\w.]+/[\w./-]+\.(?:py|yaml|npz|png))\b")
+
+
+def blocks(page: str) -> list[tuple[str, str, str]]:
+    """Language, title and text of each block of a page, from top to bottom."""
+    return BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
+
+
+def run(command: list[str], folder: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
+
+
+def test_the_page_for_python_is_one_script(tmp_path: Path) -> None:
+    script = tmp_path / "page.py"
+    code = [text for language, _, text in blocks("python.md") if language == "python"]
+    script.write_text("\n".join(code), encoding="utf-8")
+    run([sys.executable, str(script)], tmp_path)
+    assert (tmp_path / "predictions.csv").is_file()
+
+
+def test_the_tutorial_runs_as_it_stands(tmp_path: Path) -> None:
+    for language, title, text in blocks("tutorial.md"):
+        if title:
+            (tmp_path / title).write_text(text, encoding="utf-8")
+        else:
+            start = {"sh": ["bash", "-euc"], "python": [sys.executable, "-c"]}[language]
+            run([*start, text], tmp_path)
+    assert (tmp_path / "predictions.csv").is_file()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_modules_functions_and_files_that_a_page_names_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    missing = [name for name in sorted(set(NAME.findall(text))) if not exists(name)]
+    homes = (ROOT, ROOT / "src", ROOT / "src/egams")
+    for file in set(FILE.findall(text)):
+        missing += [] if any((home / file).exists() for home in homes) else [file]
+    assert not missing
+
+
+def exists(name: str) -> bool:
+    try:
+        resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
