@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from egams.cli.show import console
 from egams.ensemble.ensemble import nested_ensemble
-from egams.evaluate.compare import change_in_loss, run_losses
+from egams.evaluate.bootstrap import interval
 from egams.evaluate.table import Table
+from egams.logloss import run_losses
 from egams.study.folds import Folds
 from egams.study.gather import study_predictions
 from egams.study.study import Study
@@ -48,7 +49,7 @@ def compared(grouped: Losses, ordinary: Mapping[str, NDArray[np.float64]], folds
     rows = []
     for name in sorted(grouped, key=lambda name: float(grouped[name].mean())):
         loss = grouped[name]
-        change = change_in_loss(reference, loss, rng, groups=folds.group)
+        change = interval(loss - reference, rng, folds.group)
         there = float(ordinary[name].mean()) if name in ordinary else None
         gain = None if there is None else there - float(ordinary[REFERENCE].mean())
         left = None if gain is None or name == REFERENCE else change.estimate / gain

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from egams.arrays import IntArray
 from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.ensemble.stacking import sigmoid
 from egams.families import FAMILIES
+from egams.study.folds import Folds
 from egams.study.study import Study, Truth, write_member
 from training_samples import tiny_experiment
 
@@ -41,21 +43,34 @@ class NoPredictor:
         """Nothing to save."""
 
 
-def study_of(sample: OutOfFoldPredictions, folder: Path) -> Study:
+def study_of(sample: OutOfFoldPredictions, folder: Path, groups: IntArray | None = None) -> Study:
     """A finished study with these predictions."""
     folds = sorted(set(sample.folds.tolist()))
     made = {"folds": len(folds), "seed": 0, "draws": sample.probabilities.shape[1]}
     study = Study.create(folder, {"data": "made up", "runs_used": len(sample.run_ids), **made})
+    Folds(sample.run_ids, sample.folds, groups).save(study.folds_path)
     entries = zip(sample.run_ids, sample.instruments.tolist(), sample.labels.tolist(), strict=True)
     study.keep_truth({run: Truth(of, labels) for run, of, labels in entries})
     for number, name in enumerate(sample.names):
         for fold in folds:
             held = np.flatnonzero(sample.folds == fold)
-            write_member(
-                study.member_folder(name, str(fold)),
-                NoPredictor(),  # type: ignore[arg-type]
-                {"experiment": tiny_experiment(name).model_dump(mode="json")},
-                tuple(sample.run_ids[run] for run in held),
-                sample.probabilities[number][:, held],
-            )
+            keep_held_out(study, name, str(fold), sample, number, held)
     return study
+
+
+def keep_held_out(
+    study: Study,
+    name: str,
+    fold: str,
+    sample: OutOfFoldPredictions,
+    number: int,
+    held: IntArray,
+) -> None:
+    """Keep what one member predicts of the runs held out in a fold."""
+    write_member(
+        study.member_folder(name, fold),
+        NoPredictor(),  # type: ignore[arg-type]
+        {"experiment": tiny_experiment(name).model_dump(mode="json")},
+        tuple(sample.run_ids[run] for run in held),
+        sample.probabilities[number][:, held],
+    )

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from egams.errors import ConfigError, InputError
-from egams.evaluate import bootstrap, metrics
+from egams.errors import InputError
+from egams.evaluate import metrics
+from egams.evaluate.bootstrap import interval
 from egams.evaluate.submission import (
     evaluate_files,
     read_labels,
@@ -21,6 +22,7 @@ from egams.evaluate.submission import (
 from egams.evaluate.table import Table
 from egams.evaluate.tables import clip_table, experiment_table, score_table, tta_table
 from egams.families import FAMILIES
+from egams.logloss import mean_log_loss, run_losses
 
 
 def study(runs: int, seed: int = 0, families: int = 10, levels: int | None = None):
@@ -39,38 +41,30 @@ def test_metrics_agree_with_scikit_learn(seed, levels):
     from sklearn import metrics as reference
 
     y, p = study(60, seed, levels=levels)
-    weights = np.random.default_rng(seed).integers(0, 4, size=(3, 60)).astype(float)
-    weights[:, :2] = 1  # both classes stay in every resample
-    for w, row in [(None, np.ones(60)), *((weights, one) for one in weights)]:
-        at = 0 if w is None else int(np.flatnonzero((weights == row).all(axis=1))[0])
-        for ours, theirs in (
-            (metrics.average_precision, reference.average_precision_score),
-            (metrics.roc_auc, reference.roc_auc_score),
-            (metrics.log_loss, lambda *a, **k: reference.log_loss(*a, labels=[0, 1], **k)),
-        ):
-            got = np.atleast_2d(ours(y, p, w))[at]
-            want = [theirs(y[:, f], p[:, f], sample_weight=row) for f in range(10)]
-            # A certain wrong answer costs 34.5 here and 36.0 there: the smallest p differs.
-            hard = levels and ours is metrics.log_loss
-            np.testing.assert_allclose(got, want, rtol=0.05 if hard else 1e-10)
+    for ours, theirs in (
+        (metrics.average_precision, reference.average_precision_score),
+        (metrics.roc_auc, reference.roc_auc_score),
+    ):
+        want = [theirs(y[:, family], p[:, family]) for family in range(10)]
+        np.testing.assert_allclose(ours(y, p), want, rtol=1e-10)
+    want = [reference.log_loss(a, b, labels=[0, 1]) for a, b in zip(y, p, strict=True)]
+    # A certain wrong answer costs 34.5 here and 36.0 there: the smallest p differs.
+    np.testing.assert_allclose(run_losses(y, p), want, rtol=0.05 if levels else 1e-10, atol=1e-12)
 
 
 def test_a_certain_wrong_answer_costs_what_eps_says():
-    assert metrics.mean_log_loss([[1]], [[0.0]]) == pytest.approx(-np.log(1e-15))
-    assert metrics.mean_log_loss([[1]], np.float32([[1.0]])) == 0
+    assert mean_log_loss([[1]], [[0.0]]) == pytest.approx(-np.log(1e-15))
+    assert mean_log_loss([[1]], np.float32([[1.0]])) == 0
 
 
 def test_one_class_only_is_nan_and_left_out_of_the_mean():
     y, p = study(30)
     y[:, 3], y[:, 4] = 0, 1
-    for metric, mean in (
-        (metrics.roc_auc, metrics.mean_roc_auc),
-        (metrics.average_precision, metrics.mean_average_precision),
-    ):
+    for metric in (metrics.roc_auc, metrics.average_precision):
         each = metric(y, p)
         assert np.isnan(each).nonzero()[0].tolist() == [3, 4]
-        assert mean(y, p) == pytest.approx(np.nanmean(each))
-        assert np.isnan(mean(y[:, 3:5], p[:, 3:5]))
+        assert metrics.mean_defined(each) == pytest.approx(np.nanmean(each))
+        assert np.isnan(metrics.mean_defined(each[3:5]))
 
 
 def test_calibration_error_and_reliability_by_hand():
@@ -83,24 +77,19 @@ def test_calibration_error_and_reliability_by_hand():
     assert curve.share[14] == pytest.approx(2 / 3) and np.isnan(curve.share[7])
 
 
+METRICS = [mean_log_loss, metrics.average_precision, metrics.roc_auc, metrics.calibration_error]
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 40), st.sampled_from([None, 3]))
-@pytest.mark.parametrize("metric", metrics.METRICS.values(), ids=metrics.METRICS)
-def test_order_of_runs_and_repeating_by_weight(metric, seed, runs, levels):
+@pytest.mark.parametrize("metric", METRICS)
+def test_order_of_runs_and_copies_of_all_change_nothing(metric, seed, runs, levels):
     y, p = study(runs, seed, families=3, levels=levels)
-    rng = np.random.default_rng(seed)
-    order, times = rng.permutation(runs), rng.integers(0, 3, runs)
-    score = metric(y, p, None)
-    np.testing.assert_allclose(metric(y[order], p[order], None), score, rtol=1e-9)
-    if times.sum():
-        again = np.repeat(np.arange(runs), times)
-        weighted = metric(y, p, times[None])[0]
-        np.testing.assert_allclose(
-            weighted, metric(y[again], p[again], None), rtol=1e-9, atol=1e-12
-        )
+    order = np.random.default_rng(seed).permutation(np.repeat(np.arange(runs), 3))
+    np.testing.assert_allclose(metric(y[order], p[order]), metric(y, p), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("metric", metrics.METRICS.values(), ids=metrics.METRICS)
+@pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize(
     ("y", "p"),
     [
@@ -113,35 +102,33 @@ def test_order_of_runs_and_repeating_by_weight(metric, seed, runs, levels):
 )
 def test_metrics_refuse_what_cannot_be_scored(metric, y, p):
     with pytest.raises(InputError):
-        metric(y, p, None)
+        metric(y, p)
 
 
 def test_interval_holds_the_estimate_and_shrinks_with_more_runs():
     widths = []
     for runs in (60, 240, 960):
         y, p = study(runs)
-        found = bootstrap.bootstrap_interval(metrics.mean_log_loss, y, p, np.random.default_rng(1))
+        losses = run_losses(y, p)
+        found = interval(losses, np.random.default_rng(1))
         assert found.low < found.estimate < found.high
-        assert found.estimate == pytest.approx(metrics.mean_log_loss(y, p))
+        assert found.estimate == pytest.approx(mean_log_loss(y, p))
         widths.append(found.high - found.low)
     assert widths[0] > 1.4 * widths[1] > 2 * widths[2]
     # The spread of a mean is known: the interval must be the textbook's.
-    spread = metrics.log_loss_of_truth(np.where(y == 1, p, 1 - p)).mean(axis=1).std() / np.sqrt(960)
-    assert widths[2] == pytest.approx(2 * 1.96 * spread, rel=0.1)
+    assert widths[2] == pytest.approx(2 * 1.96 * losses.std() / np.sqrt(960), rel=0.1)
 
 
-def test_paired_difference_sees_what_two_intervals_hide():
+def test_a_paired_difference_shows_what_two_intervals_hide():
     y, p = study(300)
-    worse = np.clip(0.99 * p + 0.01 * (1 - y), 0, 1)
+    losses = [run_losses(y, q) for q in (p, np.clip(0.99 * p + 0.01 * (1 - y), 0, 1))]
     rng = np.random.default_rng(0)
-    gap = bootstrap.paired_difference(metrics.mean_log_loss, y, worse, p, rng)
+    gap = interval(losses[1] - losses[0], rng)
     assert 0 < gap.low < gap.estimate < gap.high
-    alone = [bootstrap.bootstrap_interval(metrics.mean_log_loss, y, q, rng) for q in (p, worse)]
+    alone = [interval(loss, rng) for loss in losses]
     assert alone[0].high > alone[1].low
-    same = bootstrap.paired_difference(metrics.mean_roc_auc, y, p, p, rng, resamples=120)
+    same = interval(losses[0] - losses[0], rng)
     assert (same.estimate, same.low, same.high) == (0, 0, 0)
-    with pytest.raises(ConfigError, match="level"):
-        bootstrap.bootstrap_interval(metrics.mean_log_loss, y, p, rng, level=95)
 
 
 def test_tables_say_what_was_chosen_where_and_survive_parquet(tmp_path):
@@ -162,13 +149,13 @@ def test_tables_say_what_was_chosen_where_and_survive_parquet(tmp_path):
         *("all runs", "commercial", "sam_testbed"),
         *FAMILIES,
     ]
-    assert tables["score"].rows[0][1] == pytest.approx(metrics.mean_log_loss(y, p))
+    assert tables["score"].rows[0][1] == pytest.approx(mean_log_loss(y, p))
     assert tables["experiment"].column("experiment") == ("b", "a")
     assert tables["tta"].column("draws") == (1, 2, 4)
     assert tables["tta"].column("groups") == (4, 2, 1)
-    full = metrics.mean_log_loss(y, draws.mean(axis=(0, 1), dtype=np.float64))
+    full = mean_log_loss(y, draws.mean(axis=(0, 1), dtype=np.float64))
     assert tables["tta"].rows[-1][3] == pytest.approx(full)
-    alone = [metrics.mean_log_loss(y, one) for one in draws.mean(axis=0, dtype=np.float64)]
+    alone = [mean_log_loss(y, one) for one in draws.mean(axis=0, dtype=np.float64)]
     assert tables["tta"].rows[0][3] == pytest.approx(np.mean(alone))
     for name in ("tta", "clip"):
         assert "the runs of the other folds; scored on the held-out fold" in tables[name].caption
@@ -218,7 +205,7 @@ def test_submission_round_trip_and_evaluation(files):
     assert list(back) == names[::-1] and np.array_equal(values, p[::-1])
     found = evaluate_files(folder / "p.csv", folder / "labels.csv", folder / "metadata.csv")
     assert found.run_ids == tuple(names) and np.array_equal(found.labels, y)
-    assert found.log_loss == pytest.approx(metrics.mean_log_loss(y, p))
+    assert found.log_loss == pytest.approx(mean_log_loss(y, p))
     assert [row[0] for row in found.scores.rows][:3] == ["all runs", "commercial", "basalt"]
     assert (
         found.scores

@@ -13,9 +13,9 @@ from egams.artifact import write_json
 from egams.cli.show import console
 from egams.cli.show_status import status_view
 from egams.errors import EgamsError
-from egams.evaluate.metrics import mean_log_loss
 from egams.experiments.experiment import Experiment
 from egams.jobs.contract import JobReport, JobState
+from egams.logloss import mean_log_loss
 from egams.models.conv1d import Conv1dConfig
 from egams.store.prepare import prepare
 from egams.study.gather import study_predictions

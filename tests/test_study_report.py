@@ -28,7 +28,7 @@ from egams.evaluate.table import Table
 from egams.families import FAMILIES
 from egams.study.gather import study_predictions
 from egams.study.study import Study
-from ensemble_samples import made_up, study_of
+from ensemble_samples import keep_held_out, made_up, study_of
 
 SAMPLE = made_up(5, runs=120, skills=(1.5, 2.0, 0.5, 1.0), draws=4)
 Y, MEMBERS, NAMES, OF = SAMPLE.labels, SAMPLE.mean_over_draws, SAMPLE.names, SAMPLE.instruments
@@ -142,6 +142,28 @@ def test_the_page_holds_every_table_in_order(
         assert f"## {title}\n\n*{shows}*\n" in text
         back = parquet.read_table(tmp_path / f"{name}.parquet")
         assert [tuple(row.values()) for row in back.to_pylist()] == list(table.rows)
+
+
+def test_intervals_of_a_grouped_study_resample_groups(tmp_path: Path) -> None:
+    groups = np.arange(len(Y)) // 4
+    shared = replace(SAMPLE, folds=groups % 4, probabilities=SAMPLE.probabilities[:, :, 4 * groups])
+    shared = replace(shared, labels=Y[4 * groups], instruments=OF[4 * groups])
+    widths = {}
+    for name, of_run in (("plain", None), ("grouped", groups)):
+        study = study_of(shared, tmp_path / name, of_run)
+        sam = np.flatnonzero(shared.instruments == "sam_testbed")
+        for number, member in enumerate(NAMES):
+            keep_held_out(study, member, "sam", shared, number, sam)
+        made = study_tables(study, np.random.default_rng(0))
+        for table in ("scores", "experiments", "sam-fold"):
+            said = "groups of near-duplicate runs" if of_run is not None else "runs"
+            assert f"Intervals: 95 % of resamples of the {said}." in made[table].caption
+            _, _, low, high, *_ = made[table].rows[0]
+            widths[name, table] = high - low
+    for table in ("scores", "experiments", "sam-fold"):
+        # Four copies of a run are no four witnesses: the interval is as wide as a quarter's.
+        ratio = widths["grouped", table] / widths["plain", table]
+        assert ratio == pytest.approx(2, rel=0.2), table
 
 
 def in_order(tables: dict[str, Table]) -> list[tuple[str, Table]]:

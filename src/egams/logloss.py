@@ -68,6 +68,11 @@ def mean_log_loss(labels: ArrayLike, probabilities: ArrayLike, eps: float = EPS)
     return float(log_loss_of_truth(truth_probability(labels, probabilities), eps).mean())
 
 
+def run_losses(labels: ArrayLike, probabilities: ArrayLike) -> FloatArray:
+    """Mean over families of the log loss of each run ``[run]``. Parameters as `mean_log_loss`."""
+    return np.asarray(log_loss_of_truth(truth_probability(labels, probabilities)).mean(-1))
+
+
 def log_loss_of_truth(truth: FloatArray, eps: float = EPS) -> FloatArray:
     """Log loss of every entry, ``-log(max(truth, eps))``, shaped like `truth`."""
     return -np.log(np.maximum(truth, eps))

@@ -101,10 +101,10 @@ def cross_validate(
     trainings that were stopped resume. Ctrl-C stops with checkpoints, a second one at once.
     """
     from egams.cli.show import say, training_bars
-    from egams.evaluate.metrics import mean_log_loss
     from egams.experiments.yaml_file import read_setting
     from egams.experiments.zoo import experiments_named
     from egams.jobs.choose import executor_named
+    from egams.logloss import mean_log_loss
     from egams.study.gather import study_predictions
     from egams.training.cross_validation import cross_validate as train
 

@@ -1,124 +1,84 @@
-"""How sure a score is: percentile bootstrap over runs.
+"""How sure a mean loss is: a percentile bootstrap over runs, or over groups of near-duplicates.
 
 Runs are resampled, not entries, because the ten labels of one run share its sample and its noise.
+Near-duplicate runs succeed or fail together for the same reason, so their groups are resampled
+whole where they are known (Davison and Hinkley 1997, section 3.8).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from egams.arrays import FloatArray
-from egams.errors import ConfigError
-from egams.evaluate.metrics import Metric
+from egams.arrays import FloatArray, IntArray
+from egams.errors import ConfigError, InputError
 
 RESAMPLES = 1000
-_CHUNK = 100  # resamples at a time: the ranks of 800 runs x 10 families then take 6 MB
+LEVEL = 0.95
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A score and the interval that holds it in `level` of the resamples.
+    """A mean loss, or a difference of two, and where it lies in 95 % of the resamples.
 
     Parameters
     ----------
     estimate
-        Score of all runs, each once.
+        Mean of all runs, each once.
     low, high
         Percentiles over the resamples.
-    level
-        Share of the resamples between them.
     """
 
     estimate: float
     low: float
     high: float
-    level: float = 0.95
 
 
-def bootstrap_interval(
-    metric: Metric,
-    labels: ArrayLike,
-    probabilities: ArrayLike,
+def interval(
+    losses: FloatArray,
     rng: np.random.Generator,
+    groups: IntArray | None = None,
     *,
     resamples: int = RESAMPLES,
-    level: float = 0.95,
 ) -> Interval:
-    """Percentile interval of a metric over resampled runs (Efron and Tibshirani 1993, ch. 13).
+    """Percentile interval of the mean of losses (Efron and Tibshirani 1993, ch. 13).
 
-    Resamples in which the metric is not defined (a family without positives) are left out.
+    To compare two predictions of the same runs, hand over the difference of their losses: runs
+    that are hard for both cancel, so it is far narrower than the two intervals suggest.
 
     Parameters
     ----------
-    metric
-        ``(labels, probabilities, weights) -> [...]``, as in `egams.evaluate.metrics.METRICS`.
-    labels
-        0 or 1 ``[run, family]``.
-    probabilities
-        ``[run, family]``.
+    losses
+        Loss of each run, or difference of two ``[run]``: see `egams.logloss.run_losses`.
     rng
         Draws the resamples.
+    groups
+        Number of the group of near-duplicates of each run ``[run]``; None resamples runs.
     resamples
         How many.
-    level
-        Share of the resamples inside the interval.
 
     Raises
     ------
+    InputError
+        If there is no run, or not one group for each.
     ConfigError
-        If `resamples` is below 1, or `level` not between 0 and 1.
+        If `resamples` is below 1.
     """
-    scores = [
-        metric(labels, probabilities, weights)
-        for weights in _resample(len(np.asarray(labels)), resamples, rng)
-    ]
-    return _interval(float(metric(labels, probabilities, None)), np.concatenate(scores), level)
-
-
-def paired_difference(
-    metric: Metric,
-    labels: ArrayLike,
-    first: ArrayLike,
-    second: ArrayLike,
-    rng: np.random.Generator,
-    *,
-    resamples: int = RESAMPLES,
-    level: float = 0.95,
-) -> Interval:
-    """Interval of ``metric(first) - metric(second)`` over the same resampled runs.
-
-    Runs that are hard for both cancel, so it is far narrower than the two intervals suggest.
-    Parameters and errors as `bootstrap_interval`; `first` and `second` are the probabilities
-    ``[run, family]`` of two predictions of the same runs.
-    """
-    scores = [
-        metric(labels, first, weights) - metric(labels, second, weights)
-        for weights in _resample(len(np.asarray(labels)), resamples, rng)
-    ]
-    estimate = float(metric(labels, first, None) - metric(labels, second, None))
-    return _interval(estimate, np.concatenate(scores), level)
-
-
-def _resample(runs: int, resamples: int, rng: np.random.Generator) -> Iterator[FloatArray]:
-    """Yield how often each run is drawn, ``[resample, run]``, some resamples at a time."""
+    if len(losses) == 0 or (groups is not None and len(groups) != len(losses)):
+        named = "" if groups is None else f", {len(groups)} groups"
+        raise InputError(f"losses of {len(losses)} runs{named}", expected="at least one run")
     if resamples < 1:
-        raise ConfigError(f"resamples is {resamples}; expected 1 or more")
-    share = np.full(runs, 1.0 / max(runs, 1))
-    for start in range(0, resamples, _CHUNK):
-        count = min(_CHUNK, resamples - start)
-        yield rng.multinomial(runs, share, size=count).astype(np.float64)
+        raise ConfigError(f"resamples is {resamples}; expected 1 or more.")
+    _, group = np.unique(np.arange(len(losses)) if groups is None else groups, return_inverse=True)
+    total, runs = np.bincount(group, losses), np.bincount(group).astype(np.float64)
+    count = len(runs)
+    drawn = rng.multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile((drawn @ total) / (drawn @ runs), [tail, 1 - tail])
+    return Interval(float(total.sum() / runs.sum()), float(low), float(high))
 
 
-def _interval(estimate: float, scores: FloatArray, level: float) -> Interval:
-    if not 0.0 < level < 1.0:
-        raise ConfigError(f"level is {level}; expected a number between 0 and 1")
-    defined = scores[~np.isnan(scores)]
-    if defined.size == 0:
-        return Interval(estimate, float("nan"), float("nan"), level)
-    tail = (1.0 - level) / 2.0
-    low, high = np.quantile(defined, [tail, 1.0 - tail])
-    return Interval(estimate, float(low), float(high), level)
+def resampled(groups: IntArray | None) -> str:
+    """Say what `interval` resamples, for a caption."""
+    return "runs" if groups is None else "groups of near-duplicate runs"

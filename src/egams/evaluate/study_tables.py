@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from egams.arrays import IntArray
 from egams.ensemble.average import mean_probability
 from egams.ensemble.conformal import STATES, coverage_of
 from egams.ensemble.ensemble import (
@@ -27,13 +28,14 @@ from egams.evaluate.tables import (
     OUT_OF_FOLD,
     clip_table,
     experiment_table,
+    intervals_of,
     score_table,
     selection_table,
     tta_table,
 )
 from egams.families import FAMILIES, INSTRUMENTS
 from egams.logloss import log_loss_of_truth, truth_probability
-from egams.study.gather import left_out, study_predictions
+from egams.study.gather import left_out, near_duplicates, study_predictions
 from egams.study.study import Study
 
 ENSEMBLE = "ensemble"
@@ -62,6 +64,7 @@ def study_tables(
     """
     scored = study_predictions(study)
     y, mean, of, folds = scored.labels, scored.mean_over_draws, scored.instruments, scored.folds
+    groups = near_duplicates(study, scored.run_ids)
     selection = select_members(y, mean, scored.names)
     members = [scored.names.index(name) for name in selection.members]
     ensemble = fit_ensemble(y, mean, scored.names, of, at_most=at_most)
@@ -69,7 +72,7 @@ def study_tables(
     called = ENSEMBLE if at_most is None else f"{ENSEMBLE} of at most {at_most}"
     alone = dict(zip(scored.names, mean, strict=True))
     made = {
-        "experiments": experiment_table(y, alone, of, rng),
+        "experiments": experiment_table(y, alone, of, rng, groups=groups),
         "ensemble-size": selection_table(selection, nested_selection(y, mean, scored.names, folds)),
         "ensemble-limits": limit_table(scored, at_most),
         "draws": tta_table(y, scored.probabilities, scored.names, folds),
@@ -80,6 +83,7 @@ def study_tables(
             nested.probabilities,
             of,
             rng,
+            groups=groups,
             basis=f"The {called}, out of fold: weights, calibration and clips of each fold were "
             "fitted on the other folds.",
         ),
@@ -91,7 +95,7 @@ def study_tables(
     reasons = left_out(study)
     with suppress(ArtifactError):  # in most studies nobody has finished fold "sam"
         sam = study_predictions(study, sam_fold=True)
-        made["sam-fold"] = _sam_table(sam, ensemble, rng)
+        made["sam-fold"] = _sam_table(sam, ensemble, rng, near_duplicates(study, sam.run_ids))
         reasons |= left_out(study, sam_fold=True)
     return made | {"left-out": _left_out_table(reasons)}
 
@@ -201,18 +205,23 @@ def _weight_table(ensemble: Ensemble) -> Table:
     )
 
 
-def _sam_table(sam: OutOfFoldPredictions, ensemble: Ensemble, rng: np.random.Generator) -> Table:
+def _sam_table(
+    sam: OutOfFoldPredictions,
+    ensemble: Ensemble,
+    rng: np.random.Generator,
+    groups: IntArray | None,
+) -> Table:
     means = dict(zip(sam.names, sam.mean_over_draws, strict=True))
     used = ensemble.without_unused()
     if set(used.stack.names) <= means.keys():
         members = np.stack([means[name] for name in used.stack.names])
         means[ENSEMBLE] = used.probabilities(members, sam.instruments)
-    table = experiment_table(sam.labels, means, sam.instruments, rng)
+    table = experiment_table(sam.labels, means, sam.instruments, rng, groups=groups)
     return replace(
         table,
         caption=f"Fold 'sam': trained on commercial runs alone, scored on all {len(sam.run_ids)} "
         f"SAM testbed runs. '{ENSEMBLE}': with the weights, calibration and clips fitted on the "
-        "other folds, which know these runs' labels. Intervals: 95 % of resamples of the runs.",
+        f"other folds, which know these runs' labels. {intervals_of(groups)}",
     )
 
 

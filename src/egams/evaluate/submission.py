@@ -14,11 +14,10 @@ from egams.arrays import FloatArray
 from egams.artifact import written_whole
 from egams.errors import InputError
 from egams.evaluate.csv_columns import checked_ids, read_columns
-from egams.evaluate.metrics import mean_log_loss
 from egams.evaluate.table import Table
 from egams.evaluate.tables import score_table
 from egams.families import FAMILIES, INSTRUMENTS
-from egams.logloss import truth_probability
+from egams.logloss import mean_log_loss, truth_probability
 
 ID = "sample_id"
 _NAMED = 5  # ids named in an error before it only counts
@@ -145,7 +144,7 @@ def evaluate_files(
         basis=f"Predictions of {Path(predictions_csv).name} on the runs of "
         f"{Path(labels_csv).name}; nothing was chosen here.",
     )
-    return Evaluation(names, y, p, instruments, float(mean_log_loss(y, p)), table)
+    return Evaluation(names, y, p, instruments, mean_log_loss(y, p), table)
 
 
 def _same_runs(

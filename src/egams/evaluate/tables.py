@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from egams.arrays import BoolArray, FloatArray
+from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.ensemble.average import draw_groups, mean_probability
 from egams.ensemble.clip import CLIP_GRID, choose_clip, clip_probabilities, nested_clip
 from egams.ensemble.selection import (
@@ -17,14 +17,14 @@ from egams.ensemble.selection import (
     select_members,
     selected_mean,
 )
-from egams.evaluate.bootstrap import RESAMPLES, bootstrap_interval, paired_difference
-from egams.evaluate.metrics import METRICS, mean_log_loss
+from egams.evaluate.bootstrap import LEVEL, RESAMPLES, interval, resampled
+from egams.evaluate.metrics import average_precision, calibration_error, mean_defined, roc_auc
 from egams.evaluate.table import Cell, Table
 from egams.families import FAMILIES, INSTRUMENTS
+from egams.logloss import mean_log_loss, run_losses
 
 Instruments = Sequence[str] | NDArray[np.str_]
 
-INTERVAL = "Intervals: 95 % of resamples of the runs."
 OUT_OF_FOLD = "Each run is scored by models that were not trained on it."
 NESTED = "Members chosen on the runs of the other folds; scored on the held-out fold."
 SAME_RUNS = "Members chosen on the same runs they are scored on, so the scores flatter."
@@ -37,6 +37,7 @@ def score_table(
     instruments: Instruments | None,
     rng: np.random.Generator,
     *,
+    groups: IntArray | None = None,
     basis: str = OUT_OF_FOLD,
     resamples: int = RESAMPLES,
 ) -> Table:
@@ -52,26 +53,31 @@ def score_table(
         Instrument of each run ``[run]``; None where it is not known.
     rng
         Draws the resamples of the intervals.
+    groups
+        Group of near-duplicates of each run ``[run]``; None where intervals resample runs.
     basis
         Sentence of the caption that says how the probabilities came about.
     """
     y, p = np.asarray(labels), np.asarray(probabilities)
-    parts = {"all runs": (y, p)}
+    every = np.ones(len(y), dtype=bool)
+    parts = {"all runs": (every, slice(None))}
     if instruments is not None:
         of = np.asarray(instruments)
-        parts |= {name: (y[of == name], p[of == name]) for name in INSTRUMENTS if name in of}
-    parts |= {family: (y[:, [i]], p[:, [i]]) for i, family in enumerate(FAMILIES)}
+        parts |= {name: (of == name, slice(None)) for name in INSTRUMENTS if name in of}
+    parts |= {family: (every, slice(i, i + 1)) for i, family in enumerate(FAMILIES)}
     rows: list[tuple[Cell, ...]] = []
-    for name, (truth, guess) in parts.items():
-        loss = bootstrap_interval(mean_log_loss, truth, guess, rng, resamples=resamples)
-        others = [float(METRICS[key](truth, guess, None)) for key in ("AP", "ROC AUC", "ECE")]
+    for name, (runs, families) in parts.items():
+        truth, guess = y[runs, families], p[runs, families]
+        of_part = None if groups is None else groups[runs]
+        loss = interval(run_losses(truth, guess), rng, of_part, resamples=resamples)
         counts = (len(truth), int(truth.sum()))
-        rows.append((name, loss.estimate, loss.low, loss.high, *others, *counts))
+        ends = (loss.estimate, loss.low, loss.high)
+        rows.append((name, *ends, *_other_scores(truth, guess), *counts))
     return Table(
         ("part", "log loss", "low", "high", "AP", "ROC AUC", "ECE", "runs", "positives"),
         tuple(rows),
-        f"Scores. {basis} {INTERVAL} AP and ROC AUC: mean over the families that occur both with "
-        "and without. ECE: 15 bins of equal width, all entries pooled.",
+        f"Scores. {basis} {intervals_of(groups)} AP and ROC AUC: mean over the families that occur "
+        "both with and without. ECE: 15 bins of equal width, all entries pooled.",
     )
 
 
@@ -81,6 +87,7 @@ def experiment_table(
     instruments: Instruments,
     rng: np.random.Generator,
     *,
+    groups: IntArray | None = None,
     resamples: int = RESAMPLES,
 ) -> Table:
     """Compare experiments on the same runs, best first, each with its difference to the best.
@@ -95,20 +102,20 @@ def experiment_table(
         Instrument of each run ``[run]``.
     rng
         Draws the resamples of the intervals.
+    groups
+        Group of near-duplicates of each run ``[run]``; None where intervals resample runs.
     """
     y, of = np.asarray(labels), np.asarray(instruments)
     p = {name: np.asarray(values) for name, values in predictions.items()}
-    order = sorted(p, key=lambda name: (float(mean_log_loss(y, p[name])), name))
+    losses = {name: run_losses(y, values) for name, values in p.items()}
+    order = sorted(p, key=lambda name: (float(losses[name].mean()), name))
     rows: list[tuple[Cell, ...]] = []
     for name in order:
-        loss = bootstrap_interval(mean_log_loss, y, p[name], rng, resamples=resamples)
-        gap = paired_difference(mean_log_loss, y, p[name], p[order[0]], rng, resamples=resamples)
+        loss = interval(losses[name], rng, groups, resamples=resamples)
+        gap = interval(losses[name] - losses[order[0]], rng, groups, resamples=resamples)
         behind = (None,) * 3 if name == order[0] else (gap.estimate, gap.low, gap.high)
-        each = [
-            float(mean_log_loss(y[of == i], p[name][of == i])) if i in of else None
-            for i in INSTRUMENTS
-        ]
-        others = [float(METRICS[key](y, p[name], None)) for key in ("AP", "ROC AUC", "ECE")]
+        each = [float(losses[name][of == i].mean()) if i in of else None for i in INSTRUMENTS]
+        others = _other_scores(y, p[name])
         rows.append((name, loss.estimate, loss.low, loss.high, *behind, *each, *others))
     return Table(
         (
@@ -118,9 +125,20 @@ def experiment_table(
             *("AP", "ROC AUC", "ECE"),
         ),
         tuple(rows),
-        f"Experiments alone, out of fold. {OUT_OF_FOLD} {INTERVAL} 'behind the best' compares on "
-        "the same resamples; which one is best was told from these same runs.",
+        f"Experiments alone, out of fold. {OUT_OF_FOLD} {intervals_of(groups)} 'behind the best' "
+        "compares on the same resamples; which experiment is best was decided on these same runs.",
     )
+
+
+def intervals_of(groups: IntArray | None) -> str:
+    """Sentence of a caption: what the intervals are."""
+    return f"Intervals: {100 * LEVEL:.0f} % of resamples of the {resampled(groups)}."
+
+
+def _other_scores(y: NDArray[np.generic], p: NDArray[np.generic]) -> tuple[float, float, float]:
+    """Mean AP, mean ROC AUC, and ECE."""
+    ap, auc = average_precision(y, p), roc_auc(y, p)
+    return mean_defined(ap), mean_defined(auc), calibration_error(y, p)
 
 
 def selection_table(selection: Selection, nested: NestedSelection | None = None) -> Table:
@@ -224,10 +242,10 @@ def clip_table(
     for name in (name for name in INSTRUMENTS if name in of):
         runs, choice = of == name, chosen[name]
         for clip in sorted({*grid, choice.clip}):
-            score = float(mean_log_loss(y[runs], clip_probabilities(p[runs], clip)))
+            score = mean_log_loss(y[runs], clip_probabilities(p[runs], clip))
             rows.append((name, clip, score, "chosen" if clip == choice.clip else ""))
         if nested:
-            score = float(mean_log_loss(y[runs], nested.probabilities[runs]))
+            score = mean_log_loss(y[runs], nested.probabilities[runs])
             clips = ", ".join(f"{fold[name].clip:g}" for fold in nested.choices)
             rows.append((name, None, score, f"nested: {clips}"))
     notes = [
@@ -278,7 +296,7 @@ def _ensemble_scores(
         single[runs] = selected_mean(p[:, runs], names, alone)
     full = mean_probability(p)
     return (
-        float(mean_log_loss(y, best)),
-        float(mean_log_loss(y, full)),
-        float(mean_log_loss(y, single)),
+        mean_log_loss(y, best),
+        mean_log_loss(y, full),
+        mean_log_loss(y, single),
     )

@@ -36,7 +36,7 @@ def draw_reliability(labels: ArrayLike, probabilities: ArrayLike, path: str | Pa
         If the ending of `path` is none of these.
     """
     curve = reliability(labels, probabilities)
-    error = float(calibration_error(labels, probabilities))
+    error = calibration_error(labels, probabilities)
     filled = curve.count > 0
     with page(path, 5.0, 5.6) as figure:
         main = figure.add_axes((0.14, 0.35, 0.81, 0.56))

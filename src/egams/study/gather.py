@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from egams.arrays import IntArray
 from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.errors import ArtifactError
-from egams.study.folds import SAM_FOLD
+from egams.study.folds import SAM_FOLD, Folds
 from egams.study.study import Study
 
 
@@ -41,6 +44,15 @@ def study_predictions(study: Study, *, sam_fold: bool = False) -> OutOfFoldPredi
         labels=np.array([truth[run].labels for run in run_ids], dtype=np.float32),
         probabilities=np.stack([entry.probabilities for entry in gathered]),
     )
+
+
+def near_duplicates(study: Study, run_ids: Sequence[str]) -> IntArray | None:
+    """Group of near-duplicates of each run ``[run]``; None where the folds are not grouped."""
+    folds = Folds.load(study.folds_path, tuple(study.truth()))
+    if folds.group is None:
+        return None
+    of_run = dict(zip(folds.run_ids, folds.group.tolist(), strict=True))
+    return np.array([of_run[run] for run in run_ids], dtype=np.intp)
 
 
 def left_out(study: Study, *, sam_fold: bool = False) -> dict[str, str]:
