@@ -1,8 +1,8 @@
-"""Novelty: what sets a run apart from the training runs, in words.
+"""Novelty: how a run differs from the training runs, in words.
 
-An ensemble answers whatever it is asked. Here each thing that a model leans on is compared with
-the training runs: the instrument, the m/z that were measured, the temperatures, the scans, the
-background, and how far away the nearest training run is. Limits are quantiles of the training runs.
+An ensemble predicts for any run, however unusual. Here each property that models depend on is
+compared with the training runs: the instrument, the measured m/z, the temperatures, the scans, the
+background, and the distance to the nearest training run. Limits are quantiles of the training runs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FEW_RUNS = 20
 
 @dataclass(frozen=True)
 class Gas:
-    """A gas, the m/z that show it, the strongest first, and the families it tells."""
+    """A gas, the m/z that show it, the strongest first, and the families it indicates."""
 
     name: str
     ions: tuple[int, ...]
@@ -57,16 +57,16 @@ class Quantity:
         As in `Novelty.limits`.
     unusual
         Side of the limit that is unusual.
+    message
+        Describes a run there, with its ``value`` and the ``limit``.
     tail
         Share of training runs on that side.
-    words
-        What to say of a run there, with its ``value`` and the ``limit``.
     """
 
     name: str
     unusual: Literal["above", "below"]
-    tail: float
-    words: str
+    message: str
+    tail: float = 0.005
 
     def limit(self, values: FloatArray) -> float:
         """Quantile of the training runs ``[run]``; a value that one of them has."""
@@ -83,48 +83,42 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity(
         "mz_count",
         "below",
-        0.005,
         "{value:.0f} m/z measured; nearly all training runs have {limit:.0f} or more",
     ),
     Quantity(
         "start",
         "above",
-        0.005,
         "starts at {value:.0f} degC, nearly all training runs by {limit:.0f}: gas released below "
         "is not seen",
     ),
     Quantity(
         "end",
         "below",
-        0.005,
         "ends at {value:.0f} degC, nearly all training runs not before {limit:.0f}: gas released "
         "above is not seen",
     ),
     Quantity(
         "scans",
         "below",
-        0.005,
         "{value:.0f} scans; nearly all training runs have {limit:.0f} or more",
     ),
     Quantity(
         "step",
         "above",
-        0.005,
         "{value:.1f} degC from scan to scan; nearly all training runs have {limit:.1f} or less",
     ),
     Quantity(
         "background",
         "above",
-        0.005,
         "weak signal: the background is {value:.2g} of the run's maximum, in nearly all "
         "training runs {limit:.2g} or less",
     ),
     Quantity(
         "distance",
         "above",
-        0.01,
         "unlike every training run: the nearest is at distance {value:.2f}, of nearly all training "
         "runs at {limit:.2f} or less",
+        tail=0.01,
     ),
 )
 """Tails of half a percent, one for the distance: few training runs are beyond any limit."""
@@ -161,7 +155,7 @@ class Novelty:
     def flags(
         self, context: ArrayLike, nearest_distance: ArrayLike, instruments: Instruments
     ) -> tuple[tuple[str, ...], ...]:
-        """Say what is unusual about runs.
+        """Describe what is unusual about runs.
 
         Parameters
         ----------
@@ -193,7 +187,7 @@ class Novelty:
         for quantity in QUANTITIES:
             limit, of_runs = self.limits[quantity.name], values[quantity.name]
             for run in np.flatnonzero(quantity.beyond(of_runs, limit)):
-                reasons[run].append(quantity.words.format(value=of_runs[run], limit=limit))
+                reasons[run].append(quantity.message.format(value=of_runs[run], limit=limit))
         return tuple(map(tuple, reasons))
 
     def to_dict(self) -> dict[str, Any]:
@@ -293,18 +287,17 @@ def _quantities(
 
 
 def _missing(gas: Gas, measured: BoolArray) -> str:
-    """Say which ions of a gas a run lacks, which it has, and who is told by them."""
+    """Describe which ions of a gas a run lacks and has, and which families they indicate."""
     lacks = [str(ion) for ion in gas.ions if not measured[ion]]
     has = [str(ion) for ion in gas.ions if measured[ion]]
     left = f", {' and '.join(has)} is" if has else ""
     families = ", ".join(gas.families).replace("_", " ")
-    return f"m/z {' and '.join(lacks)} ({gas.name}) not measured{left}: it tells {families}"
+    return f"m/z {' and '.join(lacks)} ({gas.name}) not measured{left}: it indicates {families}"
 
 
 def _shown(gas: Gas, measured: BoolArray) -> BoolArray:
     """Whether a run measured the gas by any ion ``[run]``."""
-    shown: BoolArray = np.any(measured[:, list(gas.ions)], axis=1)
-    return shown
+    return np.asarray(measured[:, list(gas.ions)].any(axis=1))
 
 
 def _checked(

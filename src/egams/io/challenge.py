@@ -15,7 +15,7 @@ def challenge_blobs(root: Path, annotations: Annotations) -> dict[str, Blob]:
     """Return where the features of each row of the metadata lie, by run id.
 
     Nothing is lost on the way: a row without features, and a CSV beside the others without a row,
-    are runs too, which say why they cannot be loaded.
+    are runs too: loading them raises the reason.
 
     Parameters
     ----------

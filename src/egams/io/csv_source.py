@@ -64,19 +64,19 @@ class CsvSource(IndexedSource[Blob]):
             raise InputError(
                 f"the md5 sum is {md5}",
                 file=file,
-                expected=f"{record.md5}, as row {record.row} of the metadata says",
+                expected=f"{record.md5}, as row {record.row} of the metadata has it",
                 hint="The file has changed or was damaged: download it again.",
             )
 
 
 def is_run_name(name: str) -> bool:
-    """Whether a file of this name (no folders) is taken for a run."""
+    """Whether a file of this name (no folders) is that of a run."""
     lower = name.lower()
     return lower.endswith((".csv", ".csv.gz")) and not any(fnmatch(lower, p) for p in _NOT_RUNS)
 
 
 def run_id_of(name: str) -> str:
-    """Return the run id a file or member of this name stands for: its stem."""
+    """Return the run id of a file or member of this name: its stem."""
     return PurePosixPath(name).name.removesuffix(".gz").removesuffix(".csv").removesuffix(".CSV")
 
 

@@ -66,7 +66,7 @@ def _no_rows(file: str) -> InputError:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """Give columns of the same name that nobody wants a number, as pyarrow needs it."""
+    """Number columns that share a name, since pyarrow refuses them otherwise."""
     return [n if names.index(n) == i and n else f"{n} #{i}" for i, n in enumerate(names)]
 
 

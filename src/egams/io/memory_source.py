@@ -1,4 +1,4 @@
-"""Runs that are in memory already."""
+"""Runs that are in memory already, as a source."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def open_parquet(path: Path, annotations: Annotations, split: str | None) -> Par
 
 def _runs_in(file: pq.ParquetFile, group: int, path: Path) -> list[str]:
     """Return the run ids of a row group in file order."""
-    # The footer's statistics would tell sooner, but pyarrow ends the process over damaged ones.
+    # The footer's statistics would be faster, but pyarrow ends the process over damaged ones.
     ids = file.read_row_group(group, columns=[_RUN], use_threads=False)[_RUN]
     if ids.null_count:
         raise InputError(f"row group {group} has rows without a run id", file=path, column=_RUN)

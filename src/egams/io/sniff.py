@@ -1,4 +1,4 @@
-"""`open_source` and `read`: look at what was given and pick the reader."""
+"""`open_source` and `read`: pick the reader for a path or for runs in memory."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def open_source(
         CSV with ``sample_id`` and a column of 0 and 1 for each family. Default: every
         ``*labels*.csv`` in the same place. Runs it does not name have no labels.
     split
-        Only the runs of this split, as the metadata say.
+        Only the runs of this split of the metadata.
     verify
         Compare the md5 sum of each CSV with the metadata when it is loaded.
 

@@ -1,4 +1,4 @@
-"""`RunSource`: where runs come from; `RunReader`: goes through one and lists what it skips."""
+"""`RunSource`: where runs come from; `RunReader`: iterates over one and lists the runs it skips."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _RANGES = {
 
 @dataclass(frozen=True)
 class LongTable:
-    """One run as it stands in a file, one entry per row.
+    """One run as a file has it, one entry per row.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def run_from_readings(
     ------
     InputError
         If a time, temperature or m/z is missing, not finite or out of range, an abundance is
-        infinite, a reading stands there twice, or fewer than two scans are found.
+        infinite, a reading is repeated, or fewer than two scans are found.
     """
     notes: list[str] = []
     _check_values(readings)
@@ -173,7 +173,7 @@ def _refuse(rows: LongTable, column: str, bad: BoolArray, problem: str, expected
 
 
 def _grouped_by_mz(rows: LongTable) -> bool:
-    """Whether rows stand one m/z after the other, as melting a wide table leaves them."""
+    """Whether rows are grouped by m/z, as melting a wide table leaves them."""
     changes = np.diff(rows.mz) != 0
     back = np.diff(rows.time) < 0
     return bool(changes.any() and not changes.all() and back[changes].all())

@@ -1,4 +1,4 @@
-"""What can be said of a text table from its first bytes: is it one, and with which columns?"""
+"""Checks on the first bytes of a text table: is it one, and with which columns?"""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def parse_header(head: bytes, required: Sequence[str], file: str) -> list[str]:
     Raises
     ------
     InputError
-        If a required column is missing or stands there twice; says what looks like it.
+        If a required column is missing or there twice; names the column that resembles it.
     """
     line = head.splitlines()[0].decode("utf-8-sig")
     names = [name.strip() for name in next(csv.reader([line]), [])]
@@ -96,7 +96,7 @@ def parse_header(head: bytes, required: Sequence[str], file: str) -> list[str]:
     for column in required:
         if names.count(column) > 1:
             raise InputError(
-                "stands in the header twice", file=file, row=1, column=column, expected="it once"
+                "is in the header twice", file=file, row=1, column=column, expected="it once"
             )
     return names
 

@@ -5,7 +5,7 @@ spectra using adaptive smoothness parameter penalized least squares method", Spe
 53(3), 222-233). In turn, until the weights w stop changing,
 
 * the baseline x solves ``(diag(w) + lam diag(alpha) D'D) x = diag(w) y``;
-* w falls from 1 to 0 where the residual ``r = y - x`` rises above its noise, which is told from
+* w falls from 1 to 0 where the residual ``r = y - x`` rises above its noise, estimated from
   the negative residuals;
 * alpha, the local smoothness, is ``|r|`` as a share of its maximum.
 
@@ -27,10 +27,10 @@ import numpy as np
 from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.errors import ConfigError, InputError
 from egams.preprocess.folding import SHORTEST, Fold
-from egams.preprocess.reweighting import Seats, Settings
+from egams.preprocess.reweighting import Batch, Settings
 
-_SEATS = 512  # traces worked on together: enough to hide NumPy's call overhead, small for caches
-_VACANT = 0.125  # share of the seats that may stand empty before they are filled or cleared away
+_SLOTS = 512  # traces worked on together: enough to hide NumPy's call overhead, small for caches
+_EMPTY = 0.125  # share of the slots that may be empty before they are refilled or removed
 _LIKE = 0.4  # shortest trace of a group as a share of its longest: padding costs less than a group
 
 
@@ -155,7 +155,7 @@ def _of_like_length(lengths: IntArray) -> list[IntArray]:
 def _fit(traces: FloatArray, lengths: IntArray, settings: Settings) -> BaselineFit:
     """Fit traces of like length ``[trace, bin]``.
 
-    Traces take seats, and those that are done make room for the next: so the arrays stay wide,
+    Traces occupy slots, and the slots of finished traces are refilled: so the arrays stay wide,
     although some traces need five iterations and others a hundred.
     """
     fold = Fold.of(lengths)
@@ -164,24 +164,24 @@ def _fit(traces: FloatArray, lengths: IntArray, settings: Settings) -> BaselineF
     iterations = np.zeros(len(lengths), dtype=np.intp)
     converged = np.zeros(len(lengths), dtype=np.bool_)
 
-    seated = np.arange(min(_SEATS, len(lengths)))  # the trace in each seat, -1: nobody
-    waiting = len(seated)
-    seats = Seats.of(fold.take(seated), np.take(folded, seated, axis=2), settings)
-    while seated.size:
-        early, stable = seats.iterate()
-        done = early | stable | (seats.age > settings.max_iter)
-        leaving = np.flatnonzero(done & (seated >= 0))
-        who = seated[leaving]
-        fitted[..., who] = seats.baseline[..., leaving]
-        iterations[who] = seats.age[leaving] - early[leaving]
-        converged[who] = (stable & ~early)[leaving]
-        seated[leaving] = -1
+    slots = np.arange(min(_SLOTS, len(lengths)))  # the trace in each slot, -1: none
+    started = len(slots)
+    batch = Batch.of(fold.take(slots), np.take(folded, slots, axis=2), settings)
+    while slots.size:
+        early, stable = batch.iterate()
+        done = early | stable | (batch.age > settings.max_iter)
+        leaving = np.flatnonzero(done & (slots >= 0))
+        finished = slots[leaving]
+        fitted[..., finished] = batch.baseline[..., leaving]
+        iterations[finished] = batch.age[leaving] - early[leaving]
+        converged[finished] = (stable & ~early)[leaving]
+        slots[leaving] = -1
 
-        stay = np.flatnonzero(seated >= 0)
-        vacant = seated.size - stay.size
-        if vacant > _VACANT * seated.size:
-            coming = np.arange(waiting, min(waiting + vacant, len(lengths)))
-            waiting += coming.size
-            seated = np.concatenate([seated[stay], coming])
-            seats = seats.reseat(stay, np.take(folded, coming, axis=2), fold.take(seated))
+        stay = np.flatnonzero(slots >= 0)
+        empty = slots.size - stay.size
+        if empty > _EMPTY * slots.size:
+            entering = np.arange(started, min(started + empty, len(lengths)))
+            started += entering.size
+            slots = np.concatenate([slots[stay], entering])
+            batch = batch.refill(stay, np.take(folded, entering, axis=2), fold.take(slots))
     return BaselineFit(fold.unfold(fitted, traces.shape[1], np.nan), iterations, converged)

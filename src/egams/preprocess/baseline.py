@@ -1,4 +1,4 @@
-"""The baseline of method section 3: asPLS, and a way out where it does not end well."""
+"""The baseline of method section 3: asPLS, and what replaces it where it fails."""
 
 from __future__ import annotations
 

@@ -64,22 +64,22 @@ class Fold:
         """Fold ``[trace, bin]``; padding becomes 0."""
         folded = np.zeros((self.rows, 2, self.traces))
         for length in np.unique(self.lengths):
-            who, (start, end) = self._of_length(length)
-            here = traces[who, :length].T
-            folded[start:, 0, who] = here[: self.rows - start]
-            folded[end:, 1, who] = here[::-1][: self.rows - end]
+            same, (start, end) = self._of_length(length)
+            here = traces[same, :length].T
+            folded[start:, 0, same] = here[: self.rows - start]
+            folded[end:, 1, same] = here[::-1][: self.rows - end]
         return folded
 
     def unfold(self, folded: FloatArray, bins: int, padding: float) -> FloatArray:
         """Unfold into ``[trace, bin]`` of the given width; bins past the end become `padding`."""
         traces = np.full((self.traces, bins), padding)
         for length in np.unique(self.lengths):
-            who, (start, end) = self._of_length(length)
-            traces[who, : self.rows - start] = folded[start:, 0, who].T
-            traces[who, self.rows - start : length] = folded[end:, 1, who][::-1].T
+            same, (start, end) = self._of_length(length)
+            traces[same, : self.rows - start] = folded[start:, 0, same].T
+            traces[same, self.rows - start : length] = folded[end:, 1, same][::-1].T
         return traces
 
     def _of_length(self, length: int) -> tuple[IntArray, IntArray]:
         """Traces of one length, and their padding on both sides."""
-        who = np.flatnonzero(self.lengths == length)
-        return who, self.padding[:, who[0]]
+        same = np.flatnonzero(self.lengths == length)
+        return same, self.padding[:, same[0]]

@@ -1,4 +1,4 @@
-"""Runs to prepared runs: what a model may see of a run, with its baseline and background."""
+"""Runs to prepared runs: restricted, binned, with baseline and background."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`PreparedRun`: what a model may see of a run."""
+"""`PreparedRun`: what models get of a run."""
 
 from __future__ import annotations
 

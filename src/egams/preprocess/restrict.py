@@ -64,7 +64,7 @@ def restrict(run: Run) -> Readings:
     order = np.lexsort((readings_mz, readings_temperature))
     tied = (np.diff(readings_temperature[order]) == 0) & (np.diff(readings_mz[order]) == 0)
     if tied.any():
-        # Then by abundance, so that even rounding does not tell in which order the scans came.
+        # Then by abundance, so that rounding does not depend on the order of the scans.
         order = np.lexsort((abundance, readings_mz, readings_temperature))
     readings_temperature = readings_temperature[order]
     if readings_temperature[0] == readings_temperature[-1]:

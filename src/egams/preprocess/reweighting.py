@@ -28,7 +28,7 @@ class Settings:
     coef: float
 
 
-class Seats:
+class Batch:
     """The iteration on a batch of folded traces, each at an age of its own.
 
     Arrays are ``[row, side, trace]``: data y, weights w and v = w / (lam alpha).
@@ -52,14 +52,14 @@ class Seats:
         self._residual, self._size, self._negative, self._w_next = np.empty((4, *shape))
 
     @classmethod
-    def of(cls, fold: Fold, y: FloatArray, settings: Settings) -> Seats:
-        """Seat traces before their first iteration: all weights and all alpha are 1."""
+    def of(cls, fold: Fold, y: FloatArray, settings: Settings) -> Batch:
+        """A batch of traces before their first iteration: all weights and all alpha are 1."""
         age = np.zeros(fold.traces, dtype=np.intp)
         arrays = y, np.ones(y.shape), np.full(y.shape, kept(1 / settings.lam))
         return cls(fold, arrays, age, settings)
 
-    def reseat(self, stay: IntArray, y: FloatArray, fold: Fold) -> Seats:
-        """Go on with the seats `stay`, and with new traces `y` after them."""
+    def refill(self, stay: IntArray, y: FloatArray, fold: Fold) -> Batch:
+        """Go on with the slots `stay`, and with new traces `y` after them."""
 
         def joined(old: FloatArray, new: FloatArray | float) -> FloatArray:
             values = np.empty((*y.shape[:2], fold.traces))
@@ -70,7 +70,7 @@ class Seats:
         age = np.zeros(fold.traces, dtype=np.intp)
         age[: stay.size] = self.age[stay]
         arrays = joined(self.y, y), joined(self.w, 1.0), joined(self.v, kept(1 / self.settings.lam))
-        return Seats(fold, arrays, age, self.settings)
+        return Batch(fold, arrays, age, self.settings)
 
     def iterate(self) -> tuple[BoolArray, BoolArray]:
         """Fit all baselines once and reweight.

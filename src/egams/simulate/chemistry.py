@@ -99,7 +99,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Mineral:
-    """A mineral that stands for its family in a simulated sample.
+    """A mineral as which its family appears in a simulated sample.
 
     `weight` is the relative rate at which the family is drawn as this mineral.
     """

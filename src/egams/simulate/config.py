@@ -11,7 +11,7 @@ from egams.errors import ConfigError
 class SimulationConfig:
     """Settings of the simulator; the defaults imitate the challenge's runs.
 
-    The seed is not here: whoever simulates passes a `numpy.random.Generator`.
+    Randomness comes from the `numpy.random.Generator` passed beside them.
 
     Parameters
     ----------

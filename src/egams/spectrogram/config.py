@@ -22,15 +22,15 @@ class SpectrogramConfig(BaseModel):
         Map log10 values from log10(floor)..0 to 0..1.
     norm
         ``"max"``: by the run's maximum. ``"band"``: each m/z by its own maximum first.
-        ``"share"``: each temperature by its total ion signal, helium apart, first. ``"all"``:
+        ``"share"``: each temperature by its total ion signal without helium first. ``"all"``:
         these three, one under the other; the last two have ten times the floor, 0.1 at most.
     mz_sigma
         Each m/z is scaled by 2^N(0, mz_sigma).
     mix
         Chance that a second run is mixed in; in training only.
     shift, stretch
-        The whole run is shown N(0, shift) degC higher or lower, and its temperatures above 30 degC
-        are scaled by 2^N(0, stretch), as other heating rates and pressures would; in training only.
+        The whole run is moved by N(0, shift) degC, and its temperatures above 30 degC are scaled by
+        2^N(0, stretch), as by other heating rates and pressures; in training only.
     baseline_prob
         Chance that the asPLS baseline is subtracted, in training and in prediction.
     """

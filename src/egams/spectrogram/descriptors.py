@@ -19,7 +19,7 @@ DESCRIPTOR_SEED = (0,)
 DESCRIPTOR_CONFIG = SpectrogramConfig(floor=1e-6, unit_range=False, mz_sigma=0.0)
 
 KEY_IONS = (12, 15, 16, 17, 18, 28, 30, 32, 34, 36, 38, 44, 45, 46, 48, 64, 66)
-"""Fragments of the gases by which families are told apart: H2O, CO, NO, O2, H2S, HCl, CO2, SO2."""
+"""Fragments of the gases that distinguish families: H2O, CO, NO, O2, H2S, HCl, CO2, SO2."""
 
 SMALLEST_SHARE = -2.5
 SMALLEST_PEAK = -5.0
@@ -28,7 +28,7 @@ RUNS_AT_ONCE = 32
 
 
 def run_descriptors(runs: ResidentRuns, positions: Tensor) -> list[Tensor]:
-    """Describe runs from four sides.
+    """Describe runs by four kinds of features.
 
     The same run always gets the same descriptors, whatever runs are beside it.
 

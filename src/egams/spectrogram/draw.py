@@ -87,12 +87,9 @@ def windows(runs: ResidentRuns, config: SpectrogramConfig) -> Windows:
     """
     device = runs.device
     columns = column_temperatures().to(device)
-    # Runs stand far apart on one line, so that a single search serves all of them.
-    apart = 1e5
-    run_of_scan = torch.repeat_interleave(torch.arange(len(runs), device=device), runs.scan_count)
     temperature = runs.temperature.double()
-    line = torch.floor(temperature) + run_of_scan * apart
-    place = columns + torch.arange(len(runs), device=device)[:, None] * apart
+    line, offset = runs.apart(torch.floor(temperature))
+    place = columns + offset[:, None]
     start = torch.searchsorted(line, (place - config.reach).contiguous(), side="left")
     end = torch.searchsorted(line, (place + config.reach).contiguous(), side="right")
     count = (end - start).flatten()
@@ -173,10 +170,10 @@ def draw(
 def _columns(
     table: Windows, config: SpectrogramConfig, B: int, generator: torch.Generator
 ) -> Tensor:
-    """Column of the run that is shown at each column ``[run, temperature]``.
+    """Column of the run that becomes each column ``[run, temperature]``.
 
-    Each its own, unless peaks are moved: then the run is shown as if all of it had happened at
-    other temperatures, in whole columns. Beyond the ends the last column stays.
+    Each its own, unless peaks are moved: then all of the run moves to other temperatures, in whole
+    columns. Beyond the ends the last column stays.
     """
     count, device = table.empty.shape[1], table.empty.device
     own = torch.arange(count, device=device).expand(B, -1)

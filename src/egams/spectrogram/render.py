@@ -90,7 +90,7 @@ def _logarithm(signal: Tensor, draws: Draws, config: SpectrogramConfig, floor: f
 
 
 def _mix(signal: Tensor, second: Tensor, runs: ResidentRuns, draws: Draws) -> Tensor:
-    """Mix second runs in; a run without any family is made faint first, lest it drown the other."""
+    """Mix second runs in; a run without any family is first made faint."""
     assert draws.partner is not None
     first = signal[draws.mixed] * _faintness(runs, draws)[draws.mixed][:, None, None]
     second = second * _faintness(runs, draws.partner)[:, None, None]

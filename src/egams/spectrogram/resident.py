@@ -29,7 +29,7 @@ class ResidentRuns:
     scans
         Abundance less its 0.001 quantile ``[scan, m/z]``, then the same of abundance - baseline,
         then one row of `NOT_MEASURED`: ``[2 * scans + 1, m/z]``. Differences from the background
-        are kept, not abundances, so that float32 rounds the signal and not what it stands on.
+        are kept, not abundances, so that float32 rounds the signal and not the background.
     temperature
         degC ``[scan]``.
     first_scan, scan_count
@@ -37,7 +37,7 @@ class ResidentRuns:
     background
         Quantiles 0.001, 0.05, 0.10, 0.20 less the 0.001 quantile ``[run, 2, quantile, m/z]``.
     context
-        What a run is beside its spectrogram: see `egams.spectrogram.context` ``[run, feature]``.
+        Features of the `Context` of each run ``[run, feature]``.
     labels
         ``[run, family]``; NaN where unknown.
     """
@@ -62,6 +62,19 @@ class ResidentRuns:
     def scan_total(self) -> int:
         """Number of scans of all runs."""
         return len(self.temperature)
+
+    def apart(self, temperature: Tensor) -> tuple[Tensor, Tensor]:
+        """Move runs far apart on one line, so that a single search serves all of them.
+
+        Returns
+        -------
+        line
+            Temperature of each scan on it ``[scan]``.
+        offset
+            What is added to temperatures of each run ``[run]``.
+        """
+        offset = 1e5 * torch.arange(len(self), dtype=torch.float64, device=self.device)
+        return temperature + offset.repeat_interleave(self.scan_count), offset
 
     def to(self, device: torch.device | str) -> ResidentRuns:
         """Move to a device."""
@@ -98,7 +111,7 @@ class ResidentRuns:
 
 
 def column_temperatures() -> Tensor:
-    """Temperature each spectrogram column stands at, degC ``[temperature]``."""
+    """Temperature of each spectrogram column, degC ``[temperature]``."""
     return FIRST_COLUMN + COLUMN_STEP * torch.arange(TEMPERATURE_COUNT, dtype=torch.float64)
 
 

@@ -23,7 +23,7 @@ from egams.spectrogram.resident import NOT_MEASURED, ResidentRuns
 from egams.spectrogram.sam_sources import SamSources, to_bins
 
 BLANKS = 0.5
-"""Share of versions in which the sample is left out: that of the sources taken for quiet."""
+"""Share of versions in which the sample is left out: that of the quiet sources."""
 STRENGTH_SIGMA = 0.5
 READINGS = 190.0
 """Readings in 4 degC, shared by the m/z that are measured. Measured: 2 of each of 89-95 m/z, 9-14
@@ -66,7 +66,7 @@ def make_sam_like(
     Parameters
     ----------
     positions
-        Which of `runs` ``[version]``; a run may be asked for several times.
+        Which of `runs` ``[version]``; a run may be there several times.
     generator
         On the device of `runs`; the only source of randomness.
 

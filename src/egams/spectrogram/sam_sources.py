@@ -1,4 +1,4 @@
-"""What runs of the SAM testbed tell of the instrument, labels apart."""
+"""The instrument's background and noise, learned from runs of the SAM testbed without labels."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ class BinnedScans:
 
 
 def sam_sources(runs: ResidentRuns) -> SamSources:
-    """Learn the instrument from runs of it; their labels, if any, are not looked at.
+    """Learn background and noise of the instrument from runs of it; labels are not used.
 
-    The half of the runs from which least rises are taken for quiet: what rises there is the
-    instrument's own. Counts are told from the noise: that of a Poisson number is its mean, and
-    second differences from bin to bin show noise and little else.
+    The half of the runs in which least rises above the background are quiet: what rises there is
+    the instrument's own. Counts are inferred from the noise: the variance of a Poisson number is
+    its mean, and second differences from bin to bin are little but noise.
 
     Raises
     ------
@@ -111,11 +111,8 @@ def sam_sources(runs: ResidentRuns) -> SamSources:
 def to_bins(runs: ResidentRuns, positions: Tensor) -> BinnedScans:
     """Interpolate scans linearly at the centres of bins; beyond the ends their values hold."""
     centre = torch.from_numpy(bin_centres()).to(runs.device)
-    # Runs stand far apart on one line, so that a single search serves all of them.
-    apart = 1e5
-    run_of_scan = torch.arange(len(runs), device=runs.device).repeat_interleave(runs.scan_count)
-    line = runs.temperature.double() + run_of_scan * apart
-    found = torch.searchsorted(line, centre + positions[:, None] * apart)
+    line, offset = runs.apart(runs.temperature.double())
+    found = torch.searchsorted(line, centre + offset[positions][:, None])
     first = runs.first_scan[positions][:, None]
     last = first + runs.scan_count[positions][:, None] - 1
     upper = found.clamp(first, last)

@@ -1,4 +1,4 @@
-"""A prepared run as bytes: whole multiples of a step that no spectrogram can feel, compressed."""
+"""A prepared run as bytes: multiples of a step too small to show in a spectrogram, compressed."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def rounding_steps(
 
     A rendered value is ``scale x / n`` over the largest such value, where x is what background
     subtraction leaves, n the divisor of the normalisation and scale the random factor of the m/z.
-    The step of an m/z is therefore tied to its smallest divisor and to the largest value that
-    stands beside it: its own, or the run's unless random scaling turns that down. The smallest
+    The step of an m/z is therefore tied to its smallest divisor and to the largest value
+    beside it: its own, or the run's unless random scaling turns that down. The smallest
     step serves all normalisations, with and without the baseline; it is never below 2^-31 of the
     largest value that is kept.
 
