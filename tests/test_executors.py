@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from egams.errors import ConfigError
+from egams.jobs import own_modules
 from egams.jobs.choose import EXECUTORS, executor_named
 from egams.jobs.contract import Executor, Job, JobReport, JobState
 from egams.jobs.on_ray import RayExecutor
@@ -53,6 +55,27 @@ def run(
 def tries(folder: Path, name: str) -> list[int]:
     """Process of each try."""
     return [int(path.read_text()) for path in sorted(folder.glob(f"{name}.try-*"))]
+
+
+@pytest.mark.parametrize("executor", EXECUTORS, indirect=True)
+def test_modules_of_one_s_own_are_imported_where_jobs_run(
+    executor: Executor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_modules, "_IMPORTED", {})
+    module = f"folders_for_{type(executor).__name__.lower()}"
+    (tmp_path / f"{module}.py").write_text(
+        "import pathlib\nclass Folder(type(pathlib.Path())): pass", encoding="utf-8"
+    )
+    own_modules.import_own(str(tmp_path / f"{module}.py"))
+    sys.path.remove(str(tmp_path))  # which children would inherit
+    folder = sys.modules[module].Folder(tmp_path)
+    (state,) = [
+        state
+        for state in executor.run(work, [Job("a", ("a", folder))], None, never)
+        if state.state != "running"
+    ]
+    assert state == JobState("a", "finished")
+    assert (tmp_path / "a").exists()
 
 
 @pytest.mark.parametrize("executor", EXECUTORS, indirect=True)

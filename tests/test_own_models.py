@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Literal
 import pytest
 import torch
 from torch import nn
+from typer.testing import CliRunner
 
-import egams
+import egams as library
 from command_line import ROOT
+from egams.cli.main import app
 from egams.errors import ConfigError, ContractError
 from egams.experiments.experiment import Experiment
 from egams.experiments.zoo import experiments_named
@@ -20,6 +23,7 @@ from egams.models import registry
 from egams.models.layers import Head
 from egams.models.network import NetworkSettings, Sizes
 from egams.training import model_contract
+from training_samples import labelled_runs
 
 MINE = """
 from typing import Literal
@@ -107,7 +111,7 @@ def config_of(network: type[Linear]) -> NetworkSettings:
         def build(self, sizes: Sizes) -> nn.Module:
             return network(self, sizes)
 
-    return egams.register_model(Config)(dropout=0.0, mz_dropout=0.0, context_width=0)
+    return library.register_model(Config)(dropout=0.0, mz_dropout=0.0, context_width=0)
 
 
 BROKEN = {
@@ -128,7 +132,7 @@ def test_a_broken_promise_is_named(network: type[Linear], monkeypatch: pytest.Mo
         monkeypatch.delitem(model_contract.PROMISES, "ONNX can be made of it")
     config, state = config_of(network), torch.get_rng_state()
     with pytest.raises(ContractError, match=f"the model 'mine' breaks {BROKEN[network]}"):
-        egams.check_model(config)
+        library.check_model(config)
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -140,7 +144,7 @@ def test_a_model_that_nobody_registered_breaks_the_contract() -> None:
             return Linear(self, sizes)
 
     with pytest.raises(ContractError, match="'its settings are known by their kind': no kind"):
-        egams.check_model(Config())
+        library.check_model(Config())
 
 
 def test_without_onnx_that_promise_is_skipped_with_a_reason(
@@ -154,10 +158,8 @@ def test_without_onnx_that_promise_is_skipped_with_a_reason(
 def test_the_example_of_the_documentation_keeps_the_contract(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-    section = text.partition("## A model of your own")[2]
     monkeypatch.delitem(model_contract.PROMISES, "ONNX can be made of it")
-    exec(section.partition("```python\n")[2].partition("```")[0], {"__name__": "my_models"})
+    exec(documented_example(), {"__name__": "my_models"})
     assert Experiment(name="x", model={"kind": "means"}).model.width == 32
 
 
@@ -183,11 +185,11 @@ def test_what_is_no_model_or_another_s_kind_is_refused() -> None:
             return Linear(self, sizes)
 
     with pytest.raises(ConfigError, match=r"'gru' is that of egams.models.recurrent.GruConfig"):
-        egams.register_model(Gru)
+        library.register_model(Gru)
     with pytest.raises(ConfigError, match="Nameless has no kind"):
-        egams.register_model(Nameless)
+        library.register_model(Nameless)
     with pytest.raises(ConfigError, match="expected a subclass of NetworkSettings"):
-        egams.register_model(Linear)
+        library.register_model(Linear)
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["installed", "broken"])
@@ -207,3 +209,42 @@ def test_a_package_brings_its_models_along(
     else:
         with pytest.raises(ConfigError, match=r"flat-models: its model 'flat'.*nothing_of_that"):
             Experiment(name="x", model={"kind": "flat"})
+
+
+def documented_example() -> str:
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    section = text.partition("## A model of your own")[2]
+    return section.partition("```python\n")[2].partition("```")[0]
+
+
+def test_a_module_of_one_s_own_joins_every_command(tmp_path: Path) -> None:
+    """A model that nobody installed: trained by processes of their own."""
+    module = tmp_path / "my_models.py"
+    module.write_text(documented_example().partition("print(")[0], encoding="utf-8")
+    settings = {"name": "mine", "model": {"kind": "means"}, "training": {"epochs": 1}}
+    (tmp_path / "mine.json").write_text(json.dumps(settings), encoding="utf-8")
+    (tmp_path / "json.py").write_text("")
+    store, study, bundle = tmp_path / "s.store", tmp_path / "study", tmp_path / "my.bundle"
+    library.prepare(labelled_runs(8, 0), store, jobs=1)
+    train = ("cross-validate", store, "-o", study, "--experiment", tmp_path / "mine.json")
+    train += ("--folds", 2, "--draws", 1, "--jobs", 2)
+    for given, problem in {
+        (): "no kind 'means' of model.*--import MODULE",
+        ("--import", "no_such_module"): "ModuleNotFoundError: No module named 'no_such_module'",
+        ("--import", tmp_path / "json.py"): "another module is called 'json'; rename the file",
+    }.items():
+        with pytest.raises(ConfigError, match=problem):
+            invoke(*train, *given)
+    for command in (
+        train,
+        ("zoo", tmp_path / "mine.json"),
+        ("compare", study, "mine", "mine"),
+        ("study", "oof", study, "-o", tmp_path / "oof.csv"),
+        ("bundle", study, "-o", bundle),
+    ):
+        invoke(*command, "--import", module)
+    assert library.load_bundle(bundle).ensemble.stack.names == ("mine",)
+
+
+def invoke(*arguments: object) -> None:
+    CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from egams.cli.options import AtMost, Study
+from egams.cli.options import AtMost, Import, Study
 
 
 def bundle(
     study: Study,
     output: Annotated[Path, typer.Option("--output", "-o", help="Bundle to write, a folder.")],
     ensemble: AtMost = None,
+    imports: Import = None,
 ) -> None:
     """Form an ensemble and pack it to predict.
 

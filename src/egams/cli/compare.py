@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from egams.cli.options import Seed, Study
+from egams.cli.options import Import, Seed, Study
 
 
 def compare(
@@ -19,6 +19,7 @@ def compare(
         typer.Option("--study-b", help="Study that holds B, if another; of the same runs."),
     ] = None,
     seed: Seed = 0,
+    imports: Import = None,
 ) -> None:
     """Compare two experiments on the same runs.
 

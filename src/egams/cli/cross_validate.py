@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from egams.cli.options import ExecutorName, Jobs, Seed
+from egams.cli.options import ExecutorName, Import, Jobs, Seed
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -94,6 +94,7 @@ def cross_validate(
         float | None,
         typer.Option(min=0, help="With Ray: share of a GPU for each training, such as 0.25."),
     ] = None,
+    imports: Import = None,
 ) -> None:
     """Train experiments and predict the held-out runs.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from egams.cli.options import Seed, Study
+from egams.cli.options import Import, Seed, Study
 
 
 def export(
@@ -18,6 +18,7 @@ def export(
     ],
     onnx: Annotated[Path, typer.Option("--onnx", help="Folder to write.")],
     seed: Seed = 0,
+    imports: Import = None,
 ) -> None:
     """Distil a student of at most 1 MB, score it out of fold, and write it as ONNX.
 

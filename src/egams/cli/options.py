@@ -50,4 +50,24 @@ AtMost = Annotated[
         "--ensemble", min=1, help="Most experiments in the ensemble; any number if left out."
     ),
 ]
+
+
+def _import(given: list[str] | None) -> list[str] | None:
+    from egams.jobs.own_modules import import_own
+
+    for module in given or ():
+        import_own(module)
+    return given
+
+
+Import = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import",
+        metavar="MODULE",
+        callback=_import,
+        help="Import a module that registers models of your own: its name, or a .py file; may be "
+        "given several times.",
+    ),
+]
 ExecutorName = Literal["local", "processes", "ray"]

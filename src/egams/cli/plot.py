@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from egams.cli.options import Metadata, OfInstrument, Source
+from egams.cli.options import Import, Metadata, OfInstrument, Source
 
 
 def plot(
@@ -30,6 +30,7 @@ def plot(
     ] = False,
     metadata: Metadata = None,
     instrument: OfInstrument = None,
+    imports: Import = None,
 ) -> None:
     """Draw one run, and what a bundle says of it.
 

@@ -9,6 +9,7 @@ import typer
 
 from egams.cli.options import (
     ExecutorName,
+    Import,
     Jobs,
     Labels,
     Metadata,
@@ -68,6 +69,7 @@ def predict(
         ExecutorName | None,
         typer.Option(help="Where shards are predicted: in this process, several, or on Ray."),
     ] = None,
+    imports: Import = None,
 ) -> None:
     """Say which families are in the samples, and how sure."""
     from egams.errors import ConfigError

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from egams.cli.options import AtMost, Seed, Study
+from egams.cli.options import AtMost, Import, Seed, Study
 
 SECONDS_BETWEEN_VIEWS = 2.0
 
@@ -54,6 +54,7 @@ def report(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the tables.")],
     ensemble: AtMost = None,
     seed: Seed = 0,
+    imports: Import = None,
 ) -> None:
     """Write every table of a study, and report.md, which holds them all.
 
@@ -82,6 +83,7 @@ def oof(
         Path, typer.Option("--output", "-o", help="File to write, .parquet or .csv.")
     ],
     ensemble: AtMost = None,
+    imports: Import = None,
 ) -> None:
     """Write labels and out-of-fold probabilities of every experiment and the ensemble as one table.
 

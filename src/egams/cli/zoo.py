@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from egams.cli.options import Import
+
 
 def zoo(
     names: Annotated[
@@ -22,6 +24,7 @@ def zoo(
             help="Take scores and minutes from this study; without names, list its experiments."
         ),
     ] = None,
+    imports: Import = None,
 ) -> None:
     """List experiments: their models, costs and scores, what they see, how it is varied."""
     from egams.cli.show import console

@@ -24,6 +24,7 @@ from egams.jobs.contract import (
     Work,
     try_job,
 )
+from egams.jobs.own_modules import OwnModule, load_all, own_modules
 from egams.jobs.queue import JobQueue
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -125,7 +126,9 @@ class _Tasks:
                 yield from self._end(reference)
 
     def _submit(self, job: Job, begins: JobState) -> None:
-        reference = self.task.remote(self.work, job, self.mailbox)
+        # Unpacked by the task itself, once it has imported what the job may be made of.
+        packed = self.ray.cloudpickle.dumps(job)
+        reference = self.task.remote(self.work, packed, own_modules(), self.mailbox)
         self.submitted[reference] = (job, begins)
 
     def _keep_only(self, begun: set[str]) -> None:
@@ -208,8 +211,10 @@ class Mailbox:
         return self.begun
 
 
-def _in_task(work: Work, job: Job, mailbox: Any) -> Ended | None:
+def _in_task(work: Work, packed: bytes, modules: Sequence[OwnModule], mailbox: Any) -> Ended | None:
     ray = _ray()
+    load_all(modules)
+    job: Job = ray.cloudpickle.loads(packed)
     if not ray.get(mailbox.begin.remote(job.name)):
         return None
     asked = reported = 0.0

@@ -19,6 +19,7 @@ from egams.jobs.contract import (
     Stop,
     Work,
 )
+from egams.jobs.own_modules import own_modules
 from egams.jobs.queue import JobQueue
 from egams.jobs.worker import HELD_BACK, serve
 
@@ -134,7 +135,7 @@ class _Workers:
 def _start(work: Work) -> _Worker:
     context = multiprocessing.get_context("spawn")  # forked children of torch may hang
     ours, theirs = context.Pipe()
-    process = context.Process(target=serve, args=(theirs, work), daemon=True)
+    process = context.Process(target=serve, args=(theirs, work, own_modules()), daemon=True)
     with _signals_held_back():
         process.start()
     theirs.close()  # so that the pipe ends when the process does

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
 from egams.jobs.contract import Job, JobReport, Work, try_job
+from egams.jobs.own_modules import OwnModule, load_all
 
 HELD_BACK = {signal.SIGINT, signal.SIGTERM} if hasattr(signal, "SIGTERM") else {signal.SIGINT}
 
 
-def serve(pipe: Connection, work: Work) -> None:
+def serve(pipe: Connection, work: Work, modules: Sequence[OwnModule] = ()) -> None:
     """Do the jobs that arrive, and send back reports and how each ended.
+
+    Modules of one's own are imported first: jobs may need the models they register.
 
     Whatever arrives while a job runs means that it should stop: a message to end, or the end of
     the pipe, which comes when the process at the other side dies. So nothing outlives it.
     """
     asked_to_stop = _listen_to_signals()
+    load_all(modules)
 
     def stop() -> bool:
         return bool(asked_to_stop) or pipe.poll()

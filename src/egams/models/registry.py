@@ -113,7 +113,8 @@ def read_model(given: Any) -> Any:
         raise ValueError(f"names no kind of model; there are {', '.join(kinds)}.")
     if kind not in kinds:
         raise ValueError(
-            f"no kind '{kind}' of model; there are {', '.join(kinds)}.{meant(kind, kinds)}"
+            f"no kind '{kind}' of model; there are {', '.join(kinds)}, and those of your own once "
+            f"their module is imported (--import MODULE).{meant(kind, kinds)}"
         )
     return kinds[kind].settings.model_validate(dict(given))
 
