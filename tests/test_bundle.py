@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,21 +100,11 @@ def same(first: Predictions, second: Predictions, atol: float = 1e-6) -> None:
     np.testing.assert_allclose(first.spread, second.spread, atol=atol)
     np.testing.assert_allclose(first.draw_spread, second.draw_spread, atol=atol)
     np.testing.assert_array_equal(first.states, second.states)
-    assert first.flags == second.flags
-    for here, there in zip(first.nearest, second.nearest, strict=True):
-        assert [each.run_id for each in here] == [each.run_id for each in there]
-        away = [each.distance for each in here]
-        np.testing.assert_allclose(away, [each.distance for each in there], atol=100 * atol)
-
-
-def only(predictions: Predictions, row: int) -> Predictions:
-    """What is said of one run."""
-    of_run = {
-        field.name: getattr(predictions, field.name)[row : row + 1]
-        for field in fields(predictions)
-        if field.name != "skipped"
-    }
-    return replace(predictions, **of_run)
+    for here, there in zip(first, second, strict=True):
+        assert here.flags == there.flags
+        assert [each.run_id for each in here.nearest] == [each.run_id for each in there.nearest]
+        away = [each.distance for each in here.nearest]
+        np.testing.assert_allclose(away, [each.distance for each in there.nearest], atol=100 * atol)
 
 
 def test_predictions_are_complete(predicted: Predictions, runs: list[Run]) -> None:
@@ -124,9 +114,9 @@ def test_predictions_are_complete(predicted: Predictions, runs: list[Run]) -> No
     assert predicted.probabilities.shape == predicted.spread.shape == shape
     assert predicted.draw_spread.shape == predicted.states.shape == shape
     assert set(predicted.states.ravel()) <= set(STATES)
-    assert len(predicted.flags) == len(runs)
-    assert predicted.nearest == ((),) * len(runs), "folds know different training runs"
-    assert predicted.notes == tuple(run.notes for run in runs)
+    assert len(predicted) == len(runs)
+    assert not any(run.nearest for run in predicted), "folds know different training runs"
+    assert [run.notes for run in predicted] == [run.notes for run in runs]
     assert predicted.skipped == ()
 
 
@@ -141,7 +131,7 @@ def test_every_way_in_predicts_the_same(
     same(bundle.predict(prepare(runs, tmp_path / "store", jobs=1)), predicted)
     same(bundle.predict(iter(runs)), predicted)
     for row, run in enumerate(runs[:3]):
-        same(bundle.predict(run), only(predicted, row))
+        same(bundle.predict(run), predicted[row : row + 1])
 
 
 def test_files_predict_as_the_runs_in_them(
@@ -211,8 +201,8 @@ def test_bad_runs_are_listed_with_the_reason(
     mixed = bundle.predict([runs[0], cold, *runs[1:]])
     same(mixed, predicted)
     (skipped,) = mixed.skipped
-    assert skipped["run_id"] == "cold"
-    assert "cold" in skipped["reason"]
+    assert skipped.run_id == "cold"
+    assert "cold" in skipped.reason
     refuse("cold", InputError, lambda: bundle.predict([runs[0], cold], strict=True))
     refuse("none of 1 runs can be used: .*cold", InputError, lambda: bundle.predict(cold))
 
@@ -225,8 +215,8 @@ def test_damaged_file_among_good_ones(bundle: Bundle, runs: list[Run], tmp_path:
     (folder / "broken.csv").write_text("time,temp,m/z,abundance\n0,hot,18,1e-9\n", encoding="utf-8")
     predictions = bundle.predict(folder)
     assert set(predictions.run_ids) == {run.run_id for run in runs[:2]}
-    assert [entry["run_id"] for entry in predictions.skipped] == ["broken"]
-    assert "hot" in predictions.skipped[0]["reason"]
+    assert [entry.run_id for entry in predictions.skipped] == ["broken"]
+    assert "hot" in predictions.skipped[0].reason
 
 
 def test_only_harmless_formats_are_in_it(bundle: Bundle, study: Study) -> None:
@@ -370,8 +360,8 @@ def test_whole_members_know_all_training_runs(
     assert sorted(whole.training_runs.run_ids) == sorted(study.truth())
     predicted = whole.predict(runs)
     assert not np.allclose(predicted.probabilities, bundle.predict(runs).probabilities, atol=1e-3)
-    for neighbours in predicted.nearest:
-        away = [each.distance for each in neighbours]
+    for run in predicted:
+        away = [each.distance for each in run.nearest]
         assert len(away) == NEAREST_SHOWN
         assert away == sorted(away)
         assert away[0] > 0
@@ -380,13 +370,13 @@ def test_whole_members_know_all_training_runs(
 def test_a_training_run_is_nearest_to_itself_and_usual(whole: Bundle) -> None:
     known = labelled_runs(LABELLED, 0, sam=SAM)
     predicted = whole.predict([replace(run, run_id=f"again {run.run_id}") for run in known])
-    for run, neighbours in zip(known, predicted.nearest, strict=True):
-        first, second = neighbours[:2]
+    for run, of_run in zip(known, predicted, strict=True):
+        first, second = of_run.nearest[:2]
         assert first.run_id == run.run_id
         assert first.distance < 0.1 * second.distance
         assert run.labels is not None
         assert first.families == tuple(np.array(FAMILIES)[run.labels == 1])
-    reasons = [reason for flags in predicted.flags for reason in flags]
+    reasons = [reason for run in predicted for reason in run.flags]
     assert not [reason for reason in reasons if "little is known of" not in reason]
 
 
@@ -397,13 +387,13 @@ def test_a_run_without_water_is_flagged_and_so_are_strangers(
     kept = ~np.isin(runs[-1].mz, (17, 18))
     abundance = runs[-1].abundance
     dry = replace(runs[-1], run_id="dry", mz=runs[-1].mz[kept], abundance=abundance[:, kept])
-    usual, flagged = whole.predict([runs[-1], dry]).flags
-    (reason,) = set(flagged) - set(usual)
+    usual, flagged = whole.predict([runs[-1], dry])
+    (reason,) = set(flagged.flags) - set(usual.flags)
     assert "m/z 18 and 17 (H2O) not measured" in reason
     assert "iron oxide" in reason
     rng = np.random.default_rng(0)
     noise = replace(runs[-1], run_id="noise", abundance=rng.uniform(size=abundance.shape))
-    assert any("unlike every training run" in reason for reason in whole.predict(noise).flags[0])
+    assert any("unlike every training run" in reason for reason in whole.predict(noise)[0].flags)
 
 
 def test_details_say_all_of_it_as_json(whole: Bundle, runs: list[Run]) -> None:
@@ -422,8 +412,8 @@ def test_details_say_all_of_it_as_json(whole: Bundle, runs: list[Run]) -> None:
                 "draw_spread": pytest.approx(predicted.draw_spread[row, column], abs=1e-4),
                 "at_90_percent": predicted.states[row, column],
             }
-        assert entry["flags"] == list(predicted.flags[row])
-        nearest = [each.run_id for each in predicted.nearest[row]]
+        assert entry["flags"] == list(predicted[row].flags)
+        nearest = [each.run_id for each in predicted[row].nearest]
         assert [each["sample_id"] for each in entry["nearest"]] == nearest
         assert len(nearest) == NEAREST_SHOWN
 

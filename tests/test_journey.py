@@ -127,8 +127,8 @@ def test_one_csv_gives_the_same_from_the_command_line_and_from_python(place, cha
     assert run_ids == predictions.run_ids == (run_csv.stem,)
     np.testing.assert_array_equal(probabilities, predictions.probabilities)
     assert json.loads(details.read_text(encoding="utf-8")) == predictions.details()
-    assert {str(state) for state in predictions.states[0]} <= set(said.split())
-    for reason in predictions.flags[0]:
+    assert {str(state) for state in predictions[0].states} <= set(said.split())
+    for reason in predictions[0].flags:
         assert reason in said
 
     picture = place / "run.png"

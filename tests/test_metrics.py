@@ -17,11 +17,11 @@ from egams.evaluate.submission import (
     evaluate_files,
     read_labels,
     read_submission,
-    write_submission,
 )
 from egams.evaluate.table import Table
 from egams.evaluate.tables import clip_table, experiment_table, score_table, tta_table
 from egams.families import FAMILIES
+from egams.io.write import write_submission
 from egams.logloss import mean_log_loss, run_losses
 
 

@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from egams.ensemble.predictions import Predictions
+from egams.ensemble.predictions import Predictions, RunPrediction
 from egams.errors import ConfigError, InputError
 from egams.families import FAMILIES, INSTRUMENTS
 from egams.preprocess.prepare_runs import prepare_runs
@@ -38,17 +38,10 @@ def without(run: Run, *mz: int) -> Run:
 def predictions_of(run: Run) -> Predictions:
     """Of two runs, the one to be drawn second: families in reverse order of likelihood."""
     falling = np.linspace(0.95, 0.05, len(FAMILIES))
+    spread, states = np.full(len(FAMILIES), 0.1), np.full(len(FAMILIES), "open")
     return Predictions(
-        run_ids=("another", run.run_id),
-        instruments=(run.instrument,) * 2,
-        probabilities=np.stack([falling, falling[::-1]]),
-        spread=np.full((2, len(FAMILIES)), 0.1),
-        draw_spread=np.full((2, len(FAMILIES)), 0.05),
-        states=np.full((2, len(FAMILIES)), "open"),
-        flags=((), ()),
-        nearest=((), ()),
-        notes=((), ()),
-        skipped=(),
+        RunPrediction(name, run.instrument, probabilities, spread, spread, states)
+        for name, probabilities in (("another", falling), (run.run_id, falling[::-1]))
     )
 
 
@@ -117,7 +110,7 @@ def test_predictions_of_the_run_stand_likeliest_on_top(run, tmp_path):
 
 
 def test_predictions_of_other_runs_are_refused(run, tmp_path):
-    with pytest.raises(InputError, match="run 'mine' is not among the 2 predictions"):
+    with pytest.raises(InputError, match="no run 'mine' among 2 predictions"):
         draw_run(replace(run, run_id="mine"), tmp_path / "run.png", predictions=predictions_of(run))
     assert not list(tmp_path.iterdir())
 

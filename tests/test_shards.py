@@ -22,7 +22,7 @@ from egams.artifact import MANIFEST
 from egams.cli.main import app
 from egams.ensemble import shards
 from egams.ensemble.bundle import NEAREST_SHOWN, SHIPPED, load_bundle
-from egams.ensemble.predictions import Predictions
+from egams.ensemble.predictions import Predictions, RunPrediction
 from egams.ensemble.shards import SHARDS, ShardTask, predict_shards, read_shards
 from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.families import FAMILIES
@@ -58,27 +58,17 @@ def predicted(source: Path, folder: Path, **changes: object) -> Path:
 
 
 def joined(parts: list[Predictions]) -> Predictions:
-    together = {
-        entry.name: [value for part in parts for value in getattr(part, entry.name)]
-        for entry in fields(Predictions)
-    }
-    arrays = ("probabilities", "spread", "draw_spread", "states")
     return Predictions(
-        **{
-            name: np.array(values) if name in arrays else tuple(values)
-            for name, values in together.items()
-        }
+        [run for part in parts for run in part], [run for part in parts for run in part.skipped]
     )
 
 
 def assert_same(first: Predictions, second: Predictions) -> None:
     """Bit for bit."""
-    for entry in fields(Predictions):
-        here, there = getattr(first, entry.name), getattr(second, entry.name)
-        if isinstance(here, np.ndarray):
-            np.testing.assert_array_equal(here, there, entry.name)
-        else:
-            assert here == there, entry.name
+    assert first.skipped == second.skipped
+    for here, there in zip(first, second, strict=True):
+        for entry in fields(RunPrediction):
+            assert np.array_equal(getattr(here, entry.name), getattr(there, entry.name))
 
 
 def test_shards_say_what_all_at_once_say(
@@ -95,9 +85,9 @@ def test_shards_say_what_all_at_once_say(
     finally:
         torch.set_num_threads(threads)
     np.testing.assert_allclose(read.probabilities, at_once.probabilities, rtol=0, atol=1e-6)
-    assert all(len(nearest) == NEAREST_SHOWN for nearest in read.nearest)
-    assert [entry["run_id"] for entry in read.skipped] == ["X004", "X006", "X008", "X009"]
-    assert all("hot" in entry["reason"] for entry in read.skipped)
+    assert all(len(run.nearest) == NEAREST_SHOWN for run in read)
+    assert [entry.run_id for entry in read.skipped] == ["X004", "X006", "X008", "X009"]
+    assert all("hot" in entry.reason for entry in read.skipped)
 
 
 def test_any_reader_of_parquet_finds_a_row_for_each_run_in_order(whole: Path) -> None:

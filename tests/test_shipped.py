@@ -60,7 +60,7 @@ def test_it_gives_the_golden_predictions(bundle: Bundle) -> None:
     assert predictions.probabilities.shape == expected.shape == (6, len(FAMILIES))
     np.testing.assert_allclose(predictions.probabilities, expected, atol=CLOSE)
     assert np.abs(predictions.probabilities - expected).mean() < CLOSE / 10
-    nearest = [[other.run_id for other in found] for found in predictions.nearest]
+    nearest = [[other.run_id for other in run.nearest] for run in predictions]
     assert [found[0] for found in nearest] == [found[0] for found in golden["nearest"]]
     assert set(predictions.states.ravel()) <= set(STATES)
 
@@ -98,7 +98,7 @@ if __name__ == "__main__":
         GOLDEN,
         {
             "probabilities": predicted.probabilities.round(5).tolist(),
-            "nearest": [[other.run_id for other in found] for found in predicted.nearest],
+            "nearest": [[other.run_id for other in run.nearest] for run in predicted],
             "mini_log_loss": round(score_on_mini(shipped, Path(sys.argv[1])), 5),
         },
     )

@@ -13,7 +13,7 @@ from egams.cli.show import console, prediction_table, progress_bar, say, say_use
 from egams.ensemble.bundle import load_bundle
 from egams.ensemble.predictions import Predictions
 from egams.errors import ConfigError
-from egams.evaluate.submission import evaluate_files, write_submission
+from egams.evaluate.submission import evaluate_files
 from egams.experiments.experiment import Experiment
 from egams.experiments.zoo import experiment_named
 from egams.report.figure import draw_run
@@ -83,8 +83,8 @@ def run_demo(folder: Path, seed: int = 0, jobs: int | None = None) -> None:
         unseen = egams.read(folder / CHALLENGE, split="test")
         predictions = bundle.predict(unseen, seed=seed, jobs=jobs, progress=progress)
     console().print(prediction_table(predictions))
-    say_used(predictions.instruments, predictions.notes, predictions.skipped)
-    write_submission(folder / PREDICTIONS, predictions.run_ids, predictions.probabilities)
+    say_used(predictions.instruments, [run.notes for run in predictions], predictions.skipped)
+    predictions.to_csv(folder / PREDICTIONS)
 
     say("\nScore them against the truth")
     _score(folder)

@@ -21,7 +21,7 @@ from egams.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from egams.io import RunReader
+    from egams.io import RunReader, SkippedRun
 
 
 def predict(
@@ -101,16 +101,15 @@ def _predict_at_once(
     from egams.artifact import write_json
     from egams.cli.show import console, prediction_table, progress_bar, say, say_apart, say_used
     from egams.ensemble.bundle import load_bundle
-    from egams.evaluate.submission import write_submission
 
     loaded = load_bundle(bundle)
     with progress_bar("reading") as progress:
         predictions = loaded.predict(reader, progress=progress, **asked)
     console().print(prediction_table(predictions))
     say_apart(predictions)
-    say_used(predictions.instruments, predictions.notes, predictions.skipped)
+    say_used(predictions.instruments, [run.notes for run in predictions], predictions.skipped)
     if output is not None:
-        write_submission(output, predictions.run_ids, predictions.probabilities)
+        predictions.to_csv(output)
         say(f"probabilities in {output}")
     if details is not None:
         write_json(details, predictions.details())
@@ -126,14 +125,14 @@ def _predict_shards(
     with progress_bar("predicting") as progress:
         predict_shards(bundle, reader, folder, progress=progress, **asked)
     used = flagged = 0
-    skipped: list[dict[str, str]] = []
+    skipped: list[SkippedRun] = []
     for predictions in read_shards(folder):
-        used += len(predictions.run_ids)
-        flagged += sum(bool(flags) for flags in predictions.flags)
+        used += len(predictions)
+        flagged += sum(bool(run.flags) for run in predictions)
         skipped += predictions.skipped
     say(f"{used} runs used, {len(skipped)} skipped, {flagged} flagged as unlike the training runs")
     for entry in skipped[:RUNS_SHOWN]:
-        say(f"  skipped {entry['run_id']}: {entry['reason']}")
+        say(f"  skipped {entry.run_id}: {entry.reason}")
     if len(skipped) > RUNS_SHOWN:
         say(f"  and {len(skipped) - RUNS_SHOWN} more: the column 'skipped' lists all")
     say(f"predictions in {folder / SHARDS}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,8 @@ from rich.text import Text
 from egams.families import FAMILIES
 
 if TYPE_CHECKING:
-    from egams.ensemble.predictions import Predictions
+    from egams.ensemble.predictions import Predictions, RunPrediction
+    from egams.io import SkippedRun
     from egams.jobs.contract import JobReport
 
 RUNS_SHOWN = 20
@@ -65,13 +66,13 @@ def say(line: str) -> None:
 def say_used(
     instruments: Sequence[str],
     notes: Sequence[Sequence[str]],
-    skipped: Sequence[Mapping[str, str]],
+    skipped: Sequence[SkippedRun],
 ) -> None:
     """Say how many runs were used and which were not, and each kind of note once."""
     kinds = ", ".join(f"{count} {name}" for name, count in Counter(instruments).items())
     say(f"{len(instruments)} runs used ({kinds}), {len(skipped)} skipped")
     for entry in skipped:
-        say(f"  skipped {entry['run_id']}: {entry['reason']}")
+        say(f"  skipped {entry.run_id}: {entry.reason}")
     for note, count in gathered(notes).items():
         say(f"  note on {count} {'run' if count == 1 else 'runs'}: {note}")
 
@@ -86,69 +87,63 @@ def gathered(notes: Sequence[Sequence[str]]) -> dict[str, int]:
 
 def prediction_table(predictions: Predictions) -> Table:
     """Show one run in full, several in a row each."""
-    if len(predictions.run_ids) == 1:
-        return run_table(predictions)
+    if len(predictions) == 1:
+        return run_table(predictions[0])
     return probability_table(predictions)
 
 
-def run_table(predictions: Predictions) -> Table:
-    """Show the only run: a row a family, the likeliest first."""
+def run_table(run: RunPrediction) -> Table:
+    """Show one run: a row a family, the likeliest first."""
     table = Table(
         box=box.SIMPLE,
         pad_edge=False,
-        title=Text(predictions.run_ids[0]),
+        title=Text(run.run_id),
         title_justify="left",
         caption=SETS,
         caption_justify="left",
     )
     for name in ("family", "probability", "between models", "between draws", "at 90 %"):
         table.add_column(name, justify="left" if name in ("family", "at 90 %") else "right")
-    probabilities = predictions.probabilities[0]
-    for place in (-probabilities).argsort(kind="stable").tolist():
+    for place in (-run.probabilities).argsort(kind="stable").tolist():
         table.add_row(
             FAMILIES[place].replace("_", " "),
-            _percent(float(probabilities[place]), " %"),
-            f"± {100 * float(predictions.spread[0, place]):.0f}",
-            f"± {100 * float(predictions.draw_spread[0, place]):.0f}",
-            str(predictions.states[0, place]),
+            _percent(float(run.probabilities[place]), " %"),
+            f"± {100 * float(run.spread[place]):.0f}",
+            f"± {100 * float(run.draw_spread[place]):.0f}",
+            str(run.states[place]),
         )
     return table
 
 
 def say_apart(predictions: Predictions) -> None:
     """Say which runs are unlike the training runs and why, and what the only run is near to."""
-    flagged = [
-        (run, flags)
-        for run, flags in zip(predictions.run_ids, predictions.flags, strict=True)
-        if flags
-    ]
-    for run, flags in flagged[:RUNS_SHOWN]:
-        say(f"unlike the training runs: {run}: {'; '.join(flags)}")
+    flagged = [run for run in predictions if run.flags]
+    for run in flagged[:RUNS_SHOWN]:
+        say(f"unlike the training runs: {run.run_id}: {'; '.join(run.flags)}")
     if len(flagged) > RUNS_SHOWN:
         say(f"and {len(flagged) - RUNS_SHOWN} more; --details lists all")
-    if len(predictions.run_ids) == 1 and predictions.nearest[0]:
+    if len(predictions) == 1 and predictions[0].nearest:
         say("nearest training runs (0 is the same):")
-        for neighbour in predictions.nearest[0]:
+        for neighbour in predictions[0].nearest:
             say(f"  {neighbour}")
 
 
 def probability_table(predictions: Predictions, limit: int = RUNS_SHOWN) -> Table:
     """Probabilities in percent, a row a run; the families more likely than not are bold."""
-    shown = len(predictions.run_ids[:limit])
-    more = len(predictions.run_ids) - shown
+    more = len(predictions) - limit
     caption = "Probability in percent."
     table = Table(
         box=box.SIMPLE,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        caption=caption + (f" {more} more runs are not shown." if more else ""),
+        caption=caption + (f" {more} more runs are not shown." if more > 0 else ""),
         caption_justify="left",
     )
     table.add_column("run", overflow="fold")
     for family in FAMILIES:
         table.add_column(_HEADINGS.get(family, family), justify="right", no_wrap=True)
-    for run, row in zip(predictions.run_ids[:limit], predictions.probabilities, strict=False):
-        table.add_row(Text(run), *(_percent(value) for value in row.tolist()))
+    for run in predictions[:limit]:
+        table.add_row(Text(run.run_id), *map(_percent, run.probabilities.tolist()))
     return table
 
 

@@ -21,12 +21,12 @@ from egams.ensemble.bundle_files import (
     member_files,
 )
 from egams.ensemble.ensemble import Ensemble
-from egams.ensemble.predictions import Neighbour, Predictions
+from egams.ensemble.predictions import Neighbour, Predictions, RunPrediction
 from egams.ensemble.training_runs import TrainingRuns
 from egams.errors import ArtifactError, InputError
 from egams.experiments.experiment import Experiment, explain
 from egams.families import FAMILIES
-from egams.io import RunReader, RunSource
+from egams.io import RunReader, RunSource, SkippedRun
 from egams.models.evidence import Shared
 from egams.models.load import load_predictor
 from egams.models.neighbours import Neighbours
@@ -124,14 +124,14 @@ class Bundle:
         draws = self.manifest["draws"] if draws is None else draws
         for predictor in self._predictors:
             predictor.to(device)
-        skipped: list[dict[str, str]] = []
+        skipped: list[SkippedRun] = []
         parts = []
         for store in _parts(runs, jobs, strict, progress):
             skipped += store.skipped
             if len(store):
                 parts.append(self._part(store, ResidentRuns.load(store, device), draws, seed))
         if not parts:
-            reason = f": {skipped[0]['reason'].rstrip('.')}" if skipped else ""
+            reason = f": {skipped[0].reason.rstrip('.')}" if skipped else ""
             raise InputError(f"none of {len(skipped)} runs can be used{reason}")
         return self._together(parts, skipped)
 
@@ -168,7 +168,7 @@ class Bundle:
                 return member.predictors[0].neighbours
         return None
 
-    def _together(self, parts: list[_Part], skipped: list[dict[str, str]]) -> Predictions:
+    def _together(self, parts: list[_Part], skipped: list[SkippedRun]) -> Predictions:
         members = np.concatenate([part.members for part in parts], axis=2)
         instruments = np.concatenate([part.store.instruments for part in parts])
         mean = members.mean(1)
@@ -179,17 +179,19 @@ class Bundle:
         ]
         nearest, distance = self._neighbours(parts, len(instruments))
         context = np.concatenate([part.context for part in parts])
+        columns = (
+            [run for part in parts for run in part.store.ids],
+            instruments.tolist(),
+            probabilities,
+            mean.std(0),
+            np.std(single, axis=0),
+            self.ensemble.conformal.states(probabilities, instruments),
+            self.training_runs.novelty.flags(context, distance, instruments),
+            nearest,
+            [notes for part in parts for notes in part.store.notes],
+        )
         return Predictions(
-            run_ids=tuple(run for part in parts for run in part.store.ids),
-            instruments=tuple(instruments.tolist()),
-            probabilities=probabilities,
-            spread=mean.std(0),
-            draw_spread=np.std(single, axis=0),
-            states=self.ensemble.conformal.states(probabilities, instruments),
-            flags=self.training_runs.novelty.flags(context, distance, instruments),
-            nearest=nearest,
-            notes=tuple(notes for part in parts for notes in part.store.notes),
-            skipped=tuple(skipped),
+            [RunPrediction(*of_run) for of_run in zip(*columns, strict=True)], skipped
         )
 
     def _neighbours(

@@ -1,13 +1,29 @@
-"""`Predictions`: what a bundle says of runs."""
+"""`Predictions`: what a bundle predicts of runs, one `RunPrediction` each."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from egams.arrays import FloatArray
+from egams.errors import ConfigError, InputError, meant
 from egams.families import FAMILIES
+from egams.io import SkippedRun
+from egams.io.write import write_submission
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+RUNS_SHOWN = 20
+LIKELIEST_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -32,72 +48,214 @@ class Neighbour:
         return f"{self.run_id} at {self.distance:.2f} ({', '.join(self.families) or 'no family'})"
 
 
-@dataclass(frozen=True)
-class Predictions:
-    """What a bundle says of runs.
+@dataclass(frozen=True, eq=False)
+class RunPrediction:
+    """What a bundle predicts of one run.
 
     Parameters
     ----------
-    run_ids
-        ``[run]``.
-    instruments
-        As given or inferred from the data ``[run]``.
+    run_id
+        Its name.
+    instrument
+        As given or inferred from the data.
     probabilities
-        Calibrated ``[run, family]``.
+        Calibrated ``[family]``.
     spread
-        Standard deviation between the experiments of the ensemble ``[run, family]``.
+        Standard deviation between the experiments of the ensemble ``[family]``.
     draw_spread
-        Standard deviation of the ensemble between single test-time draws ``[run, family]``.
+        Standard deviation of the ensemble between single test-time draws ``[family]``.
     states
         What cannot be excluded at 90 %: ``present``, ``absent``, ``open`` (neither is excluded) or
-        ``odd`` (both are), see `egams.ensemble.conformal` ``[run, family]``.
+        ``odd`` (both are), see `egams.ensemble.conformal` ``[family]``.
     flags
-        What sets each run apart from the training runs ``[run]``.
+        What sets the run apart from the training runs.
     nearest
-        The nearest training runs, nearest first ``[run]``; none where the bundle knows none.
+        The nearest training runs, nearest first; none where the bundle knows none.
     notes
-        What the reader said of each run ``[run]``.
-    skipped
-        Runs that could not be used: ``run_id`` and ``reason``.
+        What the reader noted of the run.
     """
 
-    run_ids: tuple[str, ...]
-    instruments: tuple[str, ...]
-    probabilities: NDArray[np.float64]
-    spread: NDArray[np.float64]
-    draw_spread: NDArray[np.float64]
+    run_id: str
+    instrument: str
+    probabilities: FloatArray
+    spread: FloatArray
+    draw_spread: FloatArray
     states: NDArray[np.str_]
-    flags: tuple[tuple[str, ...], ...]
-    nearest: tuple[tuple[Neighbour, ...], ...]
-    notes: tuple[tuple[str, ...], ...]
-    skipped: tuple[dict[str, str], ...]
+    flags: tuple[str, ...] = ()
+    nearest: tuple[Neighbour, ...] = ()
+    notes: tuple[str, ...] = ()
 
-    def details(self) -> dict[str, object]:
+    def __repr__(self) -> str:
+        likeliest = (-self.probabilities).argsort(kind="stable")[:LIKELIEST_SHOWN].tolist()
+        families = ", ".join(f"{FAMILIES[i]} {self.probabilities[i]:.2f}" for i in likeliest)
+        return f"{self.run_id}: {families}" + (f" ({'; '.join(self.flags)})" if self.flags else "")
+
+    def details(self) -> dict[str, Any]:
         """All of it as JSON holds it."""
-        runs = [
-            {
-                "sample_id": run_id,
-                "instrument": self.instruments[row],
-                "families": {
-                    family: {
-                        "probability": round(float(self.probabilities[row, column]), 4),
-                        "spread": round(float(self.spread[row, column]), 4),
-                        "draw_spread": round(float(self.draw_spread[row, column]), 4),
-                        "at_90_percent": str(self.states[row, column]),
-                    }
-                    for column, family in enumerate(FAMILIES)
-                },
-                "flags": list(self.flags[row]),
-                "nearest": [
-                    {
-                        "sample_id": other.run_id,
-                        "distance": round(other.distance, 3),
-                        "families": list(other.families),
-                    }
-                    for other in self.nearest[row]
-                ],
-                "notes": list(self.notes[row]),
-            }
-            for row, run_id in enumerate(self.run_ids)
-        ]
-        return {"runs": runs, "skipped": list(self.skipped)}
+        numbers = zip(
+            FAMILIES, self.probabilities, self.spread, self.draw_spread, self.states, strict=True
+        )
+        return {
+            "sample_id": self.run_id,
+            "instrument": self.instrument,
+            "families": {
+                family: {
+                    "probability": round(float(probability), 4),
+                    "spread": round(float(spread), 4),
+                    "draw_spread": round(float(draw_spread), 4),
+                    "at_90_percent": str(state),
+                }
+                for family, probability, spread, draw_spread, state in numbers
+            },
+            "flags": list(self.flags),
+            "nearest": [
+                {
+                    "sample_id": other.run_id,
+                    "distance": round(other.distance, 3),
+                    "families": list(other.families),
+                }
+                for other in self.nearest
+            ],
+            "notes": list(self.notes),
+        }
+
+
+class Predictions(Sequence[RunPrediction]):
+    """What a bundle predicts of runs: a `RunPrediction` each, by position or by run id.
+
+    A slice holds the predictions of its runs, and no skipped runs.
+
+    Parameters
+    ----------
+    runs
+        Predictions of the runs that could be used.
+    skipped
+        Runs that could not be used, with the reason.
+
+    Raises
+    ------
+    InputError
+        If a run is requested by an id that is not among them.
+    """
+
+    def __init__(self, runs: Iterable[RunPrediction], skipped: Iterable[SkippedRun] = ()) -> None:
+        self._runs = tuple(runs)
+        self.skipped = tuple(skipped)
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    @overload
+    def __getitem__(self, index: int | str) -> RunPrediction: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Predictions: ...
+
+    def __getitem__(self, index: int | str | slice) -> RunPrediction | Predictions:
+        if isinstance(index, slice):
+            return Predictions(self._runs[index])
+        if isinstance(index, str):
+            if index not in self.run_ids:
+                raise InputError(
+                    f"no run '{index}' among {len(self)} predictions",
+                    hint=meant(index, self.run_ids).strip() or None,
+                )
+            index = self.run_ids.index(index)
+        return self._runs[index]
+
+    def _stacked(self, name: str) -> NDArray[Any]:
+        rows = [getattr(run, name) for run in self._runs]
+        return np.stack(rows) if rows else np.empty((0, len(FAMILIES)))
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """``[run]``."""
+        return tuple(run.run_id for run in self._runs)
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """``[run]``."""
+        return tuple(run.instrument for run in self._runs)
+
+    @cached_property
+    def probabilities(self) -> FloatArray:
+        """``[run, family]``."""
+        return self._stacked("probabilities")
+
+    @cached_property
+    def spread(self) -> FloatArray:
+        """``[run, family]``."""
+        return self._stacked("spread")
+
+    @cached_property
+    def draw_spread(self) -> FloatArray:
+        """``[run, family]``."""
+        return self._stacked("draw_spread")
+
+    @cached_property
+    def states(self) -> NDArray[np.str_]:
+        """``[run, family]``."""
+        return self._stacked("states").astype(np.str_)
+
+    def details(self) -> dict[str, Any]:
+        """All of it as JSON holds it."""
+        return {
+            "runs": [run.details() for run in self._runs],
+            "skipped": [asdict(run) for run in self.skipped],
+        }
+
+    def to_arrow(self) -> pa.Table:
+        """All of it as a table, a row a run, skipped ones last: the columns of a shard."""
+        from egams.ensemble.prediction_table import to_table
+
+        return to_table(self)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """`to_arrow` as a data frame.
+
+        Raises
+        ------
+        ConfigError
+            If pandas is not installed.
+        """
+        try:
+            return self.to_arrow().to_pandas()
+        except ImportError as error:
+            raise ConfigError(
+                "to_pandas needs pandas, which is not installed. Install it: pip install pandas"
+            ) from error
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the probabilities in the challenge's layout.
+
+        Raises
+        ------
+        InputError
+            If a run appears twice.
+        """
+        write_submission(path, self.run_ids, self.probabilities)
+
+    def __repr__(self) -> str:
+        lines = [f"Predictions of {len(self)} runs, {len(self.skipped)} skipped"]
+        lines += [f"  {run!r}" for run in self._runs[:RUNS_SHOWN]]
+        if len(self) > RUNS_SHOWN:
+            lines.append(f"  and {len(self) - RUNS_SHOWN} more")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Probabilities in percent for a notebook; those more likely than not are bold."""
+        head = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in ("run", *FAMILIES, "flags"))
+        rows = []
+        for run in self._runs[:RUNS_SHOWN]:
+            percent = [f"{100 * p:.0f}" for p in run.probabilities]
+            cells = [
+                f"<b>{text}</b>" if p >= 0.5 else text
+                for text, p in zip(percent, run.probabilities, strict=True)
+            ]
+            cells = [escape(run.run_id), *cells, escape("; ".join(run.flags))]
+            rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        more = f", {len(self) - RUNS_SHOWN} not shown" if len(self) > RUNS_SHOWN else ""
+        return (
+            f"<p>Probability in percent: {len(self)} runs{more}, {len(self.skipped)} skipped</p>"
+            f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+        )

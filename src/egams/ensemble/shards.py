@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from egams.artifact import (
     MANIFEST,
     header,
@@ -22,10 +20,9 @@ from egams.artifact import (
     written_whole,
 )
 from egams.ensemble.bundle import DRAW_SEED, RUNS_IN_PART, SHIPPED, Bundle, load_bundle
+from egams.ensemble.prediction_table import from_table, to_table
 from egams.ensemble.predictions import Predictions
-from egams.ensemble.shard_file import from_table, to_table
 from egams.errors import ArtifactError, ConfigError, EgamsError
-from egams.families import FAMILIES
 from egams.io import RunReader, RunSource, open_source
 from egams.jobs.choose import executor_named
 from egams.jobs.contract import Executor, Job, JobReport, JobState, Stop
@@ -215,7 +212,7 @@ def predict_shard(
     predictions = (
         bundle.predict(store, draws=task.draws, seed=task.seed, device=task.device)
         if len(store)
-        else _nothing_but(store.skipped)
+        else Predictions((), store.skipped)
     )
     with written_whole(task.output) as temporary:
         parquet.write_table(to_table(predictions, task.source.ids), temporary)
@@ -295,12 +292,6 @@ def _read_shard(path: Path) -> Predictions:
             f"{path}: cannot be read as a shard of predictions ({error}). Remove it and give the "
             "command that predicts it again."
         ) from error
-
-
-def _nothing_but(skipped: list[dict[str, str]]) -> Predictions:
-    none = np.empty((0, len(FAMILIES)))
-    states = none.astype(np.str_)
-    return Predictions((), (), none, none, none, states, (), (), (), tuple(skipped))
 
 
 def _failed(failures: list[JobState], shards: int) -> EgamsError:

@@ -1,15 +1,23 @@
-"""A `Run` as the long CSV of the challenge."""
+"""The CSVs of the challenge: a `Run` as a long table, probabilities of many runs as a wide one."""
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from egams.arrays import FloatArray
+from egams.artifact import written_whole
 from egams.errors import InputError
+from egams.families import FAMILIES
 from egams.io.table import COLUMNS
+from egams.logloss import truth_probability
 from egams.run import Run
+
+ID = "sample_id"
 
 
 def write_csv(run: Run, path: str | Path) -> None:
@@ -32,7 +40,7 @@ def write_csv(run: Run, path: str | Path) -> None:
         If the run has no time.
     """
     import pyarrow as pa
-    from pyarrow import csv
+    from pyarrow import csv as arrow_csv
 
     if run.time is None or run.scan_time is None:
         raise InputError(
@@ -45,8 +53,9 @@ def write_csv(run: Run, path: str | Path) -> None:
         run.abundance.ravel(),
     )
     arrays = [pa.array(values, from_pandas=True) for values in columns]
-    options = csv.WriteOptions(quoting_style="none")
-    csv.write_csv(pa.table(dict(zip(COLUMNS, arrays, strict=True))), path, write_options=options)
+    options = arrow_csv.WriteOptions(quoting_style="none")
+    table = pa.table(dict(zip(COLUMNS, arrays, strict=True)))
+    arrow_csv.write_csv(table, path, write_options=options)
 
 
 def _per_reading(values: FloatArray, scan: FloatArray, run: Run) -> FloatArray:
@@ -54,3 +63,40 @@ def _per_reading(values: FloatArray, scan: FloatArray, run: Run) -> FloatArray:
     if values.ndim == 1:
         return np.broadcast_to(values[:, None], run.abundance.shape).ravel()
     return np.where(np.isnan(values), scan[:, None], values).ravel()
+
+
+def write_submission(path: str | Path, run_ids: Sequence[str], probabilities: ArrayLike) -> None:
+    """Write probabilities in the challenge's layout, to a temporary name and renamed.
+
+    Every number is written with the digits that bring the same float64 back.
+
+    Parameters
+    ----------
+    path
+        CSV file to write.
+    run_ids
+        Name of each run.
+    probabilities
+        ``[run, family]``.
+
+    Raises
+    ------
+    InputError
+        If shapes disagree, a run appears twice, or a probability is NaN or outside 0..1.
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    if p.shape != (len(run_ids), len(FAMILIES)):
+        raise InputError(
+            f"{len(run_ids)} runs, probabilities of shape {p.shape}", expected="[run, family]"
+        )
+    if len(set(run_ids)) < len(run_ids):
+        raise InputError("a run appears twice", expected="each run once")
+    if p.size:
+        truth_probability(np.zeros(p.shape), p)
+    with (
+        written_whole(Path(path)) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([ID, *FAMILIES])
+        writer.writerows([name, *row] for name, row in zip(run_ids, p.tolist(), strict=True))

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from egams.ensemble.predictions import Predictions
+    from egams.ensemble.predictions import Predictions, RunPrediction
 
 WIDTH, HEIGHT, LEFT = 10.0, 7.2, 0.075
 
@@ -95,29 +95,16 @@ def draw_run(run: Run, path: str | Path, *, predictions: Predictions | None = No
     (prepared,) = prepare_runs([run])
     if isinstance(prepared, InputError):
         raise prepared
-    row = None if predictions is None else _row_of(run.run_id, predictions)
+    prediction = None if predictions is None else predictions[run.run_id]
     with page(path, WIDTH, HEIGHT) as figure:
-        _fill(figure, run, prepared, predictions, row)
+        _fill(figure, run, prepared, prediction)
     return Path(path)
 
 
-def _row_of(run_id: str, predictions: Predictions) -> int:
-    if run_id not in predictions.run_ids:
-        raise InputError(
-            f"run '{run_id}' is not among the {len(predictions.run_ids)} predictions",
-            expected="predictions of the run that is drawn",
-        )
-    return predictions.run_ids.index(run_id)
-
-
 def _fill(
-    figure: Figure,
-    run: Run,
-    prepared: PreparedRun,
-    predictions: Predictions | None,
-    row: int | None,
+    figure: Figure, run: Run, prepared: PreparedRun, prediction: RunPrediction | None
 ) -> None:
-    width = 0.825 if predictions is None else 0.54
+    width = 0.825 if prediction is None else 0.54
     right = LEFT + width
     _title(figure, run)
     traces = figure.add_axes((LEFT, 0.505, width, 0.325))
@@ -125,9 +112,9 @@ def _fill(
     below = figure.add_axes((LEFT, 0.08, width, 0.345), sharex=traces)
     _draw_spectrogram(below, figure.add_axes((right + 0.01, 0.08, 0.011, 0.345)), prepared)
     traces.set_xlim(FIRST_COLUMN - COLUMN_STEP / 2, HIGHEST_TEMPERATURE)
-    if predictions is not None and row is not None:
+    if prediction is not None:
         bars = figure.add_axes((0.805, 0.08, 0.14, 0.75))
-        _draw_families(bars, predictions.probabilities[row], predictions.spread[row], run)
+        _draw_families(bars, prediction.probabilities, prediction.spread, run)
 
 
 def _title(figure: Figure, run: Run) -> None:

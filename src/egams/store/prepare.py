@@ -181,8 +181,8 @@ def _report(
         yield outcome
 
 
-def _refuse_none_used(skipped: Sequence[dict[str, str]], name: str) -> None:
-    first = f": {skipped[0]['reason'].rstrip('.')}" if skipped else ""
+def _refuse_none_used(skipped: Sequence[SkippedRun], name: str) -> None:
+    first = f": {skipped[0].reason.rstrip('.')}" if skipped else ""
     raise InputError(f"{name}: none of its {len(skipped)} runs can be used{first}")
 
 
@@ -190,7 +190,7 @@ def _in_memory(outcomes: Sequence[Outcome]) -> RunStore:
     blocks = [outcome.block for outcome in outcomes if outcome.block is not None]
     data = np.frombuffer(b"".join(block.data for block in blocks), np.uint8)
     skipped = [
-        asdict(SkippedRun(outcome.run_id, outcome.reason))
+        SkippedRun(outcome.run_id, outcome.reason)
         for outcome in outcomes
         if outcome.reason is not None
     ]
@@ -198,13 +198,13 @@ def _in_memory(outcomes: Sequence[Outcome]) -> RunStore:
 
 
 def _manifest(
-    runs: list[dict[str, Any]], skipped: list[dict[str, str]], data: np.ndarray[Any, Any]
+    runs: list[dict[str, Any]], skipped: list[SkippedRun], data: np.ndarray[Any, Any]
 ) -> dict[str, Any]:
     digest = hashlib.sha256(json.dumps(runs, sort_keys=True).encode())
     digest.update(np.ascontiguousarray(data).data)
     return header(KIND, FORMAT_VERSION) | {
         "runs": runs,
-        "skipped": skipped,
+        "skipped": [asdict(run) for run in skipped],
         "fingerprint": digest.hexdigest()[:16],
     }
 
@@ -224,9 +224,7 @@ def _to_folder(
     fresh = _outcomes(source, source.ids[len(done) :], jobs)
     done += journal.append(_report(fresh, strict, progress, len(done), source))
     used = [line["entry"] for line in done if line["entry"] is not None]
-    skipped = [
-        asdict(SkippedRun(line["run_id"], line["reason"])) for line in done if line["reason"]
-    ]
+    skipped = [SkippedRun(line["run_id"], line["reason"]) for line in done if line["reason"]]
     if not used:
         remove(partial)
         _refuse_none_used(skipped, source.name)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from egams.artifact import MANIFEST, read_manifest, write_json, written_whole
 from egams.errors import ArtifactError
 from egams.families import FAMILIES
+from egams.io import SkippedRun
 from egams.preprocess.prepared_run import PreparedRun
 from egams.store.codec import ABUNDANCE_ORDER, BASELINE_ORDER, decode, encode, rounding_steps
 
@@ -188,9 +189,9 @@ class RunStore(Sequence[PreparedRun]):
         return tuple(tuple(entry["notes"]) for entry in self._entries)
 
     @property
-    def skipped(self) -> list[dict[str, str]]:
-        """Runs that were not used: ``run_id`` and ``reason``."""
-        return list(self.manifest["skipped"])
+    def skipped(self) -> list[SkippedRun]:
+        """Runs that were not used, and why."""
+        return [SkippedRun(**entry) for entry in self.manifest["skipped"]]
 
     @property
     def fingerprint(self) -> str:
