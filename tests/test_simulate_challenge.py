@@ -16,6 +16,7 @@ import pytest
 from egams.errors import InputError
 from egams.families import FAMILIES, INSTRUMENTS
 from egams.run import Run
+from egams.run_csv import run_to_csv
 from egams.simulate import (
     SimulationConfig,
     simulate_challenge,
@@ -23,7 +24,6 @@ from egams.simulate import (
     simulate_runs,
     write_challenge,
 )
-from egams.simulate.csv_text import run_to_csv
 
 TINY = SimulationConfig.tiny(sam_share=0.3)
 SIZES = {"train": 5, "val": 3, "test": 4}

@@ -2,6 +2,6 @@
 
 from egams.io.sniff import open_source, read
 from egams.io.source import RunReader, RunSource, SkippedRun
-from egams.io.write import write_csv
+from egams.run_csv import write_csv
 
 __all__ = ["RunReader", "RunSource", "SkippedRun", "open_source", "read", "write_csv"]

@@ -12,14 +12,15 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from egams.errors import InputError
-from egams.io.table import COLUMNS, LongTable
+from egams.io.table import LongTable
 from egams.io.text import HEAD, check_head, parse_header
+from egams.run_csv import COLUMNS
 
 RUN_COLUMN = "sample_id"
 
 
 def readings_from_csv(data: bytes, file: str) -> LongTable:
-    """Read the columns of `egams.io.table.COLUMNS`; others are left alone.
+    """Read the columns of `egams.run_csv.COLUMNS`; others are left alone.
 
     Parameters
     ----------

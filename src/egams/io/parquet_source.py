@@ -14,9 +14,10 @@ from egams.errors import InputError
 from egams.io.annotations import Annotations
 from egams.io.blob import input_errors
 from egams.io.source import IndexedSource
-from egams.io.table import COLUMNS, LongTable
+from egams.io.table import LongTable
 from egams.io.text import missing_column
 from egams.run import Run
+from egams.run_csv import COLUMNS
 
 _RUN = "sample_id"
 _UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)

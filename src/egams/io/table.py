@@ -12,9 +12,7 @@ from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.errors import InputError
 from egams.families import Instrument
 from egams.run import Run
-
-COLUMNS: tuple[str, ...] = ("time", "temp", "m/z", "abundance")
-"""Columns of a long table: s, degC, mass-to-charge ratio, counts/s or A."""
+from egams.run_csv import COLUMNS
 
 MZ_DECIMALS = 3
 MAX_CELLS = 2**26

@@ -18,8 +18,8 @@ from egams.artifact import written_whole
 from egams.errors import ConfigError, InputError
 from egams.families import FAMILIES
 from egams.run import Run
+from egams.run_csv import run_to_csv
 from egams.simulate.config import SimulationConfig
-from egams.simulate.csv_text import run_to_csv
 from egams.simulate.runs import simulate_runs
 
 Split = Literal["train", "val", "test"]
