@@ -5,12 +5,13 @@ INSTALLED := $(VENV)/.installed
 BENCHMARKS := startup prepare baseline spectrogram  # out_of_fold wants a study of the real runs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check bench clean
+.PHONY: help demo test lint docs check bench clean
 
 help:
 	@echo "make demo   install, then simulate, train, predict and score: some minutes"
 	@echo "make test   every test"
 	@echo "make lint   style and types"
+	@echo "make docs   the pages and the API as a site, in site/"
 	@echo "make check  lint and test"
 	@echo "make bench  every benchmark that needs no data"
 	@echo "make clean  remove the environment, caches and the demo"
@@ -33,11 +34,14 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 check: lint test
 
 bench: $(INSTALLED)
 	@set -e; for name in $(BENCHMARKS); do echo "$$name"; $(BIN)/python benchmarks/$$name.py; done
 
 clean:
-	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -140,7 +140,7 @@ class Run:
 
     @classmethod
     def from_xarray(cls, dataset: xarray.Dataset) -> Run:
-        """Build a run from what `to_xarray` returns.
+        """Build a run from a `dataset` like those of `to_xarray`.
 
         Raises
         ------

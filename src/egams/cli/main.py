@@ -72,9 +72,7 @@ def egams(
         bool, typer.Option(DEBUG, help="Show the traceback of an error; stands anywhere.")
     ] = False,
 ) -> None:
-    """Which families of compounds are in this sample: evolved gas analysis, raw runs to
-    probabilities.
-    """
+    """Which families of compounds are in this sample: from evolved gas to probabilities."""
 
 
 def main() -> None:

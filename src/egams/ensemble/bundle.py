@@ -115,6 +115,10 @@ class Bundle:
             Processes that prepare runs; None takes one for each core.
         strict
             Raise at the first run that cannot be used, instead of listing it in `skipped`.
+        device
+            As `egams.cross_validate` has it.
+        progress
+            Called with the number of runs that are prepared, and of all.
 
         Raises
         ------
@@ -231,7 +235,7 @@ def _refuse_damaged(folder: Path, expected: dict[str, str]) -> None:
 
 
 def load_bundle(path: str | Path | None = None) -> Bundle:
-    """Load a bundle, the one that egams ships if none is named; nothing in it is executed.
+    """Load the bundle at `path`, or the one that egams ships; nothing in it is executed.
 
     Raises
     ------

@@ -48,7 +48,10 @@ class Ensemble:
     conformal: Conformal
 
     def probabilities(self, members: ArrayLike, instruments: Instruments) -> FloatArray:
-        """Probabilities ``[run, family]`` from those of the members ``[member, run, family]``."""
+        """Probabilities ``[run, family]`` from those of `members` ``[member, run, family]``.
+
+        `instruments` are those of the runs.
+        """
         calibrated = self.calibration.apply(self.stack.probabilities(members), instruments)
         return clip_probabilities(calibrated, run_clips(instruments, self.clips))
 
@@ -71,7 +74,7 @@ class Ensemble:
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any], names: tuple[str, ...]) -> Ensemble:
-        """From what `to_dict` gave, with the members in the order of `names`.
+        """From `entry`, which `to_dict` gave, with the members in the order of `names`.
 
         Raises
         ------
@@ -174,7 +177,7 @@ def _stack(
 def nested_ensemble(
     predictions: OutOfFoldPredictions, *, at_most: int | None = None
 ) -> NestedEnsemble:
-    """Fit an ensemble for each fold on the other folds, and apply it to that fold.
+    """Fit an ensemble for each fold on `predictions` of the others, and apply it to that fold.
 
     With `at_most`, as in `fit_ensemble`, the members are chosen on the other folds too.
 
@@ -197,7 +200,7 @@ def nested_ensemble(
 def ensemble_scores(
     predictions: OutOfFoldPredictions, *, at_most: int | None = None
 ) -> dict[str, float]:
-    """Mean log loss of the ensemble of at most so many members, out of fold.
+    """Mean log loss on `predictions`, out of fold, of the ensemble of `at_most` members.
 
     ``nested``: fitted on the other folds; ``in_sample``: fitted on the runs it is scored on;
     ``all_members``: plain mean of all members.

@@ -226,7 +226,7 @@ class Predictions(Sequence[RunPrediction]):
             ) from error
 
     def to_csv(self, path: str | Path) -> None:
-        """Write the probabilities in the challenge's layout.
+        """Write the probabilities to `path`, in the challenge's layout.
 
         Raises
         ------

@@ -221,7 +221,7 @@ def predict_shard(
 
 
 def read_shards(folder: str | Path) -> Iterator[Predictions]:
-    """Read what `predict_shards` wrote, a shard at a time, in the order of the source.
+    """Read what `predict_shards` wrote to `folder`, a shard at a time, in the order of the source.
 
     Raises
     ------

@@ -58,7 +58,7 @@ def roc_auc(labels: ArrayLike, probabilities: ArrayLike) -> FloatArray:
 
 
 def mean_defined(scores: FloatArray) -> float:
-    """Mean over the families that have a score; NaN if none has."""
+    """Mean of `scores` over the families that have one; NaN if none has."""
     defined = scores[~np.isnan(scores)]
     return float(defined.mean()) if defined.size else float("nan")
 

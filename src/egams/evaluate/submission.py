@@ -48,7 +48,7 @@ class Evaluation:
 
 
 def read_submission(path: str | Path) -> tuple[tuple[str, ...], FloatArray]:
-    """Read run ids and probabilities ``[run, family]`` from the challenge's layout.
+    """Read run ids and probabilities ``[run, family]`` from `path`, in the challenge's layout.
 
     Columns may stand in any order; the result is in the order of `egams.families.FAMILIES`.
 
@@ -62,7 +62,7 @@ def read_submission(path: str | Path) -> tuple[tuple[str, ...], FloatArray]:
 
 
 def read_labels(path: str | Path) -> tuple[tuple[str, ...], FloatArray]:
-    """Read run ids and labels ``[run, family]``, 0 or 1; otherwise as `read_submission`."""
+    """Read run ids and labels ``[run, family]``, 0 or 1, from `path`; else as `read_submission`."""
     return _read_families(path, "0 or 1", binary=True)
 
 

@@ -58,7 +58,7 @@ class Experiment(BaseModel):
         return self
 
     def with_settings(self, changes: Mapping[str, Any]) -> Experiment:
-        """Change settings by their dotted names, such as ``{"training.epochs": 3}``.
+        """Make `changes` to settings by their dotted names, such as ``{"training.epochs": 3}``.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class Experiment(BaseModel):
         return settings
 
     def shortened(self, share: float) -> Experiment:
-        """Train for a share of the epochs (or trees), at least one."""
+        """Train for `share` of the epochs (or trees), at least one."""
         changes: dict[str, BaseModel] = {"model": self.model.shortened(share)}
         if self.model.trained_in_epochs:
             epochs = max(1, round(self.training.epochs * share))

@@ -62,5 +62,5 @@ class TrainingConfig(BaseModel):
     precision: Precision = "fp32"
 
     def lasting(self, epochs: int, **changes: Any) -> TrainingConfig:
-        """Return this training with another number of epochs, and other changes if need be."""
+        """Return this training with another number of `epochs`, and other `changes` if need be."""
         return TrainingConfig(**(self.model_dump() | {"epochs": epochs} | changes))

@@ -111,7 +111,7 @@ def built_in() -> Table:
 
 
 def experiment_named(name: str, recipe: str = "fast") -> Experiment:
-    """Look up an experiment of egams.
+    """Look up the experiment of egams that is called `name`.
 
     Parameters
     ----------
@@ -134,10 +134,10 @@ def experiment_named(name: str, recipe: str = "fast") -> Experiment:
 
 
 def experiments_named(names: str | Iterable[str], recipe: str = "fast") -> list[Experiment]:
-    """Look up experiments: names, sets, patterns like ``13?_*``, and files of one's own.
+    """Look up experiments by `names`: names, sets, patterns like ``13?_*``, files of one's own.
 
     A file holds rows as the table of egams does, whose families they may name, or, as JSON,
-    one experiment in full.
+    one experiment in full. `recipe` is that of `experiment_named`.
 
     Returns
     -------

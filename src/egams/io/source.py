@@ -28,7 +28,7 @@ class RunSource(Protocol):
         """Run ids in file order, those of runs that will not load included."""
 
     def load(self, run_id: str) -> Run:
-        """Return one run.
+        """Return the run `run_id`.
 
         Raises
         ------
@@ -37,14 +37,14 @@ class RunSource(Protocol):
         """
 
     def fingerprint(self, run_id: str) -> str:
-        """Return a string that changes when the run, its labels or its instrument change.
+        """Return a string that changes when the run `run_id`, its labels or instrument change.
 
         Costs no more than a look at sizes and dates; two equal fingerprints from the same source
         mean that `load` need not be called again.
         """
 
     def only(self, ids: Sequence[str]) -> RunSource:
-        """Return a source of some of its runs, in this order: all that a worker need be sent."""
+        """Return a source of the runs `ids`, in this order: all that a worker need be sent."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class IndexedSource(Generic[Entry]):
 
 @dataclass(frozen=True)
 class SkippedRun:
-    """A run that was not used, and why."""
+    """A run that was not used, by its `run_id`, and the `reason`."""
 
     run_id: str
     reason: str

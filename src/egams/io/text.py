@@ -1,4 +1,4 @@
-"""Checks on the first bytes of a text table: is it one, and with which columns?"""
+"""Checks on the first bytes of a text table: is it one, and with which columns."""
 
 from __future__ import annotations
 

@@ -45,6 +45,7 @@ class StopRequest:
         self._deadline = deadline
 
     def __call__(self) -> bool:
+        """Whether to stop."""
         return self.signal is not None or self.time_is_up
 
     @property

@@ -42,7 +42,7 @@ class Head(nn.Module):
         self.logits = nn.Linear(joined, sizes.outputs)
 
     def forward(self, features: Tensor, context: Tensor) -> Tensor:
-        """Return logits ``[B, output]`` from ``[B, feature]`` and ``[B, context]``."""
+        """Return logits ``[B, output]`` from `features` ``[B, feature]`` and `context`."""
         parts = [features]
         if self.context is not None:
             parts.append(self.context(context[:, :CONTEXT_FEATURES]))
@@ -57,14 +57,14 @@ def _branch(features: int, width: int, dropout: float) -> nn.Sequential:
 
 
 def with_temperature(spectrogram: Tensor) -> Tensor:
-    """Add the column's position, 0..1, as one more channel ``[B, m/z + 1, temperature]``."""
+    """Add each column's position, 0..1, to a `spectrogram`: ``[B, m/z + 1, temperature]``."""
     position = torch.arange(TEMPERATURE_COUNT, device=spectrogram.device) / TEMPERATURE_COUNT
     rows = position.to(spectrogram.dtype).expand(len(spectrogram), 1, -1)
     return torch.cat([spectrogram, rows], 1)
 
 
 def mean_and_max(features: Tensor, *axes: int) -> Tensor:
-    """Pool over some axes, both ways: ``[B, 2 * channel]``."""
+    """Pool `features` over `axes`, both ways: ``[B, 2 * channel]``."""
     return torch.cat([features.mean(axes), features.amax(axes)], 1)
 
 
@@ -79,7 +79,7 @@ def float32_on_cpu(signal: Tensor) -> tuple[Tensor, AbstractContextManager[objec
 
 
 class DropMz(nn.Module):
-    """Silence whole rows at random in training; the context still says what was measured.
+    """Silence `rate` of the rows at random in training; the context still says what was measured.
 
     Source: 2nd place's "dropout of whole input channels".
     """
@@ -89,7 +89,7 @@ class DropMz(nn.Module):
         self.rate = rate
 
     def forward(self, spectrogram: Tensor) -> Tensor:
-        """``[B, row, temperature]`` in and out; what is left is not scaled up."""
+        """Silence rows of `spectrogram` ``[B, row, temperature]``; the rest is not scaled up."""
         if not self.training or self.rate == 0:
             return spectrogram
         kept = torch.rand(spectrogram.shape[:2], device=spectrogram.device) >= self.rate

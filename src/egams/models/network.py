@@ -58,7 +58,7 @@ class ModelSettings(BaseModel):
     kind: str
 
     def shortened(self, share: float) -> Self:
-        """Return settings of a briefer training, where they say how long it is."""
+        """Return settings of a training of `share` the length, where they say how long it is."""
         return self
 
 
@@ -83,14 +83,14 @@ class NetworkSettings(ModelSettings, ABC):
 
     @abstractmethod
     def build(self, sizes: Sizes) -> nn.Module:
-        """Make the network, freshly initialised.
+        """Make the network, freshly initialised, for inputs and outputs of these `sizes`.
 
         It maps a spectrogram ``[B, row, temperature]`` and a context ``[B, feature]`` to logits
         ``[B, output]``.
         """
 
     def prepare(self, network: nn.Module) -> str:
-        """Give a network that `build` made the weights its training starts from.
+        """Give a `network` that `build` made the weights its training starts from.
 
         Returns
         -------

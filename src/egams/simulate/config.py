@@ -61,5 +61,5 @@ class SimulationConfig:
 
     @classmethod
     def tiny(cls, *, sam_share: float = 0.05) -> SimulationConfig:
-        """Return the settings for fast tests: 40 scans or sweeps a run."""
+        """Return settings for fast tests: 40 scans or sweeps a run, `sam_share` of them SAM's."""
         return cls(sam_share=sam_share, scans=40, sam_sweeps=40)

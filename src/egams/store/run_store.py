@@ -124,7 +124,7 @@ class RunStore(Sequence[PreparedRun]):
 
     @classmethod
     def open(cls, path: str | Path) -> RunStore:
-        """Open a store.
+        """Open the store in the folder `path`.
 
         Raises
         ------

@@ -14,7 +14,7 @@ from egams.study.study import Study
 
 
 def study_predictions(study: Study, *, sam_fold: bool = False) -> OutOfFoldPredictions:
-    """Gather the out-of-fold predictions of every experiment that finished all folds.
+    """Gather out-of-fold predictions of all experiments of `study` that finished all folds.
 
     Parameters
     ----------

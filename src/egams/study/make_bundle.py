@@ -25,7 +25,7 @@ from egams.study.study import MEMBER, Study
 def make_bundle(
     study: Study | str | Path, output: str | Path, *, at_most: int | None = None
 ) -> Path:
-    """Put the members of a study that have weight in its ensemble into a folder that predicts.
+    """Put the members of `study` that have weight in its ensemble into a folder, `output`.
 
     Members are those trained on all runs, where the study has them (`cross_validate` with
     ``whole``), else one for each fold. Weights, calibration, clips and label sets are fitted on

@@ -12,7 +12,7 @@ from egams.models.label_sets import places
 
 
 def smooth(labels: Tensor, smoothing: float) -> Tensor:
-    """y / (1 + 2 s) + s, as the winning solution's published code has it with s = 0.001."""
+    """Labels y / (1 + 2 s) + s, as the winning solution's published code has it with s = 0.001."""
     return labels / (1 + 2 * smoothing) + smoothing
 
 
