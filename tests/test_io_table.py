@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def runs(draw: st.DrawFn) -> Run:
     if mzs > 1 and draw(st.booleans()):
         own = np.where(missing, np.nan, np.linspace(0, 0.1, mzs))
         temperature, time = temperature[:, None] + own, time[:, None] + own
-    return Run("r", temperature, mz, abundance, time, labels=None)
+    return Run("r", temperature, mz, abundance, time, "commercial", labels=None)
 
 
 @settings(max_examples=60, deadline=None)
@@ -60,6 +61,30 @@ def test_scans_in_another_order_hold_the_same_values(run: Run, seed: int) -> Non
     again = run_from_readings(readings(rows[~np.isnan(rows[..., 3])]), "r")
     np.testing.assert_array_equal(again.abundance, run.abundance[order])
     np.testing.assert_array_equal(again.temperature, run.temperature[order])
+
+
+def test_an_instrument_that_is_not_given_is_inferred_by_one_rule() -> None:
+    temperature, mz = np.linspace(30, 900, 3), np.arange(1.0, 3.0)
+    counts = np.full((3, 2), 50.0)
+    each = np.broadcast_to(temperature[:, None], counts.shape)
+    for made, kind, why in (
+        (Run("r", temperature, mz, 1e-9 * counts), "commercial", "currents below 1"),
+        (Run("r", temperature, mz, counts), "commercial", "integer m/z and one time"),
+        (Run("r", temperature, mz + 0.3, counts), "sam_testbed", "fractional"),
+        (Run("r", temperature, mz, counts, time=each), "sam_testbed", "its own time"),
+        (Run("r", each, mz, counts), "sam_testbed", "its own time"),
+        (Run("r", temperature, mz, np.full((3, 2), np.nan)), "commercial", "currents"),
+    ):
+        assert made.instrument == kind
+        (note,) = made.notes
+        assert note.startswith(f"instrument inferred from the data: {kind} (")
+        assert why in note
+        assert replace(made, run_id="again").notes == made.notes
+    known = open_source(made, instrument="sam_testbed").load("r")
+    assert (known.instrument, known.notes) == ("sam_testbed", ())
+    assert Run("r", temperature, mz, counts, instrument="sam_testbed").notes == ()
+    with pytest.raises(InputError, match="instrument 'sam'"):
+        Run("r", temperature, mz, counts, instrument="sam")
 
 
 def test_scans_end_where_mz_does_not_ascend() -> None:

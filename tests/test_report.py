@@ -109,6 +109,16 @@ def test_predictions_of_the_run_stand_likeliest_on_top(run, tmp_path):
     assert {a or b for a, b in bold} == {run.run_id, *PRESENT}
 
 
+def test_a_run_plots_itself(run, tmp_path):
+    before = dict(matplotlib.rcParams)
+    figure = run.plot(predictions=predictions_of(run))
+    assert len(figure.axes) == len(run.plot().axes) + 1
+    assert {text.get_text() for text in figure.texts} >= {run.run_id}
+    figure.savefig(tmp_path / "own.png")
+    assert png_size((tmp_path / "own.png").read_bytes()) == (1300, 936)
+    assert dict(matplotlib.rcParams) == before
+
+
 def test_predictions_of_other_runs_are_refused(run, tmp_path):
     with pytest.raises(InputError, match="no run 'mine' among 2 predictions"):
         draw_run(replace(run, run_id="mine"), tmp_path / "run.png", predictions=predictions_of(run))

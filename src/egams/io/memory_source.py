@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from egams.errors import InputError
 from egams.io.annotations import Annotations
 from egams.io.source import IndexedSource
-from egams.run import Run
+from egams.run import INFERRED, Run
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,10 @@ class MemorySource(IndexedSource[Run]):
         instrument = self.annotations.instrument_of(run_id) or run.instrument
         if labels is run.labels and instrument == run.instrument:
             return run
-        return replace(run, labels=labels, instrument=instrument)
+        notes = run.notes
+        if instrument != run.instrument:  # what was inferred is wrong
+            notes = tuple(note for note in notes if not note.startswith(INFERRED))
+        return replace(run, labels=labels, instrument=instrument, notes=notes)
 
     def fingerprint(self, run_id: str) -> str:
         """Return a hash of all values of the run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,7 @@ def run_from_readings(
     run_id
         Name of the run.
     instrument
-        Kind of instrument; None to infer it, which is then noted in ``Run.notes``.
+        Kind of instrument; None lets `Run` infer it.
     labels
         0 or 1 per family ``[family]``.
 
@@ -118,38 +119,16 @@ def run_from_readings(
         at_first = values[first]
         return at_first if np.array_equal(at_first[scan], values) else matrix(values)
 
-    temperature, time = per_scan_or_reading(rows.temp), per_scan_or_reading(rows.time)
-    if instrument is None:
-        instrument, why = infer_instrument(axis, time, rows.abundance)
-        notes.append(f"instrument inferred from the data: {instrument} ({why})")
     return Run(
         run_id=run_id,
-        temperature=temperature,
+        temperature=per_scan_or_reading(rows.temp),
         mz=axis,
         abundance=matrix(rows.abundance),
-        time=time,
-        instrument=instrument,
+        time=per_scan_or_reading(rows.time),
+        instrument=cast("Instrument", instrument),
         labels=labels,
         notes=tuple(notes),
     )
-
-
-def infer_instrument(
-    mz: FloatArray, time: FloatArray, abundance: FloatArray
-) -> tuple[Instrument, str]:
-    """Infer the kind of instrument, with the reason.
-
-    The SAM testbed counts ions and sweeps slowly or in tenths of an m/z; commercial instruments
-    report amperes (at most 2e-6 in the challenge, where this rule is right for all 783 runs of
-    known kind). Ions counted at one time per scan and integer m/z may be any laboratory's.
-    """
-    if np.max(abundance) <= 1.0:
-        return "commercial", "currents below 1, not counts"
-    if time.ndim == 2:
-        return "sam_testbed", "counts, each reading with its own time"
-    if np.any(mz != np.round(mz)):
-        return "sam_testbed", "counts at fractional m/z"
-    return "commercial", "integer m/z and one time per scan"
 
 
 def _check_values(rows: LongTable) -> None:

@@ -34,6 +34,7 @@ from egams.report.page import (
     SKY,
     VERMILION,
     page,
+    styled_figure,
 )
 from egams.report.typical import VIEW, typical_spectrogram
 from egams.run import Run
@@ -92,13 +93,25 @@ def draw_run(run: Run, path: str | Path, *, predictions: Predictions | None = No
     ConfigError
         If the ending of `path` is none of these.
     """
+    parts = _parts(run, predictions)
+    with page(path, WIDTH, HEIGHT) as figure:
+        _fill(figure, run, *parts)
+    return Path(path)
+
+
+def run_figure(run: Run, predictions: Predictions | None = None) -> Figure:
+    """Return what `draw_run` draws, as a figure of matplotlib."""
+    parts = _parts(run, predictions)
+    with styled_figure(WIDTH, HEIGHT) as figure:
+        _fill(figure, run, *parts)
+    return figure
+
+
+def _parts(run: Run, predictions: Predictions | None) -> tuple[PreparedRun, RunPrediction | None]:
     (prepared,) = prepare_runs([run])
     if isinstance(prepared, InputError):
         raise prepared
-    prediction = None if predictions is None else predictions[run.run_id]
-    with page(path, WIDTH, HEIGHT) as figure:
-        _fill(figure, run, prepared, prediction)
-    return Path(path)
+    return prepared, None if predictions is None else predictions[run.run_id]
 
 
 def _fill(

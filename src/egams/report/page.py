@@ -52,11 +52,23 @@ _UNDATED: dict[str, dict[str, Any]] = {
 
 
 @contextmanager
+def styled_figure(width: float, height: float) -> Iterator[Figure]:
+    """Give an empty figure, and the style of all figures within the block.
+
+    Nothing of pyplot is touched, so this works in threads without a screen, and beside the figures
+    of whoever calls it.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+        FigureCanvasAgg(figure)
+        yield figure
+
+
+@contextmanager
 def page(path: str | Path, width: float, height: float) -> Iterator[Figure]:
     """Give an empty figure; write it to `path` when the block ends without error.
 
-    The same content gives the same bytes. Nothing of pyplot is touched, so this works in threads
-    without a screen, and beside the figures of whoever calls it.
+    The same content gives the same bytes.
 
     Parameters
     ----------
@@ -76,9 +88,7 @@ def page(path: str | Path, width: float, height: float) -> Iterator[Figure]:
     kind = target.suffix.lower()
     if kind not in _UNDATED:
         raise ConfigError(f"{target}: no figure ends in '{kind}'; expected {', '.join(_UNDATED)}.")
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-        FigureCanvasAgg(figure)
+    with styled_figure(width, height) as figure:
         yield figure
         try:
             with written_whole(target) as temporary:
