@@ -50,13 +50,11 @@ class FileBlob:
     def read(self) -> bytes:
         """Return the bytes of the file, unpacked."""
         with input_errors(self.name), self.path.open("rb") as file:
-            size = self.path.stat().st_size
-            if self.path.suffix == ".gz":
-                with gzip.GzipFile(fileobj=file) as unpacked:
-                    return _collect(iter(lambda: unpacked.read(_PIECE), b""), size, self.name)
-            if size > MAX_BYTES:
-                raise _too_large(self.name)
-            return _collect(iter(lambda: file.read(_PIECE), b""), size, self.name)
+            size, packed = self.path.stat().st_size, self.path.suffix == ".gz"
+            if not packed:
+                _check_size(self.name, size, size)
+            unpacked = gzip.GzipFile(fileobj=file) if packed else file
+            return _collect(iter(lambda: unpacked.read(_PIECE), b""), size, self.name)
 
     def fingerprint(self) -> str:
         """Return size and time of the last change."""
@@ -88,7 +86,13 @@ class ZipBlob:
 
     def read(self) -> bytes:
         """Return the bytes of the member, unpacked in memory, never onto disk."""
-        _check_declared(self)
+        if self.method not in (0, 8):
+            raise InputError(
+                "is packed in a way egams does not read",
+                file=self.name,
+                expected="a member that is stored or deflated, and not encrypted",
+            )
+        _check_size(self.name, self.size, self.packed_size)
         with input_errors(self.name), self.archive.open("rb") as file:
             file.seek(max(self.offset, 0))
             magic, name_length, extra_length = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
@@ -142,19 +146,16 @@ def input_errors(name: str) -> Iterator[None]:
 
 def _collect(pieces: Iterator[bytes], packed_size: int, name: str, limit: int = MAX_BYTES) -> bytes:
     """Join pieces; stop as soon as they are no table or too many."""
-    kept, total, looked = [], 0, False
+    kept, total, checked = [], 0, False
     for piece in pieces:
         kept.append(piece)
         total += len(piece)
-        if total > min(limit, MAX_BYTES):
-            raise _too_large(name)
-        if total > RATIO_MATTERS_FROM and total > MAX_RATIO * packed_size:
-            raise _bomb(name, total, packed_size)
-        if not looked and total >= HEAD:
+        _check_size(name, total, packed_size, limit)
+        if not checked and total >= HEAD:
             check_head(b"".join(kept)[:HEAD], name)
-            looked = True
+            checked = True
     data = b"".join(kept)
-    if not looked:
+    if not checked:
         check_head(data, name)
     return data
 
@@ -182,31 +183,18 @@ def _at_most(file: BinaryIO, size: int) -> Iterator[bytes]:
         yield piece
 
 
-def _check_declared(blob: ZipBlob) -> None:
-    if blob.method not in (0, 8):
+def _check_size(name: str, size: int, packed_size: int, limit: int = MAX_BYTES) -> None:
+    """Refuse what is larger than any run, or than its packed size allows."""
+    if size > min(limit, MAX_BYTES):
         raise InputError(
-            "is packed in a way egams does not read",
-            file=blob.name,
-            expected="a member that is stored or deflated, and not encrypted",
+            f"has more than {MAX_BYTES // 2**20} MiB",
+            file=name,
+            expected="one run, a few MB",
+            hint="Many runs in one table are read from Parquet.",
         )
-    if blob.size > MAX_BYTES:
-        raise _too_large(blob.name)
-    if blob.size > RATIO_MATTERS_FROM and blob.size > MAX_RATIO * blob.packed_size:
-        raise _bomb(blob.name, blob.size, blob.packed_size)
-
-
-def _too_large(name: str) -> InputError:
-    return InputError(
-        f"has more than {MAX_BYTES // 2**20} MiB",
-        file=name,
-        expected="one run, a few MB",
-        hint="Many runs in one table are read from Parquet.",
-    )
-
-
-def _bomb(name: str, size: int, packed_size: int) -> InputError:
-    return InputError(
-        f"unpacks from {packed_size} to at least {size} bytes, more than any run does",
-        file=name,
-        expected=f"a ratio below {MAX_RATIO}",
-    )
+    if size > RATIO_MATTERS_FROM and size > MAX_RATIO * packed_size:
+        raise InputError(
+            f"unpacks from {packed_size} to at least {size} bytes, more than any run does",
+            file=name,
+            expected=f"a ratio below {MAX_RATIO}",
+        )

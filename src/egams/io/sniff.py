@@ -75,13 +75,12 @@ def open_source(
 
     if isinstance(path_or_runs, str | Path):
         path = Path(path_or_runs)
-        kind = _kind(path)
-        if kind == "parquet":
+        if path.is_file() and path.name.lower().endswith((".parquet", ".pq")):
             from egams.io.parquet_source import open_parquet
 
             _cannot_verify(verify, "a Parquet file")
             return open_parquet(path, known(path.parent), split)
-        blobs, annotations = _CSV_FORMATS[kind](path, known)
+        blobs, annotations = _open_csvs(path, known)
         if verify and not annotations.records:
             _cannot_verify(verify, f"{path} without metadata")
         ids = annotations.select(blobs, split)
@@ -142,12 +141,21 @@ _Known = Callable[[Path | None], Annotations]
 _Opened = tuple[dict[str, Blob], Annotations]
 
 
-def _open_file(path: Path, known: _Known) -> _Opened:
-    return by_run_id([(path.name, FileBlob(path))], str(path)), known(None)
-
-
-def _open_zip(path: Path, known: _Known) -> _Opened:
-    return by_run_id(zip_blobs(path).items(), str(path)), known(path.parent)
+def _open_csvs(path: Path, known: _Known) -> _Opened:
+    """Return where each run is, by run id, and what is known of the runs."""
+    if path.is_dir():
+        return _open_folder(path, known)
+    if not path.exists():
+        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, siblings, n=1)
+        hint = f"Did you mean {path.parent / near[0]}?" if near else None
+        raise InputError("there is no such file or folder", file=path, hint=hint)
+    name = path.name.lower()
+    if name.endswith((".csv", ".csv.gz")):
+        return by_run_id([(path.name, FileBlob(path))], str(path)), known(None)
+    if name.endswith(".zip"):
+        return by_run_id(zip_blobs(path).items(), str(path)), known(path.parent)
+    raise InputError("is of no format that egams reads", file=path, expected=_FORMATS)
 
 
 def _open_folder(path: Path, known: _Known) -> _Opened:
@@ -159,30 +167,6 @@ def _open_folder(path: Path, known: _Known) -> _Opened:
         hint = f"To read one of these, name it: {', '.join(others)}."
         raise InputError("holds no CSVs and no metadata.csv", file=path, hint=hint)
     return by_run_id(runs.items(), str(path)), annotations
-
-
-_CSV_FORMATS: dict[str, Callable[[Path, _Known], _Opened]] = {
-    "csv": _open_file,
-    "zip": _open_zip,
-    "folder": _open_folder,
-}
-
-
-def _kind(path: Path) -> str:
-    if path.is_dir():
-        return "folder"
-    if not path.exists():
-        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, siblings, n=1)
-        hint = f"Did you mean {path.parent / near[0]}?" if near else None
-        raise InputError("there is no such file or folder", file=path, hint=hint)
-    name = path.name.lower()
-    for ending, kind in ((".csv", "csv"), (".csv.gz", "csv"), (".zip", "zip")):
-        if name.endswith(ending):
-            return kind
-    if name.endswith((".parquet", ".pq")):
-        return "parquet"
-    raise InputError("is of no format that egams reads", file=path, expected=_FORMATS)
 
 
 def _cannot_verify(verify: bool, what: str) -> None:

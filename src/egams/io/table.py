@@ -157,17 +157,9 @@ def _grouped_by_mz(rows: LongTable) -> bool:
 
 
 def _take(rows: LongTable, index: IntArray) -> LongTable:
-    def line(i: int) -> int:
-        return rows.line(int(index[i]))
-
-    return LongTable(
-        time=rows.time[index],
-        temp=rows.temp[index],
-        mz=rows.mz[index],
-        abundance=rows.abundance[index],
-        file=rows.file,
-        line=line,
-    )
+    columns = (rows.time, rows.temp, rows.mz, rows.abundance)
+    time, temp, mz, abundance = (values[index] for values in columns)
+    return LongTable(time, temp, mz, abundance, rows.file, lambda i: rows.line(int(index[i])))
 
 
 def _check_twice(rows: LongTable, first: IntArray) -> None:
@@ -180,12 +172,10 @@ def _check_twice(rows: LongTable, first: IntArray) -> None:
     same = (np.diff(rows.time[order]) == 0) & (np.diff(rows.mz[order]) == 0)
     if not same.any():
         return
-    earlier, later = order[:-1][same], order[1:][same]
-    k = int(np.argmin(later))
-    i = int(later[k])
+    i, earlier = min(zip(order[1:][same].tolist(), order[:-1][same].tolist(), strict=True))
     raise InputError(
         f"a second reading of m/z {rows.mz[i]:g} at {rows.time[i]:g} s"
-        f" (the first is in row {rows.line(int(earlier[k]))})",
+        f" (the first is in row {rows.line(earlier)})",
         file=rows.file,
         row=rows.line(i),
         column="m/z",

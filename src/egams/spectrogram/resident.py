@@ -32,8 +32,8 @@ class ResidentRuns:
         are kept, not abundances, so that float32 rounds the signal and not the background.
     temperature
         degC ``[scan]``.
-    first_scan, scan_count
-        Where each run's scans are ``[run]``.
+    scan_count
+        Number of scans of each run ``[run]``.
     background
         Quantiles 0.001, 0.05, 0.10, 0.20 less the 0.001 quantile ``[run, 2, quantile, m/z]``.
     context
@@ -44,19 +44,23 @@ class ResidentRuns:
 
     scans: Tensor
     temperature: Tensor
-    first_scan: Tensor
     scan_count: Tensor
     background: Tensor
     context: Tensor
     labels: Tensor
 
     def __len__(self) -> int:
-        return len(self.first_scan)
+        return len(self.scan_count)
 
     @property
     def device(self) -> torch.device:
         """Where the tensors are."""
         return self.scans.device
+
+    @property
+    def first_scan(self) -> Tensor:
+        """Where the scans of each run begin ``[run]``."""
+        return self.scan_count.cumsum(0) - self.scan_count
 
     @property
     def scan_total(self) -> int:
@@ -98,12 +102,10 @@ class ResidentRuns:
             labels.append(unknown if run.labels is None else run.labels)
         gap = np.full((1, MZ_COUNT), NOT_MEASURED, np.float32)
         scans = torch.from_numpy(np.concatenate([*signal, *residual, gap]))
-        count = torch.tensor([len(values) for values in temperature], dtype=torch.int64)
         return cls(
             scans=scans.nan_to_num_(nan=NOT_MEASURED),
             temperature=torch.from_numpy(np.concatenate(temperature)),
-            first_scan=count.cumsum(0) - count,
-            scan_count=count,
+            scan_count=torch.tensor([len(values) for values in temperature]),
             background=torch.from_numpy(np.stack(background)),
             context=torch.from_numpy(np.stack(context)),
             labels=torch.from_numpy(np.stack(labels)),

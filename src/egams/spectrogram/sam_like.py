@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import fields
 
 import torch
 from torch import Tensor
@@ -87,15 +88,10 @@ def joined(parts: Sequence[ResidentRuns]) -> ResidentRuns:
     totals = [part.scan_total for part in parts]
     scans = [part.scans[:total] for part, total in zip(parts, totals, strict=True)]
     scans += [part.scans[total:-1] for part, total in zip(parts, totals, strict=True)]
-    count = torch.cat([part.scan_count for part in parts])
+    others = [entry.name for entry in fields(ResidentRuns) if entry.name != "scans"]
     return ResidentRuns(
         scans=torch.cat([*scans, parts[0].scans[-1:]]),
-        temperature=torch.cat([part.temperature for part in parts]),
-        first_scan=count.cumsum(0) - count,
-        scan_count=count,
-        background=torch.cat([part.background for part in parts]),
-        context=torch.cat([part.context for part in parts]),
-        labels=torch.cat([part.labels for part in parts]),
+        **{name: torch.cat([getattr(part, name) for part in parts]) for name in others},
     )
 
 
@@ -176,7 +172,6 @@ def _as_runs(
     return ResidentRuns(
         scans=torch.cat([*scans, gap]),
         temperature=centre.repeat(len(within))[kept],
-        first_scan=count.cumsum(0) - count,
         scan_count=count,
         background=background - background[:, :, :1],
         context=context.encode(),
