@@ -231,13 +231,23 @@ def test_truncated_archives(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "phrase"),
     [
-        ("metadata.csv", "sam_testbed", "sam", "row 3, column 'instrument_type': unknown instr"),
+        (
+            "metadata.csv",
+            "sam_testbed",
+            "sam",
+            "row 3, column 'instrument_type': run 'S0002' holds 'sam'",
+        ),
         ("metadata.csv", "S0002,", "S0001,", "row 3, column 'sample_id'.*the first is row 2"),
         ("metadata.csv", "instrument_type", "instrument", "Rename 'instrument' to 'instrument_t"),
         ("metadata.csv", "train_features/S", "gone/S", "none of the 4 runs"),
         ("train_labels.csv", "chloride", "chlorides", "column 'chloride'.*'chlorides' to"),
-        ("train_labels.csv", "S0002,0", "S0002,0.5", "row 3, column 'sulfide': label '0.5'"),
-        ("train_labels.csv", "S0002,0", "S0002,", "row 3, column 'sulfide': label ''"),
+        (
+            "train_labels.csv",
+            "S0002,0",
+            "S0002,0.5",
+            "row 3, column 'sulfide': run 'S0002' holds '0.5'",
+        ),
+        ("train_labels.csv", "S0002,0", "S0002,", "row 3, column 'sulfide': run 'S0002' holds ''"),
         ("train_labels.csv", "S0002,", "S0002,1,", "row 3: 12 fields under a header of 11"),
         ("train_labels.csv", "S0002", "S0001", "row 3, column 'sample_id'.*second time"),
         ("train_labels.csv", ",", ";", "looks semicolon-separated"),

@@ -20,9 +20,9 @@ from egams.cli.main import app
 from egams.ensemble.ensemble import nested_ensemble
 from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.evaluate.study_report import PAGE, SECTIONS
-from egams.evaluate.submission import read_labels, read_submission
 from egams.experiments.measured import measured
 from egams.experiments.zoo import built_in
+from egams.io.run_rows import read_labels, read_submission
 from egams.logloss import mean_log_loss
 from egams.study.gather import study_predictions
 from egams.study.study import Study

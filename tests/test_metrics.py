@@ -10,17 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from command_line import egams
 from egams.errors import InputError
 from egams.evaluate import metrics
 from egams.evaluate.bootstrap import interval
-from egams.evaluate.submission import (
-    evaluate_files,
-    read_labels,
-    read_submission,
-)
+from egams.evaluate.submission import evaluate_files
 from egams.evaluate.table import Table
 from egams.evaluate.tables import clip_table, experiment_table, score_table, tta_table
 from egams.families import FAMILIES
+from egams.io.run_rows import read_labels, read_submission
 from egams.io.write import write_submission
 from egams.logloss import mean_log_loss, run_losses
 
@@ -191,7 +189,11 @@ def files(tmp_path):
     names = [f"S{i:04d}" for i in range(12)]
     write_labels(tmp_path / "labels.csv", names, y)
     write_submission(tmp_path / "p.csv", names[::-1], p[::-1])
-    kinds = ["sample_id,instrument_type,more", *(f"{n},commercial,x" for n in names), "T1,other,x"]
+    kinds = [
+        "sample_id,instrument_type,more",
+        *(f"{n},commercial,x" for n in names),
+        "T1,commercial,x",
+    ]
     (tmp_path / "metadata.csv").write_text("\n".join(kinds))
     return tmp_path, names, y, p
 
@@ -214,20 +216,52 @@ def test_submission_round_trip_and_evaluation(files):
     assert evaluate_files(folder / "p.csv", folder / "labels.csv").instruments is None
 
 
+def test_other_columns_are_passed_over(files):
+    folder, _, y, p = files
+    for name in ("p.csv", "labels.csv"):
+        (folder / name).write_text(_beside((folder / name).read_text(), "more"))
+    found = evaluate_files(folder / "p.csv", folder / "labels.csv")
+    assert np.array_equal(found.labels, y) and np.array_equal(found.probabilities, p)
+
+
+def test_a_subset_is_scored_where_it_is_requested_and_what_is_left_out_is_listed(files):
+    folder, names, y, p = files
+    write_submission(folder / "p.csv", ["A1", "A2", *names[:2:-1]], np.vstack([p[:2], p[:2:-1]]))
+    with pytest.raises(InputError, match=r"3 runs missing .* 2 runs without labels .*--subset"):
+        evaluate_files(folder / "p.csv", folder / "labels.csv")
+    found = evaluate_files(folder / "p.csv", folder / "labels.csv", subset=True)
+    assert found.run_ids == tuple(names[3:])
+    assert found.log_loss == pytest.approx(mean_log_loss(y[3:], p[3:]))
+    said = egams("evaluate", folder / "p.csv", folder / "labels.csv", "--subset").stdout
+    for text in (found.scores.caption, " ".join(said.split())):
+        assert (
+            "left out: 3 runs missing (S0000, S0001, S0002); 2 runs without labels (A1, A2)" in text
+        )
+    write_submission(folder / "p.csv", ["A1", "A2"], p[:2])
+    with pytest.raises(InputError, match="12 runs missing"):
+        evaluate_files(folder / "p.csv", folder / "labels.csv", subset=True)
+
+
 HOSTILE = {
     "missing": (lambda t: t.replace("S0003,", "S9999,"), r"1 runs missing \(S0003\); .*S9999"),
     "twice": (lambda t: t.replace("S0003,", "S0004,"), r"row 10, column 'sample_id': .*'S0004'"),
-    "no id": (lambda t: t.replace("S0011,", ","), r"row 2, column 'sample_id': no id"),
+    "no id": (lambda t: t.replace("S0011,", ","), r"row 2, column 'sample_id': holds no run id"),
     "nan": (lambda t: _cell(t, 3, 2, "nan"), r"row 4, column 'carbonate': run 'S0009' holds 'nan'"),
     "word": (lambda t: _cell(t, 1, 1, "hot"), r"row 2, column 'basalt': .*'hot'"),
     "above 1": (lambda t: _cell(t, 1, 10, "1.01"), r"row 2, column 'sulfide': .*'1.01'"),
     "empty": (lambda t: _cell(t, 1, 10, ""), r"row 2, column 'sulfide': .*''"),
-    "short row": (lambda t: t.rsplit(",", 1)[0], r"row 13: 10 cells; expected 11"),
-    "no family": (lambda t: t.replace("basalt", "basalts"), r"row 1: column 'basalt' is missing"),
-    "more": (lambda t: t.replace("\n", ",0.1\n").replace("0.1", "more", 1), r"'more' is unknown"),
-    "nothing": (lambda t: "", r"row 1: column 'sample_id' is missing"),
+    "short row": (lambda t: t.rsplit(",", 1)[0], r"row 13: 10 fields under a header of 11"),
+    "no family": (
+        lambda t: t.replace("basalt", "basalts"),
+        r"row 1, column 'basalt': .*'basalts' to",
+    ),
+    "doubled": (
+        lambda t: _beside(t, "basalt"),
+        r"row 1, column 'basalt': is in the header twice",
+    ),
+    "nothing": (lambda t: "", "the file is empty"),
     "header only": (lambda t: t.splitlines()[0], "no runs"),
-    "open quote": (lambda t: t + 'S1,"', "is not a CSV file"),
+    "open quote": (lambda t: t + 'S1,"', "row 14: cannot be read as a row"),
 }
 
 
@@ -235,6 +269,10 @@ def _cell(text, row, column, value):
     lines = [line.split(",") for line in text.splitlines()]
     lines[row][column] = value
     return "\n".join(",".join(line) for line in lines)
+
+
+def _beside(text, name):
+    return text.replace("\n", ",0.1\n").replace("0.1", name, 1)
 
 
 @pytest.mark.parametrize(("spoil", "message"), HOSTILE.values(), ids=HOSTILE)
@@ -251,13 +289,14 @@ def test_other_hostile_files(files):
     with pytest.raises(InputError, match=r"none\.csv: cannot be read"):
         read_submission(folder / "none.csv")
     (folder / "binary.csv").write_bytes(b"PK\x03\x04\xff\xfe")
-    with pytest.raises(InputError, match="not a CSV"):
+    with pytest.raises(InputError, match="holds a zip archive"):
         read_submission(folder / "binary.csv")
     write_labels(folder / "labels.csv", names, y + 0.5)
     with pytest.raises(InputError, match=r"row 2, column 'basalt': .*expected 0 or 1"):
         read_labels(folder / "labels.csv")
-    write_labels(folder / "labels.csv", ["T1", *names[1:]], y)
-    write_submission(folder / "p.csv", ["T1", *names[1:]], p)
+    write_labels(folder / "labels.csv", names, y)
+    kinds = (folder / "metadata.csv").read_text()
+    (folder / "metadata.csv").write_text(kinds.replace("T1,commercial", "T1,other"))
     with pytest.raises(InputError, match=r"row 14, column 'instrument_type': .*'other'"):
         evaluate_files(folder / "p.csv", folder / "labels.csv", folder / "metadata.csv")
     before = (folder / "p.csv").read_text()

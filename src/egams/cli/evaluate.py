@@ -13,12 +13,19 @@ def evaluate(
         Path, typer.Argument(metavar="PREDICTIONS", help="CSV that egams predict wrote.")
     ],
     labels: Annotated[
-        Path, typer.Argument(metavar="LABELS", help="CSV with the labels of exactly these runs.")
+        Path,
+        typer.Argument(
+            metavar="LABELS", help="CSV with the labels of exactly these runs, or see --subset."
+        ),
     ],
     metadata: Annotated[
         Path | None,
         typer.Option(help="CSV with sample_id and instrument_type: a score for each instrument."),
     ] = None,
+    subset: Annotated[
+        bool,
+        typer.Option("--subset", help="Score the runs that are in both files; list the others."),
+    ] = False,
 ) -> None:
     """Score predictions against labels.
 
@@ -27,4 +34,4 @@ def evaluate(
     from egams.cli.show import console
     from egams.evaluate.submission import evaluate_files
 
-    evaluate_files(predictions, labels, metadata).scores.print(console())
+    evaluate_files(predictions, labels, metadata, subset=subset).scores.print(console())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
@@ -13,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egams.errors import InputError
-from egams.families import FAMILIES, INSTRUMENTS, Instrument
-from egams.io.blob import FileBlob
-from egams.io.text import HEAD, parse_header
+from egams.families import INSTRUMENTS, Instrument
+from egams.io.run_rows import read_labels, read_run_rows
 
 Labels = NDArray[np.float32]
 _BY_NAME: dict[str, Instrument] = dict(zip(INSTRUMENTS, get_args(Instrument), strict=True))
@@ -109,61 +106,28 @@ def read_metadata(path: Path) -> dict[str, Record]:
     Raises
     ------
     InputError
-        If a column is missing, a run stands there twice or an instrument is unknown.
+        As `egams.io.run_rows.read_run_rows`, or if an instrument is unknown.
     """
-    rows: dict[str, int] = {}
-    records: dict[str, Record] = {}
-    for row, fields in _read_rows(path, ("sample_id", "instrument_type")):
-        run_id = _new_id(fields["sample_id"], rows, path, row)
-        rows[run_id] = row
-        instrument = _BY_NAME.get(fields["instrument_type"])
+    records = {}
+    for run_id, row in read_run_rows(path, ("instrument_type",)).items():
+        instrument = _BY_NAME.get(row.cells["instrument_type"])
         if instrument is None:
-            raise InputError(
-                f"unknown instrument '{fields['instrument_type']}'",
-                file=path,
-                row=row,
-                column="instrument_type",
-                expected=" or ".join(INSTRUMENTS),
-            )
+            raise row.refusal("instrument_type", " or ".join(INSTRUMENTS))
         records[run_id] = Record(
             run_id=run_id,
             instrument=instrument,
-            row=row,
-            split=fields.get("split", ""),
-            features_path=fields.get("features_path", ""),
-            md5=fields.get("features_md5_hash", "").lower(),
+            row=row.row,
+            split=row.cells.get("split", ""),
+            features_path=row.cells.get("features_path", ""),
+            md5=row.cells.get("features_md5_hash", "").lower(),
         )
     return records
-
-
-def read_labels(path: Path) -> dict[str, Labels]:
-    """Read labels: ``sample_id`` and a column of 0 and 1 for each family, in any order.
-
-    Returns
-    -------
-    dict
-        Labels in the order of FAMILIES ``[family]`` by run id.
-
-    Raises
-    ------
-    InputError
-        If a family is missing, a run stands there twice or a label is not 0 or 1.
-    """
-    rows: dict[str, int] = {}
-    labels: dict[str, Labels] = {}
-    for row, fields in _read_rows(path, ("sample_id", *FAMILIES)):
-        run_id = _new_id(fields["sample_id"], rows, path, row)
-        rows[run_id] = row
-        labels[run_id] = np.array(
-            [_label(fields[family], path, row, family) for family in FAMILIES], dtype=np.float32
-        )
-    return labels
 
 
 def _read_all_labels(paths: Sequence[Path]) -> dict[str, Labels]:
     merged: dict[str, Labels] = {}
     for path in paths:
-        labels = read_labels(path)
+        labels = dict(zip(*read_labels(path), strict=True))
         twice = sorted(merged.keys() & labels.keys())
         if twice:
             raise InputError(
@@ -173,46 +137,5 @@ def _read_all_labels(paths: Sequence[Path]) -> dict[str, Labels]:
                 expected="the labels of a run in one file",
                 hint="Name the one that counts with labels=.",
             )
-        merged |= labels
+        merged |= {run: values.astype(np.float32) for run, values in labels.items()}
     return merged
-
-
-def _read_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    data = FileBlob(path).read()
-    names = parse_header(data[:HEAD], required, str(path))
-    reader = csv.reader(io.StringIO(data.decode("utf-8-sig", "replace"), newline=""))
-    next(reader)
-    try:
-        for fields in reader:
-            if len(fields) not in (0, len(names)):
-                raise InputError(
-                    f"{len(fields)} fields under a header of {len(names)}",
-                    file=path,
-                    row=reader.line_num,
-                    expected=f"{len(names)} fields in each row",
-                )
-            if fields:
-                stripped = (text.strip() for text in fields)
-                yield reader.line_num, dict(zip(names, stripped, strict=True))
-    except csv.Error as error:
-        raise InputError(
-            f"cannot be read as a row ({error})", file=path, row=reader.line_num + 1
-        ) from error
-
-
-def _new_id(run_id: str, rows: Mapping[str, int], path: Path, row: int) -> str:
-    problem = None
-    if not run_id:
-        problem = "holds no run id"
-    elif run_id in rows:
-        problem = f"run '{run_id}' stands here a second time (the first is row {rows[run_id]})"
-    if problem:
-        expected = "each run once"
-        raise InputError(problem, file=path, row=row, column="sample_id", expected=expected)
-    return run_id
-
-
-def _label(text: str, path: Path, row: int, family: str) -> float:
-    if text in ("0", "1", "0.0", "1.0"):
-        return float(text)
-    raise InputError(f"label {text!r}", file=path, row=row, column=family, expected="0 or 1")

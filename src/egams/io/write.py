@@ -12,9 +12,8 @@ from numpy.typing import ArrayLike
 from egams.artifact import written_whole
 from egams.errors import InputError
 from egams.families import FAMILIES
+from egams.io.run_rows import ID
 from egams.logloss import truth_probability
-
-ID = "sample_id"
 
 
 def write_submission(path: str | Path, run_ids: Sequence[str], probabilities: ArrayLike) -> None:

@@ -1,0 +1,129 @@
+"""Small CSV files with a row for each run: metadata, labels, predictions. One set of rules."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from egams.arrays import BoolArray, FloatArray
+from egams.errors import InputError
+from egams.families import FAMILIES
+from egams.io.blob import FileBlob
+from egams.io.text import HEAD, parse_header
+
+ID = "sample_id"
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """What a file holds of one run.
+
+    Parameters
+    ----------
+    file
+        The file.
+    row
+        Line of the file the row ends on, counted from 1.
+    cells
+        Text by column, without the spaces around it.
+    """
+
+    file: Path
+    row: int
+    cells: Mapping[str, str]
+
+    def refusal(self, column: str, expected: str) -> InputError:
+        """Say that a cell holds something else than expected."""
+        problem = f"run '{self.cells[ID]}' holds '{self.cells[column]}'"
+        return InputError(problem, file=self.file, row=self.row, column=column, expected=expected)
+
+
+def read_run_rows(path: Path, columns: Sequence[str]) -> dict[str, RunRow]:
+    """Read a UTF-8 file with a header and a column ``sample_id``, by run id.
+
+    Columns may stand in any order, others beside them; empty lines are passed over.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a column is missing or doubled, a row has not as many cells
+        as the header, a run has no id or is there twice, or there are no runs.
+    """
+    data = FileBlob(path).read()
+    names = parse_header(data[:HEAD], (ID, *columns), str(path))
+    text = io.StringIO(data.decode("utf-8-sig", "replace"), newline="")
+    reader = csv.reader(text, strict=True)
+    rows: dict[str, RunRow] = {}
+    try:
+        next(reader)
+        for fields in filter(None, reader):
+            if len(fields) != len(names):
+                raise InputError(
+                    f"{len(fields)} fields under a header of {len(names)}",
+                    file=path,
+                    row=reader.line_num,
+                    expected=f"{len(names)} fields in each row",
+                )
+            cells = dict(zip(names, (cell.strip() for cell in fields), strict=True))
+            run_id, problem = cells[ID], None
+            if not run_id:
+                problem = "holds no run id"
+            elif run_id in rows:
+                first = rows[run_id].row
+                problem = f"run '{run_id}' is here a second time (the first is row {first})"
+            if problem:
+                raise InputError(
+                    problem,
+                    file=path,
+                    row=reader.line_num,
+                    column=ID,
+                    expected="each run once",
+                )
+            rows[run_id] = RunRow(path, reader.line_num, cells)
+    except csv.Error as error:
+        raise InputError(
+            f"cannot be read as a row ({error})", file=path, row=reader.line_num
+        ) from error
+    if not rows:
+        raise InputError("no runs", file=path, expected="a row for each run under the header")
+    return rows
+
+
+def read_labels(path: str | Path) -> tuple[tuple[str, ...], FloatArray]:
+    """Read run ids and labels ``[run, family]``, 0 or 1, from `path`; else as `read_submission`."""
+    return _read_families(Path(path), "0 or 1", lambda p: (p == 0) | (p == 1))
+
+
+def read_submission(path: str | Path) -> tuple[tuple[str, ...], FloatArray]:
+    """Read run ids and probabilities ``[run, family]`` from `path`, in the challenge's layout.
+
+    Families are in the order of `egams.families.FAMILIES`, whatever that of the columns.
+
+    Raises
+    ------
+    InputError
+        As `read_run_rows`, or if a value is not a number from 0 to 1.
+    """
+    return _read_families(Path(path), "a number from 0 to 1", lambda p: (p >= 0) & (p <= 1))
+
+
+def _read_families(
+    path: Path, expected: str, fits: Callable[[FloatArray], BoolArray]
+) -> tuple[tuple[str, ...], FloatArray]:
+    rows = read_run_rows(path, FAMILIES)
+    values = np.array([[_number(row.cells[name]) for name in FAMILIES] for row in rows.values()])
+    for row, family in np.argwhere(~fits(values)):
+        raise list(rows.values())[row].refusal(FAMILIES[family], expected)
+    return tuple(rows), values
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
