@@ -106,8 +106,3 @@ def by_run_id(blobs: Iterable[tuple[str, Blob]], name: str) -> dict[str, Blob]:
     if not found:
         raise InputError("holds no runs", file=name, expected="files that end in .csv or .csv.gz")
     return found
-
-
-def label_files(folder: Path) -> list[Path]:
-    """Return the files of a folder that hold labels, by name."""
-    return sorted(folder.glob(LABELS))

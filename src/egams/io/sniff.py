@@ -11,13 +11,7 @@ from egams.families import Instrument
 from egams.io.annotations import Annotations, annotations_from
 from egams.io.blob import Blob, FileBlob
 from egams.io.challenge import challenge_blobs
-from egams.io.csv_source import (
-    METADATA,
-    CsvSource,
-    by_run_id,
-    folder_blobs,
-    label_files,
-)
+from egams.io.csv_source import LABELS, METADATA, CsvSource, by_run_id, folder_blobs
 from egams.io.memory_source import open_memory
 from egams.io.source import RunReader, RunSource
 from egams.io.zip_source import zip_blobs
@@ -70,7 +64,7 @@ def open_source(
         found = None
         if beside is not None and (beside / METADATA).is_file():
             found = beside / METADATA
-        files = [Path(labels)] if labels else label_files(beside) if beside else []
+        files = [Path(labels)] if labels else sorted(beside.glob(LABELS)) if beside else []
         return annotations_from(Path(metadata) if metadata else found, files, instrument)
 
     if isinstance(path_or_runs, str | Path):

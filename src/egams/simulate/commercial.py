@@ -74,7 +74,8 @@ def simulate_commercial(
         time, s ``[scan]``; temperature, degC ``[scan]``; m/z ``[m/z]``; abundance, A
         ``[scan, m/z]``; rounded as the challenge's files are.
     """
-    layout = _draw_list(rng, config)
+    odd = draw_one(ODD_LISTS, [layout.weight for layout in ODD_LISTS], rng)
+    layout = odd if rng.uniform() < config.odd_layouts else STANDARD
     programme = _draw_programme(layout, rng)
     length = float(programme.time[-1])
     scans = config.scans or int(np.clip(length / layout.period, FEWEST_SCANS, MOST_SCANS))
@@ -91,11 +92,6 @@ def simulate_commercial(
     floor = layout.floor * np.exp(rng.normal(0.0, 0.1))
     abundance = floor + ions + config.noise * sigma * rng.standard_normal(ions.shape)
     return Recording(np.round(time, 3), np.round(temperature, 3), mz, _seven_digits(abundance))
-
-
-def _draw_list(rng: np.random.Generator, config: SimulationConfig) -> MassList:
-    odd = draw_one(ODD_LISTS, [layout.weight for layout in ODD_LISTS], rng)
-    return odd if rng.uniform() < config.odd_layouts else STANDARD
 
 
 def _draw_programme(layout: MassList, rng: np.random.Generator) -> Programme:

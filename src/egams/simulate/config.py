@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from egams.errors import ConfigError
+
+_RANGES = (
+    (("sam_share", "odd_layouts"), 0, 1, "a share between 0 and 1"),
+    (("scans", "sam_sweeps"), 2, math.inf, "2 or more, or None"),
+    (("amount", "peak_shift", "noise"), 0, math.inf, "a factor of 0 or more"),
+)
 
 
 @dataclass(frozen=True)
@@ -46,18 +53,11 @@ class SimulationConfig:
     noise: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("sam_share", "odd_layouts"):
-            value = getattr(self, name)
-            if not 0 <= value <= 1:
-                raise ConfigError(f"{name} is {value}; expected a share between 0 and 1.")
-        for name in ("scans", "sam_sweeps"):
-            value = getattr(self, name)
-            if value is not None and value < 2:
-                raise ConfigError(f"{name} is {value}; expected 2 or more, or None.")
-        for name in ("amount", "peak_shift", "noise"):
-            value = getattr(self, name)
-            if not value >= 0:
-                raise ConfigError(f"{name} is {value}; expected a factor of 0 or more.")
+        for names, low, high, expected in _RANGES:
+            for name in names:
+                value = getattr(self, name)
+                if value is not None and not low <= value <= high:
+                    raise ConfigError(f"{name} is {value}; expected {expected}.")
 
     @classmethod
     def tiny(cls, *, sam_share: float = 0.05) -> SimulationConfig:

@@ -21,12 +21,7 @@ from egams.simulate.chemistry import (
     Release,
 )
 from egams.simulate.config import SimulationConfig
-from egams.simulate.kinetics import (
-    ZERO_CELSIUS,
-    linger,
-    log_prefactor,
-    release_rate,
-)
+from egams.simulate.kinetics import ZERO_CELSIUS, linger, log_prefactor, release_rate
 
 T = TypeVar("T")
 
