@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 from typer.testing import CliRunner
@@ -24,6 +25,9 @@ from egams.experiments.measured import measured
 from egams.experiments.zoo import built_in
 from egams.io.run_rows import read_labels, read_submission
 from egams.logloss import mean_log_loss
+from egams.models.predict import predict_draws
+from egams.spectrogram.resident import ResidentRuns
+from egams.store.run_store import RunStore
 from egams.study.gather import study_predictions
 from egams.study.study import Study
 
@@ -92,12 +96,31 @@ def test_tables_say_how_they_were_made_in_both_formats(place, study):
 
     egams("study", "report", study, "-o", place / "tables", "--ensemble", 1)
     written = {path.name for path in (place / "tables").iterdir()}
-    assert written == {PAGE, *(f"{name}.{end}" for name in SECTIONS for end in ("md", "parquet"))}
+    tables = {f"{name}.{end}" for name in SECTIONS for end in ("md", "parquet")}
+    assert written == {PAGE, "learning-curves.png", *tables}
+    assert "](learning-curves.png)" in (place / "tables" / PAGE).read_text(encoding="utf-8")
     sam = (place / "tables" / "sam-fold.md").read_text(encoding="utf-8")
     assert "trained on commercial runs alone" in sam
     sizes = pq.read_table(place / "tables" / "ensemble-size.parquet")
     assert sizes["model added"].to_pylist()[0] in {"tiny-conv", "tiny-trees"}
     assert json.loads(sizes.schema.metadata[b"study"])["folds"] == 2
+
+
+def test_networks_leave_a_log_of_their_epochs_and_nothing_else_does(place, study):
+    (kept,) = study.glob("tiny-conv/fold-0/epochs.csv")
+    names, *epochs = rows(kept)
+    assert names == ["epoch", "training_loss", "held_out_log_loss", "learning_rate", "seconds"]
+    assert [row[0] for row in epochs] == ["1", "2"]
+    opened, store = Study.open(study), RunStore.open(place / "train.store")
+    experiment, held = opened.experiments()["tiny-conv"], opened.out_of_fold("tiny-conv", ["0"])
+    positions = torch.tensor([store.ids.index(run) for run in held.run_ids])
+    of_study, runs = opened.predictor(experiment, "0"), ResidentRuns.load(store)
+    ((drawn,),) = predict_draws([of_study], runs, positions, experiment.spectrogram, 1, (0,))
+    expected = mean_log_loss(runs.labels[positions].numpy(), drawn)
+    assert float(epochs[-1][2]) == pytest.approx(expected, abs=1e-5), "by the weights kept at last"
+    whole = rows(study / "tiny-conv" / "fold-whole" / "epochs.csv")
+    assert [row[2] for row in whole[1:]] == ["", ""]
+    assert {path.parts[-3] for path in study.rglob("epochs.csv")} == {"tiny-conv"}
 
 
 def test_predictions_have_the_layout_of_the_challenge_and_are_scored(place, challenge, bundle):

@@ -26,6 +26,7 @@ from egams.spectrogram.draw_each import draw_each
 from egams.spectrogram.render import render
 from egams.training.checkpoint import FORMAT_VERSION
 from egams.training.controls import Controls
+from egams.training.epoch_log import EpochLog
 from egams.training.network import loop
 from egams.training.network.average import WeightAverage
 from egams.training.network.batches import batches
@@ -147,6 +148,29 @@ def test_resumed_training_ends_bit_identical(
     resumed = train(training, checkpoint=checkpoint, progress=lambda done, *_: epochs.append(done))
     assert epochs == [4, 5], "did not go on from the checkpoint"
     assert same(resumed, train(training))
+
+
+def test_the_log_of_epochs_goes_on_with_a_resumed_training_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    def held_out(predictor: Any) -> float:
+        predictor.network.load_state_dict({k: v + 1 for k, v in weights(predictor).items()})
+        return float(torch.rand(()))  # takes from the global generator, changes what it is given
+
+    training = TrainingConfig(epochs=23, batch_size=6, average="swa", average_share=0.1)
+    plain = train(training)
+    logs = [EpochLog(held_out) for _ in range(3)]
+    assert same(train(training, log=logs[0]), plain)
+    checkpoint = tmp_path / "training.checkpoint"
+    stopped(training, checkpoint, epochs=9, log=logs[1])
+    assert same(train(training, log=logs[2], checkpoint=checkpoint), plain)
+    for log in (logs[0], logs[2]):
+        assert [each.epoch for each in log.epochs] == list(range(1, 24))
+        measured = [each.epoch for each in log.epochs if "held_out_log_loss" in each.measured()]
+        assert measured == [*range(2, 23, 2), 23]
+    for name in ("training_loss", "learning_rate"):
+        first, second = ([getattr(each, name) for each in log.epochs] for log in (logs[0], logs[2]))
+        assert first == second
 
 
 @pytest.mark.parametrize("kind", NETWORKS, ids=kind_of)

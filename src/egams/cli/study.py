@@ -59,20 +59,24 @@ def report(
     """Write every table of a study, and report.md, which holds them all.
 
     Scores, ensemble size, test-time draws, clips, weights, sets, correlations: each as Markdown and
-    as Parquet. Experiments that are not finished are listed with the reason.
+    as Parquet; learning curves of networks. Experiments that are not finished are listed with the
+    reason.
     """
     import numpy as np
 
     from egams.cli.show import say
     from egams.evaluate.study_report import write_report
     from egams.evaluate.study_tables import study_tables
+    from egams.report.learning_curves import draw_learning_curves
     from egams.study.study import Study as OpenStudy
 
     opened = OpenStudy.open(study)
     tables = study_tables(opened, np.random.default_rng(seed), at_most=ensemble)
     for name, why in tables["left-out"].rows:
         say(f"left out: {name}: {why}")
-    page, *others = write_report(opened, tables, output)
+    curves = draw_learning_curves(opened, output / "learning-curves.png")
+    pictures = {} if curves is None else {"Learning curves": curves}
+    page, *others = write_report(opened, tables, output, pictures)
     say(f"{len(others)} files of tables beside {page}")
 
 

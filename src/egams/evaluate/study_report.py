@@ -32,7 +32,12 @@ SECTIONS: dict[str, tuple[str, str]] = {
 """Title of each table and what it shows, in the order of the page."""
 
 
-def write_report(study: Study, tables: Mapping[str, Table], folder: Path) -> list[Path]:
+def write_report(
+    study: Study,
+    tables: Mapping[str, Table],
+    folder: Path,
+    pictures: Mapping[str, Path] | None = None,
+) -> list[Path]:
     """Write each table as ``NAME.md`` and ``NAME.parquet``, and all of them into one page.
 
     Parameters
@@ -43,6 +48,8 @@ def write_report(study: Study, tables: Mapping[str, Table], folder: Path) -> lis
         By names of `SECTIONS`.
     folder
         Where to write.
+    pictures
+        Files in this folder that the page shows, by their titles.
 
     Returns
     -------
@@ -63,6 +70,9 @@ def write_report(study: Study, tables: Mapping[str, Table], folder: Path) -> lis
         paths += [markdown, parquet]
         lines.append(f"- **{title}** ([{name}]({name}.md)): {shows}")
         parts += ["", f"## {title}", "", f"*{shows}*", "", tables[name].markdown().rstrip()]
+    for title, picture in (pictures or {}).items():
+        lines.append(f"- **{title}** ([{picture.name}]({picture.name}))")
+        parts += ["", f"## {title}", "", f"![{title}]({picture.name})"]
     write_text(page, "\n".join([*lines, *parts, ""]))
     return paths
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from egams.jobs.stopping import StoppedError
@@ -20,12 +20,13 @@ class Job:
 
 @dataclass(frozen=True)
 class JobReport:
-    """How far a job is: epochs (or boosters) done, in all, and the loss of the last."""
+    """How far a job is: epochs (or boosters) done, in all, the loss of the last, and more."""
 
     job: str
     done: int
     total: int
     loss: float
+    measured: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from egams.experiments.experiment import Experiment, explain
 from egams.families import FAMILIES
 from egams.models.load import load_predictor
 from egams.models.predictor import Predictor
+from egams.study.epochs import EPOCHS, Epoch, read_epochs, write_epochs
 
 KIND = "study"
 FORMAT_VERSION = 1
@@ -58,7 +60,7 @@ class Study:
 
     ``manifest.json``; ``folds.json``; ``truth.json``; ``contexts.safetensors``; for each
     experiment and fold a folder ``EXPERIMENT/fold-NAME`` with ``member.json``, the weights, and
-    ``held-out.parquet``.
+    ``held-out.parquet``, and of networks ``epochs.csv``.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -195,6 +197,16 @@ class Study:
         folder = self.member_folder(experiment.name, fold)
         return load_predictor({file.name: file for file in folder.iterdir()}, experiment.model)
 
+    def epochs(self, experiment: str, fold: str) -> list[Epoch]:
+        """Read the log of a finished training; empty for what is no network.
+
+        Raises
+        ------
+        ArtifactError
+            If it is damaged.
+        """
+        return read_epochs(self.member_folder(experiment, fold) / EPOCHS)
+
     def out_of_fold(self, experiment: str, folds: list[str]) -> OutOfFold:
         """Gather held-out predictions of some folds.
 
@@ -217,6 +229,7 @@ def write_member(
     record: dict[str, Any],
     run_ids: tuple[str, ...],
     probabilities: NDArray[np.float32],
+    epochs: Sequence[Epoch] = (),
 ) -> None:
     """Write a trained member and its held-out predictions, whole or not at all.
 
@@ -226,11 +239,15 @@ def write_member(
         Experiment, fold, seed, training time.
     probabilities
         ``[draw, run, family]`` of the runs in `run_ids`.
+    epochs
+        Of a network's training.
     """
     with written_whole(folder) as temporary:
         temporary.mkdir()
         predictor.save(temporary)
         _write_held_out(temporary, run_ids, probabilities)
+        if epochs:
+            write_epochs(temporary / EPOCHS, epochs)
         write_json(temporary / MEMBER, header("member", FORMAT_VERSION) | record)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from egams.jobs.stopping import never
+from egams.training.epoch_log import EpochLog
 
 Progress = Callable[[int, int, float], None]
 """Called after each step of a training with steps done, steps in all, mean loss of the step."""
@@ -27,12 +28,15 @@ class Controls:
         the training raises `StoppedError`.
     compiled
         Hand networks to ``torch.compile``: a minute or more of compiling, then faster steps.
+    log
+        Where epochs of networks are noted.
     """
 
     checkpoint: Path | None = None
     progress: Progress | None = None
     stop: Callable[[], bool] = never
     compiled: bool = False
+    log: EpochLog | None = None
 
 
 UNWATCHED = Controls()

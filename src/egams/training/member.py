@@ -17,13 +17,16 @@ from egams.families import FAMILIES
 from egams.jobs.contract import JobReport
 from egams.jobs.device import device_named
 from egams.jobs.stopping import never
+from egams.logloss import mean_log_loss
 from egams.models.predict import predict_draws
+from egams.models.predictor import Predictor
 from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.sam_sources import SamSources, sam_sources
 from egams.store.run_store import RunStore
 from egams.study.folds import WHOLE
 from egams.study.study import Study, write_member
 from egams.training.controls import Controls
+from egams.training.epoch_log import EpochLog
 from egams.training.train import train_experiment
 
 
@@ -114,14 +117,21 @@ def train_member(
 
     heard: list[tuple[int, int]] = []
 
+    def held_out_loss(predictor: Predictor) -> float:
+        (drawn,) = predict_draws([predictor], runs, held_out, experiment.spectrogram, 1, (seed,))
+        return mean_log_loss(runs.labels[held_out].cpu().numpy(), drawn[0])
+
+    log = EpochLog(held_out_loss if task.held_out else None)
+
     def progress(done: int, total: int, loss: float) -> None:
         heard.append((done, total))
         if report is not None:
-            report(JobReport(task.name, done, total, loss))
+            measured = log.epochs[-1].measured() if log.epochs else {}
+            report(JobReport(task.name, done, total, loss, measured))
 
     started = time.perf_counter()
     checkpoint = study.checkpoint(experiment.name, task.fold)
-    controls = Controls(checkpoint, progress, stop, task.compiled)
+    controls = Controls(checkpoint, progress, stop, task.compiled, log)
     sources = None if task.sam_like is None else _sources(task.sam_like, device)
     predictor = train_experiment(experiment, runs, train, seed, controls, sources=sources)
     seconds = time.perf_counter() - started
@@ -148,5 +158,6 @@ def train_member(
         record,
         tuple(run_ids[position] for position in task.held_out),
         probabilities,
+        log.epochs,
     )
     remove(checkpoint)

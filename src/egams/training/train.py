@@ -67,6 +67,8 @@ def train_experiment(
     if neighbours is None:
         return train(experiment, runs, positions, seed, controls)
     runs = with_evidence(runs, positions, evidence)
+    if controls.log is not None:
+        controls = replace(controls, log=controls.log.with_evidence(neighbours))
     return WithEvidence(train(experiment, runs, positions, seed, controls), neighbours)
 
 

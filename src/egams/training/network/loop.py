@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from copy import deepcopy
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from egams.models.trained_network import NetworkPredictor
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import Windows, windows
 from egams.spectrogram.resident import ResidentRuns
+from egams.study.epochs import Epoch
 from egams.training.checkpoint import made_for
 from egams.training.controls import UNWATCHED, Controls
 from egams.training.network.average import WeightAverage
@@ -78,6 +80,7 @@ def train_network(
         forward: Forward = torch.compile(network) if controls.compiled else network
         optimiser = _optimiser(network, training)
         state = TrainingState(network, optimiser, WeightAverage(network, training), started_from)
+        state.log = log = controls.log or state.log
         purpose = made_for(
             runs, positions, seed, model=model, spectrogram=spectrogram, training=training
         )
@@ -86,9 +89,15 @@ def train_network(
         table = windows(runs, spectrogram)
         saved = time.monotonic()
         while state.epoch < training.epochs:
+            begun = time.perf_counter()
             mean_loss = _train_epoch(
                 state, forward, spectrogram, training, runs, table, positions, label_sets, seed
             )
+            seconds, held_out_loss = time.perf_counter() - begun, math.nan
+            if log.held_out is not None and log.is_due(state.epoch, training.epochs):
+                held_out_loss = log.held_out(_so_far(state, sizes, label_sets))
+            rate = optimiser.param_groups[0]["lr"]
+            log.epochs.append(Epoch(state.epoch, mean_loss, held_out_loss, rate, seconds))
             if controls.progress is not None:
                 controls.progress(state.epoch, training.epochs, mean_loss)
             if state.epoch == training.epochs:
@@ -102,6 +111,14 @@ def train_network(
                 raise StoppedError(f"stopped after {state.epoch} of {training.epochs} epochs")
     network.load_state_dict(state.average.state())
     return NetworkPredictor(network, sizes, label_sets, started_from=state.started_from)
+
+
+def _so_far(state: TrainingState, sizes: Sizes, label_sets: Tensor | None) -> NetworkPredictor:
+    """A copy of the network, with the averaged weights once there are any."""
+    network = deepcopy(state.network)
+    if state.average.count:
+        network.load_state_dict(state.average.state())
+    return NetworkPredictor(network, sizes, label_sets)
 
 
 def _train_epoch(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from torch import nn
 
 from egams.errors import ArtifactError
 from egams.models.network import FROM_SCRATCH
+from egams.study.epochs import Epoch
 from egams.training.checkpoint import ADVICE, read_checkpoint, write_checkpoint
+from egams.training.epoch_log import EpochLog
 from egams.training.network.average import WeightAverage
 
 
@@ -24,6 +26,7 @@ class TrainingState:
     average: WeightAverage
     started_from: str = FROM_SCRATCH
     epoch: int = 0
+    log: EpochLog = field(default_factory=EpochLog)
 
 
 def save_checkpoint(path: Path, state: TrainingState, purpose: dict[str, Any]) -> None:
@@ -33,6 +36,7 @@ def save_checkpoint(path: Path, state: TrainingState, purpose: dict[str, Any]) -
         purpose,
         {
             "epoch": state.epoch,
+            "log": [astuple(epoch) for epoch in state.log.epochs],
             "started_from": state.started_from,
             "network": state.network.state_dict(),
             "optimiser": state.optimiser.state_dict(),
@@ -66,4 +70,5 @@ def load_checkpoint(path: Path, state: TrainingState, purpose: dict[str, Any]) -
         ) from error
     state.average.count = content["average_count"]
     state.epoch = content["epoch"]
+    state.log.epochs[:] = [Epoch(*values) for values in content.get("log", [])]
     state.started_from = content.get("started_from", FROM_SCRATCH)
