@@ -48,7 +48,7 @@ def draw_learning_curves(study: Study, path: str | Path) -> Path | None:
                     numbers = [each.epoch for each in measured]
                     panel.plot(numbers, values, color=colour, linewidth=width)
             panel.set_title(name)
-            panel.set_yscale("log")
+            panel.xaxis.get_major_locator().set_params(integer=True)
             panel.set_xlabel("epoch")
         for panel in panels[len(logs) :]:
             panel.set_axis_off()
