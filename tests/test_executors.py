@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -15,8 +17,9 @@ import torch
 
 from egams.errors import ConfigError
 from egams.jobs import own_modules
-from egams.jobs.choose import EXECUTORS, executor_named
+from egams.jobs.choose import EXECUTORS, chosen_executor, executor_named
 from egams.jobs.contract import Executor, Job, JobReport, JobState
+from egams.jobs.local import LocalExecutor
 from egams.jobs.on_ray import RayExecutor
 from egams.jobs.stopping import never
 from job_samples import work
@@ -37,7 +40,7 @@ def executor(request: pytest.FixtureRequest) -> Executor:
     if request.param == "ray":
         pytest.importorskip("ray")
         request.getfixturevalue("cluster")
-    return executor_named(request.param, jobs=2)
+    return executor_named(request.param, jobs=None if request.param == "local" else 2)
 
 
 def run(
@@ -177,3 +180,61 @@ def test_worker_that_is_told_to_stop_keeps_what_it_has(tmp_path: Path) -> None:
 def test_names_and_addresses_that_are_none_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no executor 'slurm'; expected one of local, processes"):
         executor_named("slurm")
+
+
+def test_what_contradicts_is_refused() -> None:
+    for saying, call in (
+        ("jobs is 0; expected 1", lambda: executor_named(None, 0)),
+        ("'local' does one job at a time", lambda: executor_named("local", 2)),
+        ("for Ray; expected executor 'ray'", lambda: executor_named("processes", 2, gpus=0.5)),
+        ("for Ray; expected executor 'ray'", lambda: executor_named(None, address="h:1")),
+        ("jobs=2 beside an executor", lambda: chosen_executor(LocalExecutor(), 2, 9)),
+    ):
+        with pytest.raises(ConfigError, match=saying):
+            call()
+    assert isinstance(chosen_executor(None, 4, tasks=1), LocalExecutor)
+    assert chosen_executor(None, 4, tasks=9).workers == 4
+    assert chosen_executor(None, None, tasks=9).workers == len(os.sched_getaffinity(0))
+
+
+UNGUARDED = """
+import sys
+from pathlib import Path
+from egams.jobs.choose import executor_named
+from egams.jobs.contract import Job
+from egams.jobs.stopping import never
+from job_samples import work
+
+runner = executor_named(None, {jobs})
+for state in runner.run(work, [Job(name, (name, Path(sys.argv[1]))) for name in "ab"], None, never):
+    print(type(runner).__name__, state.job, state.state, state.reason)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "jobs", "expected"),
+    [
+        ("piped", None, "LocalExecutor b finished"),
+        ("piped", 2, "piped to Python cannot be run by several.*Save it in a file.*or pass jobs=1"),
+        ("-c", 2, "ProcessExecutor b finished"),
+        ("script", 1, "LocalExecutor b finished"),
+        ("script", 2, "starts processes again. Put what starts the work behind `if __name__ == "),
+    ],
+)
+def test_code_that_no_process_can_import(
+    how: str, jobs: int | None, expected: str, tmp_path: Path
+) -> None:
+    code = UNGUARDED.format(jobs=jobs)
+    script = tmp_path / "script.py"
+    script.write_text(code, encoding="utf-8")
+    command = {"piped": ["-"], "-c": ["-c", code], "script": [str(script)]}[how]
+    done = subprocess.run(
+        [sys.executable, *command, str(tmp_path)],
+        input=code if how == "piped" else None,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert re.search(expected, done.stdout + done.stderr), done.stderr
+    assert ("finished" in expected) == ("Traceback" not in done.stderr)

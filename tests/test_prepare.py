@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from egams.artifact import MANIFEST, header, written_whole
-from egams.errors import ArtifactError, EgamsError, InputError
+from egams.errors import ArtifactError, ConfigError, EgamsError, InputError
 from egams.io import RunSource, open_source, read, write_csv
 from egams.run import Run
 from egams.simulate import SimulationConfig, simulate_runs
@@ -103,6 +103,20 @@ def test_parts(csvs):
     parts = list(prepare_in_parts(csvs, 3, jobs=1))
     assert [len(part) for part in parts] == [3, 2, 1]
     assert [len(part.skipped) for part in parts] == [0, 1, 1]
+
+
+def test_processes_that_cannot_start_are_needed_only_where_requested(csvs, tmp_path, monkeypatch):
+    monkeypatch.setattr("egams.processes._main_is_in_no_file", lambda: True)
+    monkeypatch.setattr(prepare_module, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(prepare_module, "RUNS_PER_TASK", 16)
+    assert len(prepare(csvs, jobs=2)) > 0, "one task needs no process"
+    monkeypatch.setattr(prepare_module, "RUNS_PER_TASK", 2)
+    assert len(prepare(csvs)) > 0
+    with pytest.raises(ConfigError, match=r"piped to Python.*Save it in a file"):
+        prepare(csvs, tmp_path / "store", jobs=2)
+    with pytest.raises(ConfigError, match="jobs is 0; expected 1 or more"):
+        prepare(csvs, tmp_path / "store", jobs=0)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from egams.run import Run as Run
     from egams.store.prepare import prepare as prepare
     from egams.store.run_store import RunStore as RunStore
+    from egams.study.make_bundle import make_bundle as make_bundle
     from egams.training.cross_validation import cross_validate as cross_validate
     from egams.training.model_contract import check_model as check_model
 
@@ -26,6 +27,7 @@ _HOME = {
     "check_model": "egams.training.model_contract",
     "cross_validate": "egams.training.cross_validation",
     "load_bundle": "egams.ensemble.bundle",
+    "make_bundle": "egams.study.make_bundle",
     "predict_shards": "egams.ensemble.shards",
     "prepare": "egams.store.prepare",
     "read": "egams.io",
@@ -40,6 +42,7 @@ __all__ = [
     "check_model",
     "cross_validate",
     "load_bundle",
+    "make_bundle",
     "predict_shards",
     "prepare",
     "read",

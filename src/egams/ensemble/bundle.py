@@ -96,7 +96,7 @@ class Bundle:
         *,
         draws: int | None = None,
         seed: int = DRAW_SEED,
-        jobs: int | None = 1,
+        jobs: int | None = None,
         strict: bool = False,
         device: torch.device | str = "cpu",
         progress: Callable[[int, int], None] | None = None,
@@ -112,7 +112,7 @@ class Bundle:
         seed
             Of the draws. Those of a run do not depend on the runs beside it.
         jobs
-            Processes that prepare runs; None takes one for each core.
+            Processes that prepare runs; None takes one for each core, and none but this for few.
         strict
             Raise at the first run that cannot be used, instead of listing it in `skipped`.
         device

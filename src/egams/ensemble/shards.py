@@ -24,7 +24,7 @@ from egams.ensemble.prediction_table import from_table, to_table
 from egams.ensemble.predictions import Predictions
 from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.io import RunReader, RunSource, open_source
-from egams.jobs.choose import executor_named
+from egams.jobs.choose import chosen_executor
 from egams.jobs.contract import Executor, Job, JobReport, JobState, Stop
 from egams.jobs.stopping import StoppedError, never, stop_on_signals
 from egams.lock import alone_in
@@ -169,7 +169,7 @@ def predict_shards(
 
     if progress is not None:
         progress(done, total)
-    runner = executor_named(executor, jobs) if isinstance(executor, str | None) else executor
+    runner = chosen_executor(executor, jobs, len(tasks))
     work = [Job(task.name, (task,)) for task in tasks]
     with (
         alone_in(folder),

@@ -22,6 +22,7 @@ from egams.jobs.contract import (
 from egams.jobs.own_modules import own_modules
 from egams.jobs.queue import JobQueue
 from egams.jobs.worker import HELD_BACK, serve
+from egams.processes import refuse_where_none_can_start
 
 SECONDS_BETWEEN_LOOKS = 0.2
 
@@ -43,9 +44,15 @@ class ProcessExecutor:
     ----------
     workers
         Processes at a time.
+
+    Raises
+    ------
+    ConfigError
+        If no process can be started: see `egams.processes`.
     """
 
     def __init__(self, workers: int) -> None:
+        refuse_where_none_can_start()
         self.workers: int | None = workers
 
     def run(self, work: Work, jobs: Sequence[Job], report: Report | None, stop: Stop) -> States:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -26,6 +25,7 @@ from egams.artifact import (
 from egams.errors import EgamsError, InputError
 from egams.io import RunReader, RunSource, SkippedRun, open_source
 from egams.preprocess.prepare_runs import prepare_runs
+from egams.processes import processes
 from egams.run import Run
 from egams.store.journal import Journal, Outcome
 from egams.store.run_store import FORMAT_VERSION, KIND, RunStore, to_block
@@ -66,12 +66,16 @@ def prepare(
     ------
     InputError
         If no run can be used, or one cannot and `strict` is set.
+    ConfigError
+        If `jobs` is below 1, or several cannot be started: see `egams.processes`.
     ArtifactError
         If something other than a store stands at `output`: it is never replaced.
     """
     source = _as_source(runs)
     if output is not None:
-        return _to_folder(source, Path(output).resolve(), workers(jobs), strict, progress)
+        return _to_folder(
+            source, Path(output).resolve(), _processes(source, jobs), strict, progress
+        )
     for store in prepare_in_parts(source, None, jobs=jobs, strict=strict, progress=progress):
         if len(store):
             return store
@@ -92,7 +96,7 @@ def prepare_in_parts(
     Memory does not grow with the number of runs. None makes one part of all.
     """
     source = _as_source(runs)
-    outcomes = _outcomes(source, source.ids, workers(jobs))
+    outcomes = _outcomes(source, source.ids, _processes(source, jobs))
     reported = _report(outcomes, strict, progress, 0, source)
     while part := list(islice(reported, runs_in_part)):
         yield _in_memory(part)
@@ -108,11 +112,8 @@ def _as_source(runs: str | Path | RunSource | RunReader | Run | Iterable[Run]) -
     return open_source(list(runs))
 
 
-def workers(jobs: int | None) -> int:
-    """Return how many processes to use: `jobs`, at least one; one for each core if None."""
-    if jobs is not None:
-        return max(1, jobs)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _processes(source: RunSource, jobs: int | None) -> int:
+    return processes(jobs, -(-len(source.ids) // RUNS_PER_TASK))
 
 
 def _outcomes(source: RunSource, ids: Sequence[str], jobs: int) -> Iterator[Outcome]:
@@ -135,7 +136,8 @@ def _outcomes(source: RunSource, ids: Sequence[str], jobs: int) -> Iterator[Outc
         except BrokenProcessPool as error:
             raise EgamsError(
                 "A worker process died, perhaps for lack of memory. Prepare again with fewer jobs: "
-                "what is in the output so far is kept."
+                "what is in the output so far is kept. (A script must do its work behind "
+                "`if __name__ == '__main__':`.)"
             ) from error
 
 
