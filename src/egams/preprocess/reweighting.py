@@ -132,6 +132,5 @@ def _sum(folded: FloatArray) -> FloatArray:
 
     Row after row, so that neither padding nor the number of traces can change the rounding.
     """
-    sides: FloatArray = np.add.reduce(folded, axis=0)
-    total: FloatArray = sides[0] + sides[1]
-    return total
+    start, end = np.add.reduce(folded, axis=0)
+    return np.asarray(start + end)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -95,11 +95,8 @@ def windows(runs: ResidentRuns, config: SpectrogramConfig) -> Windows:
     count = (end - start).flatten()
     window = torch.repeat_interleave(torch.arange(count.numel(), device=device), count)
     ends = torch.cumsum(count, 0)
-    scan = (
-        torch.arange(int(ends[-1]), device=device)
-        - (ends - count)[window]
-        + (start.flatten()[window])
-    )
+    within = torch.arange(int(ends[-1]), device=device) - (ends - count)[window]
+    scan = start.flatten()[window] + within
     distance = (columns[window % len(columns)] - temperature[scan]).abs()
     cumulative = pad(torch.cumsum(1.0 / (NEARNESS + distance), 0), (1, 0))
     before, upto = cumulative[ends - count], cumulative[ends]
@@ -139,32 +136,28 @@ def draw(
         return torch.randn(*shape, generator=generator, device=device)
 
     weight = uniform(B, runs.background.shape[2]) ** BACKGROUND_POWER
-    scan = _draw_scans(table, run, _columns(table, config, B, generator), generator)
-    subtract = uniform(B) < config.baseline_prob
-    mz_scale = torch.exp2(config.mz_sigma * normal(B, MZ_COUNT))
-    faint_scale = FAINT * torch.exp2(normal(B))
-    helium_scale = HELIUM_SCALE * torch.exp2(HELIUM_SIGMA * normal(B))
-    total_scale = torch.exp2(TOTAL_SIGMA * normal(B))
-    partner = None
-    mixed = torch.empty(0, dtype=torch.int64, device=device)
-    if partners is not None and config.mix > 0:
-        mixed = torch.nonzero(uniform(B) < config.mix).flatten()
-    if partners is not None and len(mixed):
-        chosen = (uniform(len(mixed)) * len(partners)).long().clamp_max(len(partners) - 1)
-        partner = draw(runs, table, partners[chosen], config, generator)
-    return Draws(
+    unmixed = Draws(
         run=run,
-        scan=scan,
-        subtract_baseline=subtract,
+        scan=_draw_scans(table, run, _columns(table, config, B, generator), generator),
+        subtract_baseline=uniform(B) < config.baseline_prob,
         background_weight=weight / weight.sum(1, keepdim=True),
-        mz_scale=mz_scale,
-        faint_scale=faint_scale,
-        helium_scale=helium_scale,
-        total_scale=total_scale,
-        mixed=mixed,
-        by_mean=uniform(len(mixed)) < 0.5,
-        partner=partner,
+        mz_scale=torch.exp2(config.mz_sigma * normal(B, MZ_COUNT)),
+        faint_scale=FAINT * torch.exp2(normal(B)),
+        helium_scale=HELIUM_SCALE * torch.exp2(HELIUM_SIGMA * normal(B)),
+        total_scale=torch.exp2(TOTAL_SIGMA * normal(B)),
+        mixed=torch.empty(0, dtype=torch.int64, device=device),
+        by_mean=torch.empty(0, dtype=torch.bool, device=device),
+        partner=None,
     )
+    if partners is None or not config.mix:
+        return unmixed
+    mixed = torch.nonzero(uniform(B) < config.mix).flatten()
+    if not len(mixed):
+        return unmixed
+    chosen = (uniform(len(mixed)) * len(partners)).long().clamp_max(len(partners) - 1)
+    partner = draw(runs, table, partners[chosen], config, generator)
+    by_mean = uniform(len(mixed)) < 0.5
+    return replace(unmixed, mixed=mixed, by_mean=by_mean, partner=partner)
 
 
 def _columns(

@@ -83,8 +83,7 @@ def rounding_steps(
 def _near_largest(signal: FloatArray) -> FloatArray:
     """Fifth-largest value over scans: a random choice among neighbours hardly misses all five."""
     rank = min(5, len(signal))
-    fifth: FloatArray = np.partition(signal, -rank, axis=0)[-rank]
-    return fifth
+    return np.asarray(np.partition(signal, -rank, axis=0)[-rank])
 
 
 def encode(values: FloatArray, steps: FloatArray, *, order: int) -> bytes:
