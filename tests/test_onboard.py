@@ -17,6 +17,7 @@ from egams.conventions import BACKGROUND_QUANTILES, BIN_COUNT
 from egams.errors import ArtifactError, ConfigError
 from egams.experiments.zoo import experiment_named
 from egams.families import FAMILIES
+from egams.models.neighbours import NeighboursConfig
 from egams.onboard import distil as distilling
 from egams.onboard import export as exporting
 from egams.onboard import kernel as kernels
@@ -60,7 +61,7 @@ def simulated() -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.fixture(scope="module")
 def student() -> Student:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernels, "STEPS", 3)
+        patch.setattr(kernels, "FIT", NeighboursConfig(steps=3))
         patch.setattr(distilling, "EPOCHS", 2)
         binned, labels = simulated()
         return distil(binned, labels, labels, 0)
@@ -255,7 +256,7 @@ def test_nobody_learns_from_who_saw_the_fold(tmp_path, monkeypatch):
 
     monkeypatch.setattr(studying, "teach", watched_teach)
     monkeypatch.setattr(studying, "distil", watched_distil)
-    monkeypatch.setattr(kernels, "STEPS", 3)
+    monkeypatch.setattr(kernels, "FIT", NeighboursConfig(steps=3))
     learned = studying.distil_study(study, store)
     assert [fold for fold, _ in asked] == [0, 1]
     for (fold, positions), binned in zip(asked, trained[:2], strict=True):

@@ -58,11 +58,13 @@ class Kernel:
     shift: Tensor
 
     @classmethod
-    def initial(cls) -> Kernel:
+    def initial(cls, weight: Tensor | None = None) -> Kernel:
         """Where the fit starts; nothing here is random."""
         families = len(FAMILIES)
+        if weight is None:
+            weight = torch.full((len(DESCRIPTORS),), -3.0)
         return cls(
-            weight=torch.full((len(DESCRIPTORS),), -3.0, dtype=torch.float64),
+            weight=weight.double(),
             noise=torch.tensor(-2.0, dtype=torch.float64),
             slope=torch.full((families,), 1.5, dtype=torch.float64),
             doubt=torch.zeros(families, dtype=torch.float64),

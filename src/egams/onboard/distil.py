@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from egams.onboard.describe import Describe
-from egams.onboard.kernel import fit_kernel
+from egams.onboard.kernel import fit_kernel_machine
 from egams.onboard.student import BASIS, RANKS, Head, Student
 
 HEADS = 3
@@ -44,7 +44,7 @@ def distil(binned: Tensor, labels: Tensor, taught: Tensor, seed: int) -> Student
     """
     with torch.no_grad():
         descriptors = describe(binned)
-    kernel, logits, variance = fit_kernel(descriptors, labels, RANKS, BASIS)
+    kernel, logits, variance = fit_kernel_machine(descriptors, labels, RANKS, BASIS)
     features = torch.cat(descriptors, 1)
     centre, spread = features.mean(0), features.std(0) + SMALLEST_SPREAD
     target = TRUST * taught + (1 - TRUST) * labels

@@ -8,13 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from egams.models.neighbours import Kernel
+from egams.models.neighbours import Kernel, NeighboursConfig
 from egams.onboard.grid import to_int8_grid
+from egams.training.neighbours import fit_kernel
 
-STEPS = 60
-LEARNING_RATE = 0.1
-CAUTION = 1e-3
-"""As `egams.models.neighbours.NeighboursConfig` has them."""
+FIT = NeighboursConfig()
 FIRST_WEIGHTS = 0.2
 """Sum of the kernel's weights when its fit starts."""
 SMALLEST_SQUARE = 1e-6
@@ -105,12 +103,10 @@ class KernelMachine(nn.Module):
         return self.slope * mean / torch.sqrt(1 + self.doubt * variance) + self.shift, variance
 
 
-def fit_kernel(
+def fit_kernel_machine(
     descriptors: Sequence[Tensor], labels: Tensor, ranks: Sequence[int], basis: int
 ) -> tuple[KernelMachine, Tensor, Tensor]:
-    """Fit on described training runs; nothing is random.
-
-    Minimises the log loss of leave-one-out predictions, as `egams.training.neighbours` does.
+    """Fit on described training runs, as `egams.training.neighbours` does; nothing is random.
 
     Parameters
     ----------
@@ -130,57 +126,26 @@ def fit_kernel(
     Tensor, Tensor
         Logits ``[run, family]`` and variance ``[run, 1]`` of the training runs, each from the
         others alone.
-
-    Source: Rasmussen & Williams 2006, sections 5.4.2 and 6.5.
     """
     parts = [
         Compressed(descriptor, rank) for descriptor, rank in zip(descriptors, ranks, strict=True)
     ]
     apart = torch.stack([_between_landmarks(part) for part in parts])
-    scale = apart.mean((1, 2)).clamp_min(torch.finfo(torch.float32).eps)
-    apart /= scale[:, None, None]
-    truth = labels.double()
-    signs = 2 * truth - 1
-    prior = signs.mean(0)
-    target = signs - prior
-    unit = torch.eye(len(truth), dtype=torch.float64)
-    start = Kernel.initial().tensors()
-    first = torch.tensor(FIRST_WEIGHTS / len(parts), dtype=torch.float64).expm1().log()
-    start["weight"] = first.repeat(len(parts))
-    kernel = Kernel(**{name: value.clone().requires_grad_() for name, value in start.items()})
-
-    def left_out() -> tuple[Tensor, Tensor, Tensor]:
-        covariance = kernel.covariance(apart)
-        inverse = torch.linalg.inv(covariance + kernel.noise.exp() * unit)
-        precision = inverse.diagonal()[:, None]
-        return covariance, target - inverse @ target / precision + prior, 1 / precision
-
-    optimiser = torch.optim.Adam(list(kernel.tensors().values()), LEARNING_RATE)
-    for _ in range(STEPS):
-        _, mean, variance = left_out()
-        loss = functional.binary_cross_entropy_with_logits(kernel.logits(mean, variance), truth)
-        pulled = sum(
-            ((value - start[name]) ** 2).sum()
-            for name, value in kernel.tensors().items()
-            if name in {"slope", "doubt", "shift"}
-        )
-        optimiser.zero_grad()
-        torch.autograd.backward(loss + CAUTION * pulled)
-        optimiser.step()
+    weight = torch.tensor(FIRST_WEIGHTS / len(parts), dtype=torch.float64).expm1().log()
+    start = Kernel.initial(weight.repeat(len(parts)))
+    fit = fit_kernel(apart, labels.double(), start, FIT)
     with torch.no_grad():
-        covariance, mean, variance = left_out()
-        noise = kernel.noise.exp()
+        kernel, noise = fit.kernel, fit.kernel.noise.exp()
         numbers = {
-            "weights": functional.softplus(kernel.weight) / scale,
-            "coefficients": torch.linalg.solve(covariance + noise * unit, target),
-            "prior": prior,
+            "weights": functional.softplus(kernel.weight) / fit.scale,
+            "coefficients": fit.coefficients,
+            "prior": fit.prior,
             "slope": kernel.slope.exp(),
             "doubt": kernel.doubt.exp(),
             "shift": kernel.shift,
             "largest_variance": 1 + noise,
-        } | _compressed_inverse(covariance, noise, basis)
-        on_training = kernel.logits(mean, variance)
-    return KernelMachine(parts, numbers), on_training.float(), variance.float()
+        } | _compressed_inverse(fit.covariance, noise, basis)
+    return KernelMachine(parts, numbers), fit.logits.float(), fit.variance.float()
 
 
 def _between_landmarks(part: Compressed) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -34,8 +36,7 @@ def fit_neighbours(
 ) -> tuple[Neighbours, Tensor]:
     """Fit on some of the runs.
 
-    Minimises the log loss of leave-one-out predictions, which are had in closed form from one
-    inverse. Nothing is random.
+    Nothing is random.
 
     Parameters
     ----------
@@ -53,35 +54,88 @@ def fit_neighbours(
     """
     descriptors = [descriptor.half().float() for descriptor in run_descriptors(runs, positions)]
     labels = runs.labels[positions].double()
-    apart = distances(descriptors, descriptors)
+    fit = fit_kernel(
+        distances(descriptors, descriptors), labels, Kernel.initial(), config, progress=progress
+    )
+    neighbours = Neighbours(
+        descriptors, fit.scale, fit.prior, fit.coefficients, fit.inverse, fit.kernel
+    )
+    return neighbours, evidence(fit.logits, fit.variance)
+
+
+@dataclass(frozen=True)
+class KernelFit:
+    """A fitted Gaussian process.
+
+    Parameters
+    ----------
+    kernel
+        As fitted.
+    scale
+        Mean distance in each descriptor, which distances are divided by ``[descriptor]``.
+    prior
+        Mean of the labels, -1 or 1 ``[family]``.
+    covariance, inverse
+        Of the training runs, and the inverse of it with noise ``[run, run]``.
+    coefficients
+        ``[run, family]``.
+    logits, variance
+        Of the training runs, each from the others alone ``[run, family]``, ``[run, 1]``.
+    """
+
+    kernel: Kernel
+    scale: Tensor
+    prior: Tensor
+    covariance: Tensor
+    inverse: Tensor
+    coefficients: Tensor
+    logits: Tensor
+    variance: Tensor
+
+
+def fit_kernel(
+    apart: Tensor,
+    labels: Tensor,
+    start: Kernel,
+    config: NeighboursConfig,
+    *,
+    progress: Progress | None = None,
+) -> KernelFit:
+    """Minimise the log loss of leave-one-out predictions, in closed form from one inverse.
+
+    Parameters
+    ----------
+    apart
+        Distances between training runs in each descriptor ``[descriptor, run, run]``.
+    labels
+        ``[run, family]``, float64.
+    start
+        Kernel that the fit starts from.
+    """
     scale = apart.mean((1, 2)).clamp_min(torch.finfo(torch.float32).eps)
     apart = apart / scale[:, None, None]
-    signs = 2 * labels - 1
-    prior = signs.mean(0)
-    target = signs - prior
-    kernel = Kernel(
-        **{
-            name: value.to(labels.device).requires_grad_()
-            for name, value in Kernel.initial().tensors().items()
-        }
-    )
-    start = Kernel.initial().tensors()
-    unit = torch.eye(len(labels), dtype=labels.dtype, device=labels.device)
+    prior = (2 * labels - 1).mean(0)
+    target = 2 * labels - 1 - prior
+    unit = torch.eye(len(labels)).to(labels)
+    first = {name: value.to(labels.device) for name, value in start.tensors().items()}
+    free = {name: value.clone().requires_grad_() for name, value in first.items()}
+    kernel = Kernel(**free)
 
-    def left_out() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        inverse = torch.linalg.inv(kernel.covariance(apart) + kernel.noise.exp() * unit)
+    def fit() -> KernelFit:
+        covariance = kernel.covariance(apart)
+        inverse = torch.linalg.inv(covariance + kernel.noise.exp() * unit)
         coefficients = inverse @ target
         precision = inverse.diagonal()[:, None]
-        return inverse, coefficients, target - coefficients / precision + prior, 1 / precision
+        logits = kernel.logits(target - coefficients / precision + prior, 1 / precision)
+        return KernelFit(
+            kernel, scale, prior, covariance, inverse, coefficients, logits, 1 / precision
+        )
 
-    optimiser = torch.optim.Adam(list(kernel.tensors().values()), config.learning_rate)
+    optimiser = torch.optim.Adam(list(free.values()), config.learning_rate)
     for step in range(config.steps):
-        _, _, mean, variance = left_out()
-        loss = functional.binary_cross_entropy_with_logits(kernel.logits(mean, variance), labels)
-        calibration = (kernel.slope, kernel.doubt, kernel.shift)
+        loss = functional.binary_cross_entropy_with_logits(fit().logits, labels)
         pulled = sum(
-            ((value - start[name].to(value)) ** 2).sum()
-            for name, value in zip(("slope", "doubt", "shift"), calibration, strict=True)
+            ((free[name] - first[name]) ** 2).sum() for name in ("slope", "doubt", "shift")
         )
         optimiser.zero_grad()
         torch.autograd.backward(loss + config.caution * pulled)
@@ -89,6 +143,4 @@ def fit_neighbours(
         if progress is not None:
             progress(step + 1, config.steps, float(loss.detach()))
     with torch.no_grad():
-        inverse, coefficients, mean, variance = left_out()
-        on_training = evidence(kernel.logits(mean, variance), variance)
-    return Neighbours(descriptors, scale, prior, coefficients, inverse, kernel), on_training
+        return fit()
