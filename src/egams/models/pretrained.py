@@ -6,10 +6,12 @@ import hashlib
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import numpy as np
 from torch import Tensor, nn
 
 from egams.errors import ConfigError
@@ -18,7 +20,8 @@ from egams.models.network import FROM_SCRATCH
 SECONDS_TO_ANSWER = 5.0
 """A hub that has not answered by then counts as out of reach."""
 IMAGE_CHANNELS = 3
-NAMED = 4
+LONGEST = 500
+"""Characters that are quoted of what torch finds wrong with weights."""
 
 
 class FromScratchWarning(UserWarning):
@@ -51,7 +54,7 @@ def starting_weights(backbone: nn.Module, wanted: str) -> str:
         return FROM_SCRATCH
     if wanted not in {"auto", "yes"}:
         return _from_file(backbone, Path(wanted))
-    described: dict[str, Any] = getattr(backbone, "pretrained_cfg", None) or {}
+    described = _described(backbone)
     name = ".".join(part for part in (described.get("architecture"), described.get("tag")) if part)
     try:
         state = _from_hub(described)
@@ -70,48 +73,38 @@ def starting_weights(backbone: nn.Module, wanted: str) -> str:
             stacklevel=2,
         )
         return FROM_SCRATCH
-    _fill(backbone, state, described, f"timm:{name}")
+    _fill(backbone, state, f"timm:{name}")
     return f"timm:{name}"
 
 
 def _from_file(backbone: nn.Module, path: Path) -> str:
+    from timm.models import load_state_dict
+
     try:
-        content = path.read_bytes()
-        state = _read(path)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        state = load_state_dict(str(path), weights_only=True)
     except Exception as error:
         raise ConfigError(
             f"{path}: cannot be read as weights ({type(error).__name__}: {error}). 'pretrained' is "
             "'auto', 'yes', 'no', or a file of timm's weights: safetensors, or a state dict of "
             "torch."
         ) from error
-    _fill(backbone, state, getattr(backbone, "pretrained_cfg", None) or {}, str(path))
-    return f"file {path.name} sha256:{hashlib.sha256(content).hexdigest()}"
+    _fill(backbone, state, str(path))
+    return f"file {path.name} sha256:{digest}"
 
 
-def _read(path: Path) -> Mapping[str, Tensor]:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    import torch
-
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    state: Mapping[str, Tensor] = content.get("state_dict", content)
-    return state
-
-
-def _from_hub(described: Mapping[str, Any]) -> Mapping[str, Tensor]:
-    from huggingface_hub import constants, hf_hub_download
-    from safetensors.torch import load_file
+def _from_hub(described: Mapping[str, Any]) -> dict[str, Tensor]:
+    from huggingface_hub import constants, try_to_load_from_cache
+    from timm.models import load_state_dict, load_state_dict_from_hf
 
     if not described.get("hf_hub_id"):
         raise LookupError("timm names none")
     place = (described["hf_hub_id"], "model.safetensors")
-    try:
-        return load_file(hf_hub_download(*place, local_files_only=True))
-    except OSError:
-        _expect_answer(constants.ENDPOINT)
-    return load_file(hf_hub_download(*place))
+    cached = try_to_load_from_cache(*place)
+    if isinstance(cached, str):
+        return dict(load_state_dict(cached))
+    _expect_answer(constants.ENDPOINT)
+    return dict(load_state_dict_from_hf(*place))
 
 
 def _expect_answer(address: str) -> None:
@@ -123,36 +116,29 @@ def _expect_answer(address: str) -> None:
         return  # an answer all the same
 
 
-def _fill(
-    backbone: nn.Module, state: Mapping[str, Tensor], described: Mapping[str, Any], source: str
-) -> None:
+def _fill(backbone: nn.Module, state: dict[str, Tensor], source: str) -> None:
     from timm.models import adapt_input_conv
 
-    own = backbone.state_dict()
-    classifiers = described.get("classifier") or ()
-    classifiers = (classifiers,) if isinstance(classifiers, str) else tuple(classifiers)
-    taken = {
-        name: value
-        for name, value in state.items()
-        if not any(name.startswith(f"{each}.") for each in classifiers)
-    }
-    convolutions = (name for name, part in backbone.named_modules() if isinstance(part, nn.Conv2d))
-    first = f"{next(convolutions, '')}.weight"
+    described = _described(backbone)
+    classifiers = tuple(f"{each}." for each in np.atleast_1d(described.get("classifier") or ()))
+    taken = {name: value for name, value in state.items() if not name.startswith(classifiers)}
+    # Not `timm.models.load_pretrained`: where it leaves a classifier out, it lets weights be
+    # missing, and it looks for the first convolution by the name it has in the usual stem.
+    first, convolution = next(
+        (f"{name}.weight", part)
+        for name, part in backbone.named_modules()
+        if isinstance(part, nn.Conv2d)
+    )
     if first in taken and taken[first].shape[1] == IMAGE_CHANNELS:
-        taken[first] = adapt_input_conv(own[first].shape[1], taken[first])
-    wrong = [
-        *(f"{name} is missing" for name in own.keys() - taken.keys()),
-        *(f"{name} is not of it" for name in taken.keys() - own.keys()),
-        *(
-            f"{name} is {tuple(taken[name].shape)}, not {tuple(value.shape)}"
-            for name, value in own.items()
-            if name in taken and taken[name].shape != value.shape
-        ),
-    ]
-    if wrong:
-        more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
+        taken[first] = adapt_input_conv(convolution.in_channels, taken[first])
+    try:
+        backbone.load_state_dict(taken)
+    except RuntimeError as error:
         raise ConfigError(
             f"{source}: weights of another network than '{described.get('architecture')}' "
-            f"({', '.join(sorted(wrong)[:NAMED])}{more}). Give those of that network and width."
-        )
-    backbone.load_state_dict(taken)
+            f"({shorten(str(error), LONGEST)}). Give those of that network and width."
+        ) from error
+
+
+def _described(backbone: nn.Module) -> dict[str, Any]:
+    return dict(getattr(backbone, "pretrained_cfg", None) or {})
