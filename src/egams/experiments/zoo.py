@@ -85,9 +85,9 @@ class Table(BaseModel):
             settings[part] = _joined(getattr(layer, part) for layer in layers)
         settings["training"] |= _joined(each for each in recipes if each is not None)
         for key in KEPT:
-            said = [value for layer in layers if (value := getattr(layer, key)) is not None]
-            if said:
-                settings[key] = said[-1]
+            for layer in layers:
+                if (value := getattr(layer, key)) is not None:
+                    settings[key] = value
         return Experiment.model_validate(settings)
 
     def members(self, name: str) -> list[str]:

@@ -57,7 +57,7 @@ class CnnConfig(NetworkSettings):
         Raises
         ------
         ConfigError
-            If the weights asked for cannot be had, or are of another network.
+            If the requested weights cannot be had, or are of another network.
         """
         assert isinstance(network, Cnn)
         return starting_weights(network.backbone, self.pretrained)

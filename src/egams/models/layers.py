@@ -79,7 +79,7 @@ def float32_on_cpu(signal: Tensor) -> tuple[Tensor, AbstractContextManager[objec
 
 
 class DropMz(nn.Module):
-    """Silence `rate` of the rows at random in training; the context still says what was measured.
+    """Silence `rate` of the rows at random in training; the context still tells what was measured.
 
     Source: 2nd place's "dropout of whole input channels".
     """

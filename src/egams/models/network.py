@@ -20,7 +20,7 @@ FROM_SCRATCH = "scratch"
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes of what a network sees and says.
+    """Sizes of a network's inputs and outputs.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class NetworkSettings(ModelSettings, ABC):
     mz_dropout
         Share of a spectrogram's rows silenced in training.
     dropout
-        Before the logits, and between layers where a network says so.
+        Before the logits, and between layers where a network has it.
     context_width
         Size the run's context is brought to; 0 leaves it out.
     """

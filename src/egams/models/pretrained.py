@@ -59,15 +59,15 @@ def starting_weights(backbone: nn.Module, wanted: str) -> str:
     try:
         state = _from_hub(described)
     except Exception as error:
-        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
         if wanted == "yes":
             raise ConfigError(
-                f"weights of ImageNet for '{name}' cannot be had here ({said}). Download them "
+                f"weights of ImageNet for '{name}' cannot be had here ({reason}). Download them "
                 f"where there is a network (https://huggingface.co/{described.get('hf_hub_id')}, "
                 "model.safetensors), and give the file as 'pretrained'; 'no' starts from scratch."
             ) from error
         warnings.warn(
-            f"'{name}' STARTS FROM SCRATCH: weights of ImageNet cannot be had here ({said}). "
+            f"'{name}' STARTS FROM SCRATCH: weights of ImageNet cannot be had here ({reason}). "
             "Scores will be worse than with them; 'pretrained' may name a file of them.",
             FromScratchWarning,
             stacklevel=2,

@@ -30,7 +30,7 @@ class RecurrentSettings(NetworkSettings):
     layer_dropout
         Between layers; None takes `dropout`.
     pooling
-        What the logits are told from: mean and maximum of the states, or the ``"last"`` one, which
+        The logits are of mean and maximum of the states, or the ``"last"`` one, which
         the backward direction reaches after a single step.
     """
 

@@ -24,7 +24,7 @@ class TransformerSettings(NetworkSettings):
     width, depth, heads
         Of the transformer.
     mlp_ratio
-        Width inside a block's perceptron, relative to `width`.
+        Width inside a block's MLP, relative to `width`.
     """
 
     width: int = Field(128, ge=1)
@@ -41,7 +41,7 @@ class TransformerSettings(NetworkSettings):
 
 
 class Transformer(nn.Module):
-    """Pre-norm blocks, their last norm included; a class token goes before the tokens given.
+    """Pre-norm blocks, their last norm included; a class token goes before those of the run.
 
     Source: Dosovitskiy et al. 2021, "An image is worth 16x16 words".
     """
@@ -67,7 +67,7 @@ class _Block(nn.Module):
         super().__init__()
         width, inner = config.width, round(config.mlp_ratio * config.width)
         self.attention = _Attention(config)
-        self.perceptron = nn.Sequential(
+        self.mlp = nn.Sequential(
             nn.LayerNorm(width),
             nn.Linear(width, inner),
             nn.GELU(),
@@ -77,9 +77,9 @@ class _Block(nn.Module):
         )
 
     def forward(self, states: Tensor) -> Tensor:
-        states = states + self.attention(states)
-        told: Tensor = states + self.perceptron(states)
-        return told
+        attended: Tensor = states + self.attention(states)
+        widened: Tensor = attended + self.mlp(attended)
+        return widened
 
 
 class _Attention(nn.Module):
@@ -87,16 +87,16 @@ class _Attention(nn.Module):
         super().__init__()
         self.heads = config.heads
         self.norm = nn.LayerNorm(config.width)
-        self.asked = nn.Linear(config.width, 3 * config.width)
-        self.told = nn.Linear(config.width, config.width)
+        self.qkv = nn.Linear(config.width, 3 * config.width)
+        self.proj = nn.Linear(config.width, config.width)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, states: Tensor) -> Tensor:
         B, T, W = states.shape
-        parts = self.asked(self.norm(states)).view(B, T, 3, self.heads, W // self.heads)
+        parts = self.qkv(self.norm(states)).view(B, T, 3, self.heads, W // self.heads)
         parts, precision = float32_on_cpu(parts)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
         with precision:
             mixed = functional.scaled_dot_product_attention(query, key, value)
-        told: Tensor = self.dropout(self.told(mixed.transpose(1, 2).reshape(B, T, W)))
-        return told
+        projected: Tensor = self.dropout(self.proj(mixed.transpose(1, 2).reshape(B, T, W)))
+        return projected

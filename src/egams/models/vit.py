@@ -1,4 +1,4 @@
-"""`vit`: a vision transformer over abundances that are told as one of 256 levels."""
+"""`vit`: a vision transformer over abundances as one of 256 levels."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class VitConfig(TransformerSettings):
 
 
 class Vit(nn.Module):
-    """Each patch of a spectrogram in 0..1 is a token; logits are told from the class token.
+    """Each patch of a spectrogram in 0..1 is a token; logits are a function of the class token.
 
     A projection of the one-hot levels of a patch is a sum of rows of a table, one row for each
     place in the patch and level, so that is what is computed.

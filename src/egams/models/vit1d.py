@@ -21,7 +21,7 @@ class Vit1dConfig(TransformerSettings):
     columns
         Temperature columns in a token.
     pooling
-        What the logits are told from: mean and maximum of the states, or the ``"class"`` token's.
+        The logits are of mean and maximum of the states, or the ``"class"`` token's.
     """
 
     kind: Literal["vit1d"] = "vit1d"

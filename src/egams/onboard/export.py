@@ -1,4 +1,4 @@
-"""`export_onnx`: the files an instrument gets, and a card that says what they are."""
+"""`export_onnx`: the files an instrument gets, and a card that describes them."""
 
 from __future__ import annotations
 

@@ -95,15 +95,15 @@ def distil_study(
     runs, binned = ResidentRuns.load(labelled), binned_matrices(labelled)
     inputs, labels = torch.from_numpy(binned), runs.labels
     taught = np.zeros((folds.count, *labels.shape), np.float32)
-    given = {kind: np.empty(labels.shape, np.float32) for kind in ("fp32", "int8")}
+    predicted = {kind: np.empty(labels.shape, np.float32) for kind in ("fp32", "int8")}
     for fold in range(folds.count):
         train, held = np.flatnonzero(folds.fold != fold), np.flatnonzero(folds.fold == fold)
         place = torch.from_numpy(train)
         taught[fold, train] = teach(study, teachers, str(fold), runs, place, seed)
         soft = torch.from_numpy(taught[fold, train])
         student = distil(inputs[place], labels[place], soft, seed)
-        given["fp32"][held] = predict(student, inputs[held]).numpy()
-        given["int8"][held] = _int8(student, binned[train], binned[held])
+        predicted["fp32"][held] = predict(student, inputs[held]).numpy()
+        predicted["int8"][held] = _int8(student, binned[train], binned[held])
         if progress is not None:
             progress(fold + 1, folds.count + 1)
     mean = torch.from_numpy(taught.sum(0) / (folds.count - 1))
@@ -112,7 +112,7 @@ def distil_study(
         progress(folds.count + 1, folds.count + 1)
     ensemble = ensemble_scores(study_predictions(study))["nested"]
     truth = labels.numpy()
-    scores = {kind: mean_log_loss(truth, values) for kind, values in given.items()}
+    scores = {kind: mean_log_loss(truth, values) for kind, values in predicted.items()}
     facts = {
         "scores": {
             "score": "mean log loss, out of fold",
@@ -127,7 +127,7 @@ def distil_study(
         "data": study.manifest["data"],
         "seed": seed,
     }
-    return StudyStudent(student, binned, run_ids, truth, given, facts)
+    return StudyStudent(student, binned, run_ids, truth, predicted, facts)
 
 
 def _int8(

@@ -80,5 +80,4 @@ def teach(
             evidence={member.neighbours: from_others},
         )
         given.append(drawn.mean(0))
-    mean: NDArray[np.float32] = np.mean(given, axis=0, dtype=np.float32)
-    return mean
+    return np.asarray(np.mean(given, axis=0, dtype=np.float32))

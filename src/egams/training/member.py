@@ -1,4 +1,4 @@
-"""`train_member`: one experiment, trained without one fold, and what it says of that fold."""
+"""`train_member`: one experiment, trained without one fold, and its predictions of that fold."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _sources(path: Path, device: torch.device) -> SamSources:
 
 @dataclass(frozen=True)
 class MemberTask:
-    """What there is to know to train one experiment without one fold, in any process.
+    """What is needed to train one experiment without one fold, in any process.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def train_member(
     Raises
     ------
     StoppedError
-        If `stop` said yes; the checkpoint is kept.
+        If `stop` returned True; the checkpoint is kept.
     """
     study, experiment = Study(task.study), task.experiment
     opened, device = RunStore.open(task.store), device_named(task.device)
@@ -115,7 +115,7 @@ def train_member(
     held_out = torch.tensor(task.held_out, device=runs.device)
     seed = task.seed + experiment.seed
 
-    heard: list[tuple[int, int]] = []
+    steps: list[tuple[int, int]] = []
 
     def held_out_loss(predictor: Predictor) -> float:
         (drawn,) = predict_draws([predictor], runs, held_out, experiment.spectrogram, 1, (seed,))
@@ -124,7 +124,7 @@ def train_member(
     log = EpochLog(held_out_loss if task.held_out else None)
 
     def progress(done: int, total: int, loss: float) -> None:
-        heard.append((done, total))
+        steps.append((done, total))
         if report is not None:
             measured = log.epochs[-1].measured() if log.epochs else {}
             report(JobReport(task.name, done, total, loss, measured))
@@ -146,7 +146,7 @@ def train_member(
         "seed": seed,
         "seconds": round(seconds, 1),
         # Where it had been stopped, the seconds are of the rest.
-        "share_timed": 1 - (heard[0][0] - 1) / heard[0][1] if heard else 1.0,
+        "share_timed": 1 - (steps[0][0] - 1) / steps[0][1] if steps else 1.0,
         "threads": torch.get_num_threads(),
         "device": str(runs.device),
     }

@@ -72,21 +72,21 @@ def check_model(config: NetworkSettings, training: TrainingConfig | None = None)
     Raises
     ------
     ContractError
-        At the first promise that is broken; says which, and how.
+        At the first broken promise; names it, and how it is broken.
     """
-    said = {}
+    outcomes = {}
     memorises = partial(_memorises, training=training or MEMORISING)
     for name, promise in (PROMISES | {f"it memorises {MEMORISED} runs": memorises}).items():
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.manual_seed(0)
             try:
-                said[name] = promise(config) or KEPT
+                outcomes[name] = promise(config) or KEPT
             except Exception as error:
                 raise ContractError(
                     f"the model '{config.kind}' breaks '{name}': {error}"
                 ) from error
-    return said
+    return outcomes
 
 
 def _settings_are_known(config: NetworkSettings) -> None:

@@ -32,7 +32,7 @@ class StoredTask:
     Parameters
     ----------
     task
-        What is trained; its folders are those of the machine that asked, and not looked at.
+        What is trained; its folders are those of another machine, and not used.
     storage
         URL of the storage.
     store, sam_like
@@ -59,7 +59,7 @@ def train_stored_member(
     Raises
     ------
     StoppedError
-        If `stop` said yes; the checkpoint is kept.
+        If `stop` returned True; the checkpoint is kept.
     """
     storage, task = Storage(stored.storage), stored.task
     name = f"{task.experiment.name}/fold-{task.fold}"
@@ -77,13 +77,13 @@ def train_stored_member(
         checkpoint = study.checkpoint(task.experiment.name, task.fold)
         kept = _KeptCheckpoint(checkpoint, storage, f"{name}.checkpoint")
 
-        def asked() -> bool:
+        def upload_then_stop() -> bool:
             kept.put_if_new()
             return stop()
 
         started = time.time()
         try:
-            train_member(here, report=report, stop=asked)
+            train_member(here, report=report, stop=upload_then_stop)
         except StoppedError:
             kept.put_if_new()
             raise

@@ -36,7 +36,7 @@ def train_all(
     Parameters
     ----------
     tasks
-        Everything asked for, finished ones included.
+        All that were requested, finished ones included.
     mirror
         Of shared storage, where members are trained; None trains in the study folder.
 
@@ -45,23 +45,23 @@ def train_all(
     EgamsError
         If a training failed; the others are kept.
     StoppedError
-        If `request` said yes before all were finished.
+        If `request` came before all were finished.
     """
     Plan(tuple(task.member for task in tasks), executor.workers).write(study)
     undone = [task for task in tasks if not study.is_done(*task.member)]
     members = {task.name: task.member for task in undone}
     writer, ended = ProgressWriter(study, members), list[JobState]()
 
-    def heard(entry: JobReport) -> None:
+    def pass_on(entry: JobReport) -> None:
         writer.report(entry)
         if report is not None:
             report(entry)
 
     if mirror is None:
         jobs = [Job(task.name, (task,)) for task in undone]
-        states = executor.run(train_member, jobs, heard, request)
+        states = executor.run(train_member, jobs, pass_on, request)
     else:
-        states = executor.run(train_stored_member, _stored(undone, mirror), heard, request)
+        states = executor.run(train_stored_member, _stored(undone, mirror), pass_on, request)
     # Closed, so that no process outlives an error here.
     with closing(states):
         for state in states:
