@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from scipy.special import expit
 
 from egams.arrays import IntArray
 from egams.ensemble.out_of_fold import OutOfFoldPredictions
-from egams.ensemble.stacking import sigmoid
 from egams.families import FAMILIES
 from egams.study.folds import Folds
 from egams.study.study import Study, Truth, write_member
@@ -32,7 +32,7 @@ def made_up(
         instruments=np.where(rng.uniform(size=runs) < 0.2, "sam_testbed", "commercial"),
         folds=np.arange(runs) % 4,
         labels=labels,
-        probabilities=sigmoid(logits + of_draw).astype(np.float32),
+        probabilities=expit(logits + of_draw).astype(np.float32),
     )
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import expit
 
 from egams.ensemble import stacking
-from egams.ensemble.stacking import CAUTION, NEGLIGIBLE, fit_stack, logit, sigmoid
+from egams.ensemble.stacking import CAUTION, NEGLIGIBLE, fit_stack, logit
 from egams.errors import InputError
 from egams.logloss import mean_log_loss
 from ensemble_samples import made_up
@@ -19,7 +20,7 @@ SKILLS = st.lists(st.floats(-1, 3), min_size=1, max_size=5).map(tuple)
 
 def penalised(labels: np.ndarray, members: np.ndarray, weights: np.ndarray) -> float:
     """What the weights are to make small, written out."""
-    p = sigmoid(np.tensordot(weights, logit(members), axes=1))
+    p = expit(np.tensordot(weights, logit(members), axes=1))
     return mean_log_loss(labels, p) + CAUTION * np.sum((weights - 1 / len(weights)) ** 2)
 
 
@@ -75,7 +76,7 @@ def test_a_copy_takes_half_the_weight_and_changes_little(seed: int) -> None:
 def test_a_useless_member_gets_next_to_nothing(seed: int) -> None:
     sample = made_up(seed, runs=300, skills=(2.0, 0.0, -2.0))
     members = sample.mean_over_draws
-    members[1] = sigmoid(3 * logit(members[1]))
+    members[1] = expit(3 * logit(members[1]))
     weights = fit_stack(sample.labels, members, sample.names).weights
     assert weights[0] > 0.5
     assert weights[1] < 0.25 * weights[0], "noise that is sure of itself"
@@ -84,7 +85,7 @@ def test_a_useless_member_gets_next_to_nothing(seed: int) -> None:
 
 def test_too_sure_members_weigh_less_than_one_together() -> None:
     sample = made_up(5, runs=400, skills=(1.0, 1.0))
-    members = sigmoid(3 * logit(sample.mean_over_draws))
+    members = expit(3 * logit(sample.mean_over_draws))
     assert 0.1 < fit_stack(sample.labels, members, sample.names).weights.sum() < 0.9
 
 

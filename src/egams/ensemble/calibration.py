@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
 from egams.arrays import FloatArray, IntArray
-from egams.ensemble.logits import logit, sigmoid
+from egams.ensemble.logits import logit
 from egams.errors import ArtifactError, InputError
 from egams.families import INSTRUMENTS
 from egams.logloss import truth_probability
@@ -81,8 +82,7 @@ class Calibration:
             )
         slope = np.array([self.slope[name] for name in INSTRUMENTS])
         shift = np.array([self.shift[name] for name in INSTRUMENTS])
-        calibrated: FloatArray = sigmoid(slope[rows] * logit(p) + shift[rows])
-        return calibrated
+        return np.asarray(expit(slope[rows] * logit(p) + shift[rows]))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -161,8 +161,7 @@ def instrument_rows(instruments: Instruments) -> IntArray:
     if not bool(matches.any(axis=1).all()):
         unknown = names[~matches.any(axis=1)][0]
         raise InputError(f"unknown instrument '{unknown}'", expected=" or ".join(INSTRUMENTS))
-    rows: IntArray = matches.argmax(axis=1)
-    return rows
+    return np.asarray(matches.argmax(axis=1))
 
 
 def by_instrument(entry: Mapping[str, Any], key: str) -> dict[str, tuple[float, ...]]:
@@ -198,7 +197,7 @@ def _fit(y: FloatArray, logits: FloatArray, rows: IntArray) -> tuple[FloatArray,
     def loss(free: FloatArray) -> tuple[float, FloatArray]:
         slope, shift = maps(free)
         z = slope[rows] * logits + shift[rows]
-        wrong = (sigmoid(z) - y) / families
+        wrong = (expit(z) - y) / families
         value = float((np.logaddexp(0.0, z) - y * z).sum() / families + 0.5 * free @ free)
         slopes, shifts = np.zeros((kinds, families)), np.zeros((kinds, families))
         np.add.at(slopes, rows, wrong * logits)
@@ -219,8 +218,8 @@ def _fit(y: FloatArray, logits: FloatArray, rows: IntArray) -> tuple[FloatArray,
 
 def _sum_up(terms: FloatArray, families: int) -> FloatArray:
     """Common + family + instrument ``[instrument, family]``."""
-    total: FloatArray = terms[0] + terms[None, 1 : 1 + families] + terms[1 + families :, None]
-    return total
+    common, of_family, of_instrument = np.split(terms, [1, 1 + families])
+    return common + of_family + of_instrument[:, None]
 
 
 def _hand_down(cells: FloatArray) -> FloatArray:

@@ -1,8 +1,9 @@
-"""Probabilities as log odds, and back."""
+"""Log odds of probabilities that are never quite sure."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy import special
 
 from egams.arrays import FloatArray
 
@@ -12,13 +13,4 @@ SUREST = 1e-4
 
 def logit(probabilities: FloatArray) -> FloatArray:
     """Log odds of probabilities, none surer than `SUREST`."""
-    held: FloatArray = np.clip(probabilities, SUREST, 1.0 - SUREST)
-    odds: FloatArray = np.log(held) - np.log1p(-held)
-    return odds
-
-
-def sigmoid(logits: FloatArray) -> FloatArray:
-    """Probabilities of log odds."""
-    # By way of tanh, which never overflows.
-    probabilities: FloatArray = 0.5 * (1.0 + np.tanh(0.5 * logits))
-    return probabilities
+    return np.asarray(special.logit(np.clip(probabilities, SUREST, 1.0 - SUREST)))

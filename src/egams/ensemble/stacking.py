@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import expit
 
 from egams.arrays import FloatArray
-from egams.ensemble.logits import logit, sigmoid
+from egams.ensemble.logits import logit
 from egams.errors import InputError
 from egams.logloss import truth_probability
 
@@ -48,7 +49,7 @@ class Stack:
                 f"probabilities of shape {given.shape} for {len(self.weights)} weights",
                 expected="[member, run, family], one member for each weight",
             )
-        return sigmoid(np.tensordot(self.weights, logit(given), axes=1))
+        return np.asarray(expit(np.tensordot(self.weights, logit(given), axes=1)))
 
 
 def fit_stack(
@@ -84,7 +85,7 @@ def fit_stack(
         margin = signs * (weights @ logits)
         away = weights - equal
         loss = np.logaddexp(0, -margin).mean() + caution * (away @ away)
-        slope = -(logits @ (signs * sigmoid(-margin))) / len(signs) + 2 * caution * away
+        slope = -(logits @ (signs * expit(-margin))) / len(signs) + 2 * caution * away
         return float(loss), slope
 
     found = minimize(

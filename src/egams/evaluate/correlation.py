@@ -24,12 +24,8 @@ def correlations(values: ArrayLike) -> FloatArray:
         ``[member, ...]``. A member that always says the same has no correlation: NaN.
     """
     flat = np.asarray(values, dtype=np.float64)
-    flat = flat.reshape(len(flat), -1)
-    flat = flat - flat.mean(1, keepdims=True)
-    size = np.sqrt((flat**2).sum(1))
     with np.errstate(invalid="ignore", divide="ignore"):
-        found: FloatArray = flat @ flat.T / np.outer(size, size)
-    return found
+        return np.corrcoef(flat.reshape(len(flat), -1)).reshape(len(flat), -1)
 
 
 def logit_correlation_table(probabilities: ArrayLike, names: Sequence[str]) -> Table:
