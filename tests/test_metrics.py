@@ -157,7 +157,6 @@ def test_tables_say_what_was_chosen_where_and_survive_parquet(tmp_path):
     assert tables["tta"].rows[0][3] == pytest.approx(np.mean(alone))
     for name in ("tta", "clip"):
         assert "the runs of the other folds; scored on the held-out fold" in tables[name].caption
-    assert "flatter" in tta_table(y, draws, ["a", "b", "c"]).caption
     assert "Only 9 sam_testbed runs" in tables["clip"].caption
     for name, table in tables.items():
         path = tmp_path / "deep" / f"{name}.parquet"

@@ -122,8 +122,7 @@ class Run:
         """Mean time of each scan, s ``[scan]``; None where time is not known."""
         if self.time is None or self.time.ndim == 1:
             return self.time
-        mean: FloatArray = np.nanmean(self.time, 1)
-        return mean
+        return np.asarray(np.nanmean(self.time, 1))
 
     def plot(self, *, predictions: Predictions | Bundle | None = None) -> Figure:
         """Draw the run: ion traces with baselines, and the spectrogram that models see.
@@ -169,35 +168,6 @@ class Run:
                 "instrument": self.instrument,
                 "notes": list(self.notes),
             },
-        )
-
-    @classmethod
-    def from_xarray(cls, dataset: xarray.Dataset) -> Run:
-        """Build a run from a `dataset` like those of `to_xarray`.
-
-        Raises
-        ------
-        InputError
-            If ``abundance``, ``temperature`` or the ``mz`` coordinate is missing.
-        """
-        for name in ("abundance", "temperature", "mz"):
-            if name not in dataset.variables:
-                raise InputError(
-                    f"the dataset has no '{name}'", expected="what Run.to_xarray makes"
-                )
-
-        def optional(name: str) -> NDArray[Any] | None:
-            return dataset[name].to_numpy() if name in dataset.variables else None
-
-        return cls(
-            run_id=str(dataset.attrs.get("run_id", "run")),
-            temperature=dataset["temperature"].to_numpy(),
-            mz=dataset["mz"].to_numpy(),
-            abundance=dataset["abundance"].transpose("scan", "mz").to_numpy(),
-            time=optional("time"),
-            instrument=dataset.attrs.get("instrument"),
-            labels=optional("labels"),
-            notes=tuple(dataset.attrs.get("notes", ())),
         )
 
 

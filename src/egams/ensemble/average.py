@@ -9,38 +9,10 @@ from egams.arrays import FloatArray
 from egams.errors import ConfigError
 
 
-def mean_probability(probabilities: ArrayLike, weights: ArrayLike | None = None) -> FloatArray:
-    """Mean over every axis but run and family.
-
-    Parameters
-    ----------
-    probabilities
-        ``[member, ..., run, family]``; between member and run stand any of fold and draw.
-    weights
-        Weight of each member ``[member]``, any positive sum; equal if None.
-
-    Returns
-    -------
-    FloatArray
-        ``[run, family]``.
-
-    Raises
-    ------
-    ConfigError
-        If weights are negative, all zero, or not one for each member.
-    """
-    p = np.asarray(probabilities)
-    w = np.ones(p.shape[0]) if weights is None else np.asarray(weights, dtype=np.float64)
-    if w.shape != p.shape[:1] or not bool(np.all(w >= 0)) or w.sum() == 0:
-        raise ConfigError(
-            f"weights {w.tolist()} for {p.shape[0]} members; expected one for each, none negative, "
-            "not all zero"
-        )
-    inner = tuple(range(1, p.ndim - 2))
-    members = p.mean(axis=inner, dtype=np.float64) if inner else p
+def mean_probability(probabilities: ArrayLike) -> FloatArray:
+    """Mean of members ``[run, family]``, from ``[member, run, family]``."""
     # Rounding may carry a mean of ones past 1, which every scorer refuses.
-    mean: FloatArray = np.clip(np.tensordot(w / w.sum(), members, axes=1), 0.0, 1.0)
-    return mean
+    return np.asarray(np.minimum(np.asarray(probabilities).mean(0, dtype=np.float64), 1.0))
 
 
 def draw_groups(probabilities: ArrayLike, size: int) -> FloatArray:

@@ -87,8 +87,7 @@ def clip_probabilities(probabilities: ArrayLike, clip: ArrayLike) -> FloatArray:
     if not bool(np.all((c >= 0) & (c < 0.5))):
         raise ConfigError(f"clip is {clip!r}; expected a number from 0 to below 0.5")
     c = c[..., None]
-    scaled: FloatArray = np.asarray(probabilities, dtype=np.float64) * (1.0 - 2.0 * c) + c
-    return scaled
+    return np.asarray(np.asarray(probabilities, dtype=np.float64) * (1.0 - 2.0 * c) + c)
 
 
 def run_clips(
@@ -105,21 +104,17 @@ def run_clips(
     unknown = sorted(set(names.tolist()) - set(clips))
     if unknown:
         raise InputError(f"instrument '{unknown[0]}' has no clip", expected=" or ".join(clips))
-    table = {str(name): clip for name, clip in clips.items()}
-    return np.array([table[name] for name in names.tolist()], dtype=np.float64)
+    return np.array([clips[name] for name in names.tolist()], dtype=np.float64)
 
 
 def choose_clip(
     labels: ArrayLike,
     probabilities: ArrayLike,
     instruments: Sequence[str] | NDArray[np.str_],
-    *,
-    grid: Sequence[float] = CLIP_GRID,
-    min_runs: int = MIN_RUNS,
 ) -> dict[Instrument, ClipChoice]:
     """Choose the clip of each instrument by log loss on out-of-fold probabilities.
 
-    An instrument with fewer than `min_runs` runs never goes below the method's default
+    An instrument with fewer than `MIN_RUNS` runs never goes below the method's default
     (`DEFAULT_CLIPS`); its `ClipChoice.note` says so.
 
     Parameters
@@ -130,8 +125,6 @@ def choose_clip(
         Out-of-fold probabilities ``[run, family]``.
     instruments
         Instrument of each run ``[run]``.
-    grid
-        Clips to try; of equally good ones the smallest wins.
 
     Returns
     -------
@@ -143,14 +136,12 @@ def choose_clip(
     InputError
         If there is not one instrument for each run; and as `truth_probability`.
     """
-    values = np.sort(np.asarray(grid, dtype=np.float64))
     truth = truth_probability(labels, probabilities)
     names = np.asarray(instruments)
     if names.shape != truth.shape[:1]:
         raise InputError(f"{names.size} instruments for {len(truth)} runs", expected="one for each")
     return {
-        instrument: _choose(truth[names == instrument], instrument, values, min_runs)
-        for instrument in INSTRUMENTS
+        instrument: _choose(truth[names == instrument], instrument) for instrument in INSTRUMENTS
     }
 
 
@@ -159,9 +150,6 @@ def nested_clip(
     probabilities: ArrayLike,
     instruments: Sequence[str] | NDArray[np.str_],
     folds: ArrayLike,
-    *,
-    grid: Sequence[float] = CLIP_GRID,
-    min_runs: int = MIN_RUNS,
 ) -> NestedClip:
     """Choose clips for each fold on the other folds, and apply them to it.
 
@@ -176,7 +164,7 @@ def nested_clip(
     clipped = np.empty(p.shape, dtype=np.float64)
     numbers, choices = [], []
     for number, held in held_out_masks(folds, len(y)):
-        choice = choose_clip(y[~held], p[~held], names[~held], grid=grid, min_runs=min_runs)
+        choice = choose_clip(y[~held], p[~held], names[~held])
         clips = run_clips(names[held], {name: chosen.clip for name, chosen in choice.items()})
         clipped[held] = clip_probabilities(p[held], clips)
         numbers.append(number)
@@ -184,18 +172,17 @@ def nested_clip(
     return NestedClip(tuple(numbers), tuple(choices), clipped)
 
 
-def _choose(
-    truth: FloatArray, instrument: Instrument, grid: FloatArray, min_runs: int
-) -> ClipChoice:
+def _choose(truth: FloatArray, instrument: Instrument) -> ClipChoice:
+    grid = np.array(CLIP_GRID)
     runs, default = len(truth), DEFAULT_CLIPS[instrument]
     if runs == 0:
         return ClipChoice(default, 0, (), f"no {instrument} runs: the method's default {default}")
     scores = log_loss_of_truth(clip_probabilities(truth, grid[:, None])).mean(axis=(1, 2))
     best = float(grid[scores <= scores.min() + ALIKE].max())
     note = ""
-    if runs < min_runs:
+    if runs < MIN_RUNS:
         note = (
-            f"only {runs} {instrument} runs (fewer than {min_runs}): "
+            f"only {runs} {instrument} runs (fewer than {MIN_RUNS}): "
             f"not below the method's default {default}"
         )
         best = max(best, default)

@@ -36,5 +36,4 @@ class OutOfFoldPredictions:
     @property
     def mean_over_draws(self) -> FloatArray:
         """``[member, run, family]``."""
-        mean: FloatArray = self.probabilities.mean(1, dtype=np.float64)
-        return mean
+        return np.asarray(self.probabilities.mean(1, dtype=np.float64))

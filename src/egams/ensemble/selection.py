@@ -7,7 +7,6 @@ the same runs, so it flatters; `nested_selection` is the honest one.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,7 +29,7 @@ class Selection:
     Parameters
     ----------
     added
-        Member added at each size ``[size]``; names repeat only where replacement was allowed.
+        Member added at each size ``[size]``.
     scores
         Mean log loss of the plain mean of the members so far ``[size]``.
     single_scores
@@ -46,14 +45,8 @@ class Selection:
 
     @property
     def members(self) -> tuple[str, ...]:
-        """Members of the best ensemble, each once, in the order they were first added."""
-        return tuple(dict.fromkeys(self.added[: self.size]))
-
-    @property
-    def weights(self) -> dict[str, float]:
-        """Weight of each of `members`; they sum to 1."""
-        counts = Counter(self.added[: self.size])
-        return {name: counts[name] / self.size for name in self.members}
+        """Members of the best ensemble, in the order they were added."""
+        return self.added[: self.size]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,19 +74,12 @@ class NestedSelection:
     score: float
     size_scores: tuple[float, ...]
 
-    @property
-    def times_chosen(self) -> dict[str, int]:
-        """In how many folds each member was chosen, most often first, then by name."""
-        counts = Counter(name for chosen in self.selections for name in chosen.members)
-        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
 
 def select_members(
     labels: ArrayLike,
     probabilities: ArrayLike,
     names: Sequence[str],
     *,
-    replacement: bool = False,
     max_size: int | None = None,
 ) -> Selection:
     """Add members one by one, each time the one that lowers the log loss of the plain mean most.
@@ -109,9 +95,6 @@ def select_members(
         Out-of-fold probabilities of each member ``[member, run, family]``.
     names
         Name of each member.
-    replacement
-        Whether a member may be added again, which gives it more weight (Caruana et al. 2004).
-        The write-up's way is without.
     max_size
         Last size to try; the number of members if None.
 
@@ -120,11 +103,11 @@ def select_members(
     InputError
         If names do not fit the probabilities or repeat; and as `truth_probability`.
     ConfigError
-        If `max_size` is below 1, or above the number of members without replacement.
+        If `max_size` is below 1 or above the number of members.
     """
     p = _checked_members(probabilities, names)
     steps = len(names) if max_size is None else max_size
-    if steps < 1 or (steps > len(names) and not replacement):
+    if not 1 <= steps <= len(names):
         raise ConfigError(f"max_size is {steps}; expected 1 to {len(names)}")
     by_name = np.argsort(np.asarray(names), kind="stable")
     truth = truth_probability(labels, p[by_name])
@@ -140,8 +123,7 @@ def select_members(
         order.append(member)
         scores.append(float(losses[pick]))
         total += truth[member]
-        if not replacement:
-            free = np.delete(free, pick)
+        free = np.delete(free, pick)
     return Selection(
         added=tuple(names[by_name[member]] for member in order),
         scores=tuple(scores),
@@ -156,7 +138,6 @@ def nested_selection(
     names: Sequence[str],
     folds: ArrayLike,
     *,
-    replacement: bool = False,
     max_size: int | None = None,
 ) -> NestedSelection:
     """Choose members and size for each fold on the other folds, and score them on this one.
@@ -177,9 +158,7 @@ def nested_selection(
     by_size: FloatArray | None = None
     chosen = np.empty(y.shape)
     for number, held in held_out_masks(folds, len(y)):
-        selection = select_members(
-            y[~held], p[:, ~held], names, replacement=replacement, max_size=max_size
-        )
+        selection = select_members(y[~held], p[:, ~held], names, max_size=max_size)
         means = _running_mean(p[:, held], names, selection)
         if by_size is None:
             by_size = np.empty((len(means), *y.shape))
@@ -213,8 +192,7 @@ def selected_mean(
         What was chosen.
     """
     p = _checked_members(probabilities, names)
-    mean: FloatArray = _running_mean(p, names, selection)[selection.size - 1]
-    return mean
+    return np.asarray(_running_mean(p, names, selection)[selection.size - 1])
 
 
 def _running_mean(
@@ -224,8 +202,7 @@ def _running_mean(
     order = [place[name] for name in selection.added]
     sizes = np.arange(1, len(order) + 1)[:, None, None]
     # Rounding may carry a mean of ones past 1, which every scorer refuses.
-    means: FloatArray = np.minimum(np.cumsum(p[order], axis=0, dtype=np.float64) / sizes, 1.0)
-    return means
+    return np.minimum(np.cumsum(p[order], axis=0, dtype=np.float64) / sizes, 1.0)
 
 
 def _checked_members(probabilities: ArrayLike, names: Sequence[str]) -> NDArray[np.floating]:
@@ -235,7 +212,7 @@ def _checked_members(probabilities: ArrayLike, names: Sequence[str]) -> NDArray[
             f"{len(names)} names for probabilities of shape {p.shape}",
             expected="[member, run, family], one name for each member",
         )
-    twice = [name for name, times in Counter(names).items() if times > 1]
+    twice = [name for name in names if list(names).count(name) > 1]
     if twice:
         raise InputError(f"two members are called '{twice[0]}'", expected="different names")
     return p

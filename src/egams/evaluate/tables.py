@@ -14,7 +14,6 @@ from egams.ensemble.selection import (
     NestedSelection,
     Selection,
     nested_selection,
-    select_members,
     selected_mean,
 )
 from egams.evaluate.bootstrap import LEVEL, RESAMPLES, interval, resampled
@@ -141,7 +140,7 @@ def _other_scores(y: NDArray[np.generic], p: NDArray[np.generic]) -> tuple[float
     return mean_defined(ap), mean_defined(auc), calibration_error(y, p)
 
 
-def selection_table(selection: Selection, nested: NestedSelection | None = None) -> Table:
+def selection_table(selection: Selection, nested: NestedSelection) -> Table:
     """Ensemble size against score, as in the write-up, beside the nested scores.
 
     Parameters
@@ -153,20 +152,14 @@ def selection_table(selection: Selection, nested: NestedSelection | None = None)
         last column.
     """
     sizes = range(1, len(selection.added) + 1)
-    inner = nested.size_scores if nested else (None,) * len(selection.added)
     mark = ["best" if size == selection.size else "" for size in sizes]
-    rows = zip(
-        sizes, selection.added, selection.scores, selection.single_scores, mark, inner, strict=True
-    )
+    scores = selection.scores, selection.single_scores, mark, nested.size_scores
+    rows = zip(sizes, selection.added, *scores, strict=True)
     caption = (
         "Ensemble size against mean log loss, out of fold. Columns 'ensemble' and 'best': "
-        f"{SAME_RUNS}"
+        f"{SAME_RUNS} Column 'nested', where each fold has an order of its own: {NESTED} With the "
+        f"size chosen in the same way: {nested.score:.4f}."
     )
-    if nested:
-        caption += (
-            f" Column 'nested', where each fold has an order of its own: {NESTED} With the size "
-            f"chosen in the same way: {nested.score:.4f}."
-        )
     columns = ("size", "model added", "ensemble", "single", "best", "nested")
     return Table(columns, tuple(rows), caption)
 
@@ -175,8 +168,7 @@ def tta_table(
     labels: ArrayLike,
     draws: ArrayLike,
     names: Sequence[str],
-    folds: ArrayLike | None = None,
-    counts: Sequence[int] = DRAWS,
+    folds: ArrayLike,
 ) -> Table:
     """Number of test-time draws against score: best ensemble, full ensemble, best single model.
 
@@ -193,15 +185,13 @@ def tta_table(
     names
         Name of each member.
     folds
-        Fold of each run ``[run]``; with it members are chosen nested, without on the same runs.
-    counts
-        Numbers of draws to score; those above the number of draws are left out.
+        Fold of each run ``[run]``: members are chosen nested.
     """
     y, p = np.asarray(labels), np.asarray(draws)
     means = p.mean(axis=1, dtype=np.float64)
     choices = _choices(y, means, names, folds)
     rows: list[tuple[Cell, ...]] = []
-    for count in (count for count in counts if count <= p.shape[1]):
+    for count in (count for count in DRAWS if count <= p.shape[1]):
         groups = draw_groups(p, count)
         scores = np.array([_ensemble_scores(y, group, names, choices) for group in groups])
         rows.append((count, len(groups), *scores.mean(axis=0).tolist()))
@@ -209,7 +199,7 @@ def tta_table(
         ("draws", "groups", "best ensemble", "full ensemble", "best single"),
         tuple(rows),
         "Test-time draws against mean log loss, out of fold; mean score over disjoint groups of "
-        f"draws. {SAME_RUNS if folds is None else NESTED} The best single model likewise.",
+        f"draws. {NESTED} The best single model likewise.",
     )
 
 
@@ -217,8 +207,7 @@ def clip_table(
     labels: ArrayLike,
     probabilities: ArrayLike,
     instruments: Instruments,
-    folds: ArrayLike | None = None,
-    grid: Sequence[float] = CLIP_GRID,
+    folds: ArrayLike,
 ) -> Table:
     """Clip against score for each instrument, and what nested choice makes of it.
 
@@ -231,34 +220,28 @@ def clip_table(
     instruments
         Instrument of each run ``[run]``.
     folds
-        Fold of each run ``[run]``; with it a row for each instrument shows the nested choice.
-    grid
-        Clips to try.
+        Fold of each run ``[run]``; a row for each instrument shows the nested choice.
     """
     y, p, of = np.asarray(labels), np.asarray(probabilities), np.asarray(instruments)
-    chosen = choose_clip(y, p, of, grid=grid)
-    nested = None if folds is None else nested_clip(y, p, of, folds, grid=grid)
+    chosen = choose_clip(y, p, of)
+    nested = nested_clip(y, p, of, folds)
     rows: list[tuple[Cell, ...]] = []
     for name in (name for name in INSTRUMENTS if name in of):
         runs, choice = of == name, chosen[name]
-        for clip in sorted({*grid, choice.clip}):
+        for clip in sorted({*CLIP_GRID, choice.clip}):
             score = mean_log_loss(y[runs], clip_probabilities(p[runs], clip))
             rows.append((name, clip, score, "chosen" if clip == choice.clip else ""))
-        if nested:
-            score = mean_log_loss(y[runs], nested.probabilities[runs])
-            clips = ", ".join(f"{fold[name].clip:g}" for fold in nested.choices)
-            rows.append((name, None, score, f"nested: {clips}"))
+        score = mean_log_loss(y[runs], nested.probabilities[runs])
+        clips = ", ".join(f"{fold[name].clip:g}" for fold in nested.choices)
+        rows.append((name, None, score, f"nested: {clips}"))
     notes = [
         f"{choice.note[0].upper()}{choice.note[1:]}." for choice in chosen.values() if choice.note
     ]
     caption = (
         "Clip c, p -> p (1 - 2c) + c, against mean log loss, out of fold. Rows with a clip: "
-        "chosen on the same runs they are scored on, so the best flatters."
+        "chosen on the same runs they are scored on, so the best flatters. Rows 'nested': chosen "
+        "on the runs of the other folds; scored on the held-out fold."
     )
-    if nested:
-        caption += (
-            " Rows 'nested': chosen on the runs of the other folds; scored on the held-out fold."
-        )
     return Table(
         ("instrument", "clip", "log loss", "choice"), tuple(rows), " ".join([caption, *notes])
     )
@@ -269,14 +252,8 @@ _Choice = tuple[BoolArray, Selection, Selection]
 
 
 def _choices(
-    y: NDArray[np.generic], means: FloatArray, names: Sequence[str], folds: ArrayLike | None
+    y: NDArray[np.generic], means: FloatArray, names: Sequence[str], folds: ArrayLike
 ) -> list[_Choice]:
-    if folds is None:
-        ensemble, single = (
-            select_members(y, means, names),
-            select_members(y, means, names, max_size=1),
-        )
-        return [(np.ones(len(y), dtype=bool), ensemble, single)]
     ensembles = nested_selection(y, means, names, folds)
     singles = nested_selection(y, means, names, folds, max_size=1)
     return [
@@ -294,9 +271,4 @@ def _ensemble_scores(
     for runs, ensemble, alone in choices:
         best[runs] = selected_mean(p[:, runs], names, ensemble)
         single[runs] = selected_mean(p[:, runs], names, alone)
-    full = mean_probability(p)
-    return (
-        mean_log_loss(y, best),
-        mean_log_loss(y, full),
-        mean_log_loss(y, single),
-    )
+    return mean_log_loss(y, best), mean_log_loss(y, mean_probability(p)), mean_log_loss(y, single)
