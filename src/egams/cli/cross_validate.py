@@ -94,6 +94,10 @@ def cross_validate(
         float | None,
         typer.Option(min=0, help="With Ray: share of a GPU for each training, such as 0.25."),
     ] = None,
+    tracker: Annotated[
+        Literal["tensorboard", "mlflow"] | None,
+        typer.Option(help="Also send epochs and scores there while it trains."),
+    ] = None,
     imports: Import = None,
 ) -> None:
     """Train experiments and predict the held-out runs.
@@ -133,6 +137,7 @@ def cross_validate(
             device=device,
             compiled=compiled,
             report=report,
+            tracker=tracker,
         )
     scored = study_predictions(study)
     for name, probabilities in zip(scored.names, scored.mean_over_draws, strict=True):

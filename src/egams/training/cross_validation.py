@@ -22,6 +22,7 @@ from egams.jobs.duration import seconds_of
 from egams.jobs.local import LocalExecutor
 from egams.jobs.on_ray import RayExecutor
 from egams.jobs.stopping import stop_on_signals
+from egams.jobs.trackers import Trackers, trackers_named
 from egams.lock import alone_in
 from egams.spectrogram.context import context_of
 from egams.spectrogram.descriptors import run_descriptors
@@ -58,6 +59,7 @@ def cross_validate(
     device: str = "auto",
     compiled: bool = False,
     report: Report | None = None,
+    tracker: Trackers | str | None = None,
 ) -> Study:
     """Train experiments by cross-validation and keep members and held-out predictions.
 
@@ -106,6 +108,9 @@ def cross_validate(
         Hand networks to ``torch.compile``: a minute or more in each process, then faster steps.
     report
         Called with the progress of every training.
+    tracker
+        ``"tensorboard"`` (into ``OUTPUT/tensorboard``), ``"mlflow"``, or what makes a tracker of
+        one's own: see `egams.jobs.trackers`.
 
     Raises
     ------
@@ -141,6 +146,7 @@ def cross_validate(
     sources = _sources_apart(sam_sources, opened)
     runner = executor_named(executor, jobs) if isinstance(executor, str | None) else executor
     mirror = None if storage is None else _mirror(Path(output), storage, runner)
+    trackers = trackers_named(tracker, Path(output)) if isinstance(tracker, str) else tracker
     if not isinstance(runner, RayExecutor):
         device_named(device)  # refused at once, not by every training
     study = Study.create(
@@ -198,7 +204,7 @@ def cross_validate(
             for fold in names
         ]
         with stop_on_signals(deadline) as request:
-            train_all(study, tasks, runner, mirror, report, request)
+            train_all(study, tasks, runner, mirror, report, request, trackers)
     return study
 
 

@@ -12,12 +12,14 @@ from egams.artifact import remove_unfinished
 from egams.errors import EgamsError
 from egams.jobs.contract import Executor, Job, JobReport, JobState, Report
 from egams.jobs.stopping import StoppedError, StopRequest
+from egams.jobs.trackers import Trackers
 from egams.store.run_store import RunStore
 from egams.study.mirror import Mirror
 from egams.study.progress import Plan, ProgressWriter
 from egams.study.study import Study
 from egams.training.member import MemberTask, train_member
 from egams.training.stored_member import StoredTask, put_store, train_stored_member
+from egams.training.tracking import Tracking
 
 
 def train_all(
@@ -27,6 +29,7 @@ def train_all(
     mirror: Mirror | None,
     report: Report | None,
     request: StopRequest,
+    trackers: Trackers | None = None,
 ) -> None:
     """Train what is not trained yet, and keep files that say how far it is.
 
@@ -39,6 +42,8 @@ def train_all(
         All that were requested, finished ones included.
     mirror
         Of shared storage, where members are trained; None trains in the study folder.
+    trackers
+        See `egams.jobs.trackers`.
 
     Raises
     ------
@@ -51,9 +56,11 @@ def train_all(
     undone = [task for task in tasks if not study.is_done(*task.member)]
     members = {task.name: task.member for task in undone}
     writer, ended = ProgressWriter(study, members), list[JobState]()
+    tracking = Tracking(study, {task.name: task for task in undone}, trackers)
 
     def pass_on(entry: JobReport) -> None:
         writer.report(entry)
+        tracking.report(entry)
         if report is not None:
             report(entry)
 
@@ -68,6 +75,7 @@ def train_all(
             if state.state == "finished" and mirror is not None:
                 mirror.fetch(members[state.job])
             writer.change(state)
+            tracking.change(state)
             if state.state != "running":
                 ended.append(state)
     for task in tasks:
