@@ -20,10 +20,10 @@ from egams.models.evidence import NEIGHBOURS
 from egams.models.label_sets import label_sets_of
 from egams.models.layers import DropMz
 from egams.models.lightgbm import LightgbmConfig
-from egams.models.load import load_predictor
 from egams.models.neighbours import NeighboursConfig
 from egams.models.network import Sizes
 from egams.models.predict import predict_draws
+from egams.models.registry import load_predictor
 from egams.models.trained_network import NetworkPredictor
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES

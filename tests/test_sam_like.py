@@ -185,11 +185,11 @@ def test_evidence_on_a_version_does_not_know_the_labels_of_its_run() -> None:
     neighbours, on_training = fit_neighbours(NeighboursConfig(steps=10), runs, positions)
     descriptors = [getattr(neighbours, f"descriptor_{name}").float() for name in DESCRIPTORS]
     torch.testing.assert_close(
-        neighbours.left_out(descriptors, positions), on_training, rtol=1e-3, atol=1e-3
+        neighbours(descriptors, positions), on_training, rtol=1e-3, atol=1e-3
     )
     made, own = sam_like_versions(runs, positions, sources(), 1.0, 0)
     found = run_descriptors(made, torch.arange(len(made)))
-    told = neighbours.left_out(found, own)
+    told = neighbours(found, own)
     for number in (0, 5):
         others = positions != own[number]
         target = (2 * runs.labels[positions].double() - 1 - neighbours.prior)[others]

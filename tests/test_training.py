@@ -360,7 +360,7 @@ def averaged(values: list[float], first: float = 0.0, **settings: Any) -> dict[s
         network.become(value)
         average.after_step()
         average.after_epoch(epoch)
-    return average.state()
+    return average.tensors
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=40), st.sampled_from([0.25, 0.5, 1.0]))

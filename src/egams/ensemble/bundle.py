@@ -28,10 +28,10 @@ from egams.experiments.experiment import Experiment, explain
 from egams.families import FAMILIES
 from egams.io import RunReader, RunSource, SkippedRun
 from egams.models.evidence import Shared
-from egams.models.load import load_predictor
 from egams.models.neighbours import Neighbours
 from egams.models.predict import gather_evidence, predict_draws
 from egams.models.predictor import Predictor
+from egams.models.registry import load_predictor
 from egams.run import Run
 from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns

@@ -71,20 +71,11 @@ class EvidenceAlone(Predictor):
     @classmethod
     def load(cls, files: Mapping[str, Path], _settings: Any) -> EvidenceAlone:
         """Read what `save` wrote."""
-        expect_neighbours(files)
+        needs_neighbours(files)
         return cls()
 
 
-def expect_neighbours(files: Mapping[str, Path]) -> None:
-    """Raise FileNotFoundError if there are none among the files of a model that needs them."""
+def needs_neighbours(files: Mapping[str, Path]) -> None:
+    """Raise FileNotFoundError if there are none among the files of a model."""
     if NEIGHBOURS not in files:
         raise FileNotFoundError(f"{NEIGHBOURS} is not there")
-
-
-def load_neighbours(path: Path, shared: Shared) -> Neighbours:
-    """Read neighbours, unless that was done already."""
-    from safetensors.torch import load_file
-
-    if path not in shared:
-        shared[path] = Neighbours.from_state(load_file(path))
-    return shared[path]

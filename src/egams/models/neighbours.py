@@ -159,53 +159,43 @@ class Neighbours(nn.Module):
             **{name: getattr(self, f"kernel_{name}") for name in Kernel.initial().tensors()}
         )
 
+    @torch.no_grad()
     def away(self, descriptors: list[Tensor]) -> Tensor:
         """Joined distance of runs from every training run ``[run, training run]``."""
         training = [getattr(self, f"descriptor_{name}") for name in DESCRIPTORS]
-        with torch.no_grad():
-            return self.kernel.joined(distances(descriptors, training) / self.scale[:, None, None])
+        return self.kernel.joined(distances(descriptors, training) / self.scale[:, None, None])
 
     def among_themselves(self) -> Tensor:
         """Joined distance of each training run from the nearest other one ``[training run]``."""
         away = self.away([getattr(self, f"descriptor_{name}").float() for name in DESCRIPTORS])
         return away.fill_diagonal_(torch.inf).amin(1)
 
-    def forward(self, descriptors: list[Tensor]) -> Tensor:
-        """Return evidence ``[run, family + 1]``: logits / 4, then the variance (1: unlike any)."""
-        with torch.no_grad():
-            training = [getattr(self, f"descriptor_{name}") for name in DESCRIPTORS]
-            away = distances(descriptors, training) / self.scale[:, None, None]
-            kernel = self.kernel
-            shared = kernel.covariance(away)
-            mean = shared @ self.coefficients + self.prior
-            explained = ((shared @ self.inverse.double()) * shared).sum(1, keepdim=True)
-            variance = (1 + kernel.noise.exp() - explained).clamp_min(0)
-            return evidence(kernel.logits(mean, variance), variance)
-
-    def left_out(self, descriptors: list[Tensor], own: Tensor) -> Tensor:
-        """Return evidence on versions of training runs, each from the other runs alone.
+    @torch.no_grad()
+    def forward(self, descriptors: list[Tensor], own: Tensor | None = None) -> Tensor:
+        """Return evidence ``[run, family + 1]``: logits / 4, then the variance (1: unlike any).
 
         Parameters
         ----------
         descriptors
-            Of the versions, as `egams.spectrogram.descriptors.run_descriptors` gives them.
+            As `egams.spectrogram.descriptors.run_descriptors` gives them.
         own
-            Training run that each is a version of ``[version]``.
+            Training run that each is a version of, and whose part in the evidence is left out
+            ``[run]``; None where they are of other runs.
 
         Source: the inverse of the covariance without one row and column follows from the whole
         (Rasmussen & Williams 2006, section 5.4.2); what the run would add is taken away.
         """
-        with torch.no_grad():
-            kernel, inverse = self.kernel, self.inverse.double()
-            shared = torch.exp(-self.away(descriptors))
+        kernel, inverse = self.kernel, self.inverse.double()
+        shared = torch.exp(-self.away(descriptors))
+        mean = shared @ self.coefficients + self.prior
+        explained = ((shared @ inverse) * shared).sum(1, keepdim=True)
+        if own is not None:
             through_own = (shared * inverse[own]).sum(1, keepdim=True)
             precision = inverse.diagonal()[own][:, None]
-            mean = shared @ self.coefficients + self.prior
             mean -= through_own * self.coefficients[own] / precision
-            explained = ((shared @ inverse) * shared).sum(1, keepdim=True)
             explained -= through_own**2 / precision
-            variance = (1 + kernel.noise.exp() - explained).clamp_min(0)
-            return evidence(kernel.logits(mean, variance), variance)
+        variance = (1 + kernel.noise.exp() - explained).clamp_min(0)
+        return evidence(kernel.logits(mean, variance), variance)
 
 
 def evidence(logits: Tensor, variance: Tensor) -> Tensor:

@@ -10,13 +10,13 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, SerializeAsAny
 
-from egams.errors import ConfigError, meant
+from egams.errors import ArtifactError, ConfigError, meant
 from egams.models.catboost import CatboostConfig, CatboostPredictor
 from egams.models.cnn import CnnConfig
 from egams.models.conv1d import Conv1dConfig
-from egams.models.evidence import EvidenceAlone
+from egams.models.evidence import NEIGHBOURS, EvidenceAlone, Shared, WithEvidence
 from egams.models.lightgbm import LightgbmConfig, LightgbmPredictor
-from egams.models.neighbours import NeighboursConfig
+from egams.models.neighbours import Neighbours, NeighboursConfig
 from egams.models.network import ModelSettings, NetworkSettings
 from egams.models.predictor import Predictor
 from egams.models.recurrent import GruConfig, LstmConfig
@@ -117,6 +117,46 @@ def read_model(given: Any) -> Any:
             f"their module is imported (--import MODULE).{meant(kind, kinds)}"
         )
     return kinds[kind].settings.model_validate(dict(given))
+
+
+def load_predictor(
+    files: Mapping[str, Path], settings: ModelSettings, shared: Shared | None = None
+) -> Predictor:
+    """Read a trained model.
+
+    Parameters
+    ----------
+    files
+        Where each file stands that `Predictor.save` wrote, by name.
+    shared
+        Neighbours that were loaded already, by file; those loaded here join them.
+
+    Raises
+    ------
+    ArtifactError
+        If a file is missing or does not fit the settings.
+    ConfigError
+        If it needs an extra of egams that is not installed.
+    """
+    from safetensors.torch import load_file
+
+    try:
+        predictor = registered()[settings.kind].load(files, settings)
+        if NEIGHBOURS not in files:
+            return predictor
+        path, known = files[NEIGHBOURS], {} if shared is None else shared
+        if path not in known:
+            known[path] = Neighbours.from_state(load_file(path))
+        return WithEvidence(predictor, known[path])
+    except ConfigError:
+        raise
+    except Exception as error:
+        places = ", ".join(sorted({str(path.parent) for path in files.values()}))
+        raise ArtifactError(
+            f"{places or 'a member'}: the {settings.kind} in it cannot be read "
+            f"({type(error).__name__}: {error}). "
+            "Copy or make it again, or install the egams that made it."
+        ) from error
 
 
 ModelConfig = Annotated[SerializeAsAny[ModelSettings], BeforeValidator(read_model)]

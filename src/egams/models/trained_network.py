@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from egams.models import label_sets
-from egams.models.evidence import expect_neighbours
+from egams.models.evidence import needs_neighbours
 from egams.models.network import NetworkSettings, Sizes
 from egams.models.predictor import Predictor
 from egams.spectrogram.context import CONTEXT_FEATURES
@@ -65,7 +65,7 @@ class NetworkPredictor(Predictor):
         with safe_open(files[WEIGHTS], "pt") as content:
             sizes = Sizes(**json.loads(content.metadata()["sizes"]))
         if sizes.context > CONTEXT_FEATURES:
-            expect_neighbours(files)
+            needs_neighbours(files)
         state = load_file(files[WEIGHTS])
         known = state.pop(LABEL_SETS, None)
         with torch.random.fork_rng(devices=[]):  # its first weights are thrown away

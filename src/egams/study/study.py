@@ -16,8 +16,8 @@ from egams.artifact import MANIFEST, header, read_manifest, refuse_other, write_
 from egams.errors import ArtifactError
 from egams.experiments.experiment import Experiment, explain
 from egams.families import FAMILIES
-from egams.models.load import load_predictor
 from egams.models.predictor import Predictor
+from egams.models.registry import load_predictor
 from egams.study.epochs import EPOCHS, Epoch, read_epochs, write_epochs
 
 KIND = "study"

@@ -20,11 +20,10 @@ from egams.experiments.experiment import Experiment
 from egams.experiments.training_config import TrainingConfig
 from egams.families import FAMILIES
 from egams.logloss import mean_log_loss
-from egams.models.load import load_predictor
 from egams.models.neighbours import EVIDENCE_FEATURES
 from egams.models.network import NetworkSettings, Sizes
 from egams.models.predict import predict_draws
-from egams.models.registry import read_model
+from egams.models.registry import load_predictor, read_model
 from egams.models.trained_network import NetworkPredictor
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES

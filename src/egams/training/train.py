@@ -61,7 +61,7 @@ def train_experiment(
         versions, own = sam_like_versions(runs, positions, sources, experiment.sam_like, seed)
         if neighbours is not None:
             descriptors = run_descriptors(versions, torch.arange(len(versions), device=runs.device))
-            evidence = torch.cat([evidence, neighbours.left_out(descriptors, own)])
+            evidence = torch.cat([evidence, neighbours(descriptors, own)])
         added = torch.arange(len(runs), len(runs) + len(versions), device=runs.device)
         runs, positions = joined([runs, versions]), torch.cat([positions, added])
     if neighbours is None:

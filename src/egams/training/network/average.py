@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from egams.experiments.training_config import TrainingConfig
 
@@ -48,7 +48,3 @@ class WeightAverage:
         torch._foreach_lerp_(averages, values, share)
         for count, value in self.counted:
             count.copy_(value)
-
-    def state(self) -> dict[str, Tensor]:
-        """Averaged weights, as a state dict."""
-        return self.tensors

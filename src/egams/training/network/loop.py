@@ -109,7 +109,7 @@ def train_network(
                 saved = time.monotonic()
             if stopping:
                 raise StoppedError(f"stopped after {state.epoch} of {training.epochs} epochs")
-    network.load_state_dict(state.average.state())
+    network.load_state_dict(state.average.tensors)
     return NetworkPredictor(network, sizes, label_sets, started_from=state.started_from)
 
 
@@ -117,7 +117,7 @@ def _so_far(state: TrainingState, sizes: Sizes, label_sets: Tensor | None) -> Ne
     """A copy of the network, with the averaged weights once there are any."""
     network = deepcopy(state.network)
     if state.average.count:
-        network.load_state_dict(state.average.state())
+        network.load_state_dict(state.average.tensors)
     return NetworkPredictor(network, sizes, label_sets)
 
 
