@@ -41,7 +41,7 @@ def draw_groups(probabilities: ArrayLike, size: int) -> FloatArray:
     p = np.asarray(probabilities)
     draws = p.shape[-3]
     if not 1 <= size <= draws:
-        raise ConfigError(f"groups of {size} draws asked for; there are {draws}")
+        raise ConfigError(f"groups of {size} draws requested; there are {draws}")
     groups = draws // size
     kept = p[..., : groups * size, :, :]
     shape = (*p.shape[:-3], groups, size, *p.shape[-2:])

@@ -1,4 +1,4 @@
-"""Calibration: probabilities that mean what they say, for each family and instrument.
+"""Calibration: probabilities that match frequencies, for each family and instrument.
 
 Platt 1999 (a line through the logits), with a pull towards no change at all. The line is a sum: one
 common to everything, what a family adds, what an instrument adds. So a few runs of one instrument
@@ -32,7 +32,7 @@ OWN_PULL = 0.05
 SHIFT_TO_SLOPE = 2.0
 
 SMALLEST_SLOPE = 0.05
-"""Keeps the order of runs, whatever the labels say."""
+"""Keeps the order of runs, whatever the labels."""
 
 
 @dataclass(frozen=True)

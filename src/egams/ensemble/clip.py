@@ -115,7 +115,7 @@ def choose_clip(
     """Choose the clip of each instrument by log loss on out-of-fold probabilities.
 
     An instrument with fewer than `MIN_RUNS` runs never goes below the method's default
-    (`DEFAULT_CLIPS`); its `ClipChoice.note` says so.
+    (`DEFAULT_CLIPS`); its `ClipChoice.note` gives the reason.
 
     Parameters
     ----------

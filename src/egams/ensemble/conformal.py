@@ -42,7 +42,7 @@ the probability is higher than runs without the family get, and lower than runs 
 `odd` as undecided, too: the better an ensemble, the more of what is undecided is `odd` and not
 `open`.
 
-A set is no probability. Of a rare family `present` may stand beside a probability below one half:
+A set is no probability. For a rare family `present` may come with a probability below one half:
 runs without it seldom get that much, but there are many of them. Show the two together.
 """
 
@@ -156,7 +156,7 @@ def fit_conformal(
 
     Of n probabilities of a class the ceil((n + 1) * coverage)-th most typical is the threshold;
     the + 1 is for the run to come. Equal probabilities stay or go together, and stay where the
-    threshold is theirs: with many ties more labels are covered than asked for.
+    threshold is theirs: with many ties more labels are covered than requested.
 
     Parameters
     ----------

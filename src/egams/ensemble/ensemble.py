@@ -1,4 +1,4 @@
-"""From what members say to what the ensemble says: stack, calibrate, clip; sets at 90 %."""
+"""From the members' probabilities to the ensemble's: stack, calibrate, clip; sets at 90 %."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Ensemble:
 
 @dataclass(frozen=True, eq=False)
 class NestedEnsemble:
-    """What ensembles fitted without each fold say of it.
+    """Predictions of each fold by the ensemble fitted on the other folds.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 The write-up's first table: models are added one by one, each time the one that helps the plain mean
 most, until all are in; the size with the best score is taken. That score was chosen and measured on
-the same runs, so it flatters; `nested_selection` is the honest one.
+the same runs, so it is optimistic; that of `nested_selection` is not.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def select_members(
 ) -> Selection:
     """Add members one by one, each time the one that lowers the log loss of the plain mean most.
 
-    Starts from the best single member. (The write-up's table starts from its third best and does
-    not say why.) Ties go to the name that sorts first, so the order of `names` changes nothing.
+    Starts from the best single member. (The write-up's table starts from its third best, without a
+    reason.) Ties go to the name that sorts first, so the order of `names` changes nothing.
 
     Parameters
     ----------

@@ -43,19 +43,19 @@ class Stack:
         InputError
             If there is not one set of probabilities for each weight.
         """
-        given = np.asarray(members, dtype=np.float64)
-        if given.ndim != 3 or len(given) != len(self.weights):
+        p = np.asarray(members, dtype=np.float64)
+        if p.ndim != 3 or len(p) != len(self.weights):
             raise InputError(
-                f"probabilities of shape {given.shape} for {len(self.weights)} weights",
+                f"probabilities of shape {p.shape} for {len(self.weights)} weights",
                 expected="[member, run, family], one member for each weight",
             )
-        return np.asarray(expit(np.tensordot(self.weights, logit(given), axes=1)))
+        return np.asarray(expit(np.tensordot(self.weights, logit(p), axes=1)))
 
 
 def fit_stack(
     labels: ArrayLike, members: ArrayLike, names: tuple[str, ...], *, caution: float = CAUTION
 ) -> Stack:
-    """Find the weights, none negative, of the lowest log loss; equal ones if that is nobody's.
+    """Find the weights, none negative, of the lowest log loss; equal ones if all are zero.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def fit_stack(
         ``[member]``. Their order changes nothing.
     caution
         Factor on the squared distance of the weights from equal ones that sum to 1; keeps members
-        that say nearly the same from being played off against each other.
+        that predict nearly the same from getting opposite weights.
 
     Raises
     ------

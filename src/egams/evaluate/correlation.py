@@ -1,4 +1,4 @@
-"""How alike the members of a study are: correlations of what they say, and of where they err."""
+"""How alike the members of a study are: correlations of their predictions and of their errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def correlations(values: ArrayLike) -> FloatArray:
     Parameters
     ----------
     values
-        ``[member, ...]``. A member that always says the same has no correlation: NaN.
+        ``[member, ...]``. A member that never varies has no correlation: NaN.
     """
     flat = np.asarray(values, dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -38,8 +38,8 @@ def logit_correlation_table(probabilities: ArrayLike, names: Sequence[str]) -> T
     names
         ``[member]``.
     """
-    said = POOLED.format("the log odds of experiments")
-    return _table("log odds of", correlations(logit(np.asarray(probabilities))), names, said)
+    caption = POOLED.format("the log odds of experiments")
+    return _table("log odds of", correlations(logit(np.asarray(probabilities))), names, caption)
 
 
 def error_correlation_table(
@@ -57,9 +57,9 @@ def error_correlation_table(
         ``[member]``.
     """
     errors = np.asarray(labels, dtype=np.float64) - np.asarray(probabilities)
-    said = POOLED.format("the errors of experiments (label less probability)")
-    said += " Members whose errors are less alike gain more from being averaged."
-    return _table("errors of", correlations(errors), names, said)
+    caption = POOLED.format("the errors of experiments (label less probability)")
+    caption += " Members whose errors are less alike gain more from being averaged."
+    return _table("errors of", correlations(errors), names, caption)
 
 
 def _table(first: str, found: FloatArray, names: Sequence[str], caption: str) -> Table:

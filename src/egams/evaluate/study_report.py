@@ -21,10 +21,10 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "ensemble-size": ("Ensemble size", "What each added model brings: the write-up's first table."),
     "ensemble-limits": ("Ensembles of few", "How good an ensemble of at most so many is."),
     "draws": ("Test-time draws", "What more draws bring: the write-up's second table."),
-    "weights": ("Weights", "How much each experiment says in the ensemble."),
+    "weights": ("Weights", "How much each experiment weighs in the ensemble."),
     "clips": ("Clips", "What holding probabilities off 0 and 1 brings, for each instrument."),
     "sets": ("Label sets", "How often the sets at 90 % hold the label."),
-    "correlation-logits": ("Likeness", "How alike what experiments say is."),
+    "correlation-logits": ("Likeness", "How alike the predictions of experiments are."),
     "correlation-errors": ("Likeness of errors", "How alike the errors of experiments are."),
     "sam-fold": ("Fold 'sam'", "How experiments do on SAM when they have seen none of it."),
     "left-out": ("Left out", "Which experiments are not in these tables, and why."),
@@ -56,7 +56,7 @@ def write_report(
     list of Path
         What was written, the page first.
     """
-    said = {"egams_version": __version__, "study": json.dumps(study.manifest, sort_keys=True)}
+    metadata = {"egams_version": __version__, "study": json.dumps(study.manifest, sort_keys=True)}
     page = folder / PAGE
     paths = [page]
     lines = ["# Report of a study", "", _about(study), ""]
@@ -66,7 +66,7 @@ def write_report(
             continue
         markdown, parquet = folder / f"{name}.md", folder / f"{name}.parquet"
         write_text(markdown, tables[name].markdown())
-        tables[name].to_parquet(parquet, said)
+        tables[name].to_parquet(parquet, metadata)
         paths += [markdown, parquet]
         lines.append(f"- **{title}** ([{name}]({name}.md)): {shows}")
         parts += ["", f"## {title}", "", f"*{shows}*", "", tables[name].markdown().rstrip()]
@@ -86,5 +86,5 @@ def _about(study: Study) -> str:
         f"egams {__version__}; {manifest['runs_used']} labelled runs ({runs}) in "
         f"{manifest['folds']} folds, {groups}; {manifest['draws']} test-time draws; seed "
         f"{manifest['seed']}; data `{manifest['data']}`. Mean log loss over the ten families, "
-        "lower is better, unless a column says otherwise."
+        "lower is better, unless a column is named otherwise."
     )

@@ -93,7 +93,7 @@ def study_tables(
         "sets": set_table(y, nested, of),
     }
     reasons = left_out(study)
-    with suppress(ArtifactError):  # in most studies nobody has finished fold "sam"
+    with suppress(ArtifactError):  # most studies have no fold "sam"
         sam = study_predictions(study, sam_fold=True)
         made["sam-fold"] = _sam_table(sam, ensemble, rng, near_duplicates(study, sam.run_ids))
         reasons |= left_out(study, sam_fold=True)
@@ -126,8 +126,8 @@ def limit_table(scored: OutOfFoldPredictions, at_most: int | None = None) -> Tab
         "Ensembles of at most so many experiments against mean log loss, out of fold. 'nested': "
         "for each fold, the first so many of forward selection, then weights, calibration and "
         "clips, all on the other folds. 'plain mean, nested': the best of the plain means up to "
-        "that size, likewise. 'same runs': fitted on the runs it is scored on, so it flatters; "
-        "'experiments' are those that have weight in it.",
+        "that size, likewise. 'same runs': fitted on the runs it is scored on, so it is "
+        "optimistic; 'experiments' are those that have weight in it.",
     )
 
 
@@ -221,7 +221,7 @@ def _sam_table(
         table,
         caption=f"Fold 'sam': trained on commercial runs alone, scored on all {len(sam.run_ids)} "
         f"SAM testbed runs. '{ENSEMBLE}': with the weights, calibration and clips fitted on the "
-        f"other folds, which know these runs' labels. {intervals_of(groups)}",
+        f"other folds, which include these runs' labels. {intervals_of(groups)}",
     )
 
 

@@ -1,4 +1,4 @@
-"""`Table`: rows under named columns, with a caption that says how the numbers came about."""
+"""`Table`: rows under named columns, with a caption that explains the numbers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Table:
     columns
         Names of the columns.
     rows
-        One cell for each column; None or NaN where there is nothing to say.
+        One cell for each column; None or NaN where there is no value.
     caption
         What the numbers are, and on which runs they were chosen and measured.
 
@@ -67,7 +67,7 @@ class Table:
             caption=Text(self.caption), caption_justify="left", box=None, pad_edge=False
         )
         for place, name in enumerate(self.columns):
-            # What stands first is a name, to be copied: never broken, the others sooner.
+            # The first column holds names, to be copied, so they are never broken.
             shown.add_column(
                 Text(name),
                 justify="right" if self._is_number(name) else "left",
@@ -85,16 +85,16 @@ class Table:
         path
             File to write.
         metadata
-            What else the file should say of itself (version, configuration, fingerprint of the
-            data); stands in the schema beside ``caption``.
+            What else the file should record of itself (version, configuration, fingerprint of the
+            data); kept in the schema beside ``caption``.
         """
         import pyarrow as pa
         from pyarrow import parquet
 
         data: dict[str, Any] = {name: list(self.column(name)) for name in self.columns}
-        said = {**(metadata or {}), "caption": self.caption}
+        recorded = {**(metadata or {}), "caption": self.caption}
         with written_whole(Path(path)) as temporary:
-            parquet.write_table(pa.table(data).replace_schema_metadata(said), temporary)
+            parquet.write_table(pa.table(data).replace_schema_metadata(recorded), temporary)
 
     def _is_number(self, name: str) -> bool:
         return not any(isinstance(cell, str) for cell in self.column(name))

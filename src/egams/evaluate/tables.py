@@ -26,7 +26,7 @@ Instruments = Sequence[str] | NDArray[np.str_]
 
 OUT_OF_FOLD = "Each run is scored by models that were not trained on it."
 NESTED = "Members chosen on the runs of the other folds; scored on the held-out fold."
-SAME_RUNS = "Members chosen on the same runs they are scored on, so the scores flatter."
+SAME_RUNS = "Members chosen on the same runs they are scored on, so the scores are optimistic."
 DRAWS = (1, 2, 4, 8, 16)
 
 
@@ -148,7 +148,7 @@ def selection_table(selection: Selection, nested: NestedSelection) -> Table:
     selection
         `egams.ensemble.selection.select_members` over all runs.
     nested
-        `egams.ensemble.selection.nested_selection` over the same members; its scores stand in the
+        `egams.ensemble.selection.nested_selection` over the same members; its scores are the
         last column.
     """
     sizes = range(1, len(selection.added) + 1)
@@ -239,8 +239,8 @@ def clip_table(
     ]
     caption = (
         "Clip c, p -> p (1 - 2c) + c, against mean log loss, out of fold. Rows with a clip: "
-        "chosen on the same runs they are scored on, so the best flatters. Rows 'nested': chosen "
-        "on the runs of the other folds; scored on the held-out fold."
+        "chosen on the same runs they are scored on, so the best is optimistic. Rows 'nested': "
+        "chosen on the runs of the other folds; scored on the held-out fold."
     )
     return Table(
         ("instrument", "clip", "log loss", "choice"), tuple(rows), " ".join([caption, *notes])

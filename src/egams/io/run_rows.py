@@ -46,7 +46,7 @@ class RunRow:
 def read_run_rows(path: Path, columns: Sequence[str]) -> dict[str, RunRow]:
     """Read a UTF-8 file with a header and a column ``sample_id``, by run id.
 
-    Columns may stand in any order, others beside them; empty lines are passed over.
+    Columns may come in any order, with others beside them; empty lines are passed over.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from egams.report.page import BLUE, FAINT, INK, NOT_MEASURED, page
 
 
 def draw_reliability(labels: ArrayLike, probabilities: ArrayLike, path: str | Path) -> Path:
-    """Draw the share of ones against the probability, and how many entries stand behind it.
+    """Draw the share of ones against the probability, and the number of entries.
 
     Parameters
     ----------

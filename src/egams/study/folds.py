@@ -215,5 +215,4 @@ def _change_by_exchange(
     own = in_fold_of.diagonal()
     square = (x**2).sum(1)
     apart = square[:, None] + square - 2 * x @ x.T
-    change: FloatArray = in_fold_of + in_fold_of.T - own[:, None] - own + apart
-    return change
+    return np.asarray(in_fold_of + in_fold_of.T - own[:, None] - own + apart)

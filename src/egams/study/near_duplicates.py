@@ -66,8 +66,7 @@ def run_distances(descriptors: Sequence[Tensor]) -> FloatArray:
     # A descriptor in which all runs are alike tells nothing, and must not divide by zero.
     scale = apart.sum((1, 2)).clamp_min(torch.finfo(torch.float32).eps) / (runs * (runs - 1))
     mean = (apart / scale[:, None, None]).mean(0).cpu().numpy()
-    symmetric: FloatArray = (mean + mean.T) / 2
-    return symmetric
+    return np.asarray((mean + mean.T) / 2)
 
 
 def near_duplicate_groups(descriptors: Sequence[Tensor], near: float = NEAR) -> IntArray:
@@ -90,5 +89,4 @@ def near_duplicate_groups(descriptors: Sequence[Tensor], near: float = NEAR) -> 
     """
     _, found = connected_components(run_distances(descriptors) < near, directed=False)
     _, first, number = np.unique(found, return_index=True, return_inverse=True)
-    groups: IntArray = first.argsort().argsort()[number]
-    return groups
+    return np.asarray(first.argsort().argsort()[number])
