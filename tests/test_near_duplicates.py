@@ -125,7 +125,7 @@ def test_cross_validation_keeps_repeats_together(repeats: RunStore, tmp_path: Pa
     fold = dict(zip(folds.run_ids, folds.fold.tolist(), strict=True))
     assert all(fold[run] == fold[f"{run}-again"] for run in fold if f"{run}-again" in fold)
     cross_validate(repeats, TREES, study.folder, grouped=True, **SETTINGS)
-    with pytest.raises(ArtifactError, match="another grouped_below"):
+    with pytest.raises(ArtifactError, match="made with grouped_below"):
         cross_validate(repeats, TREES, study.folder, **SETTINGS)
 
 
@@ -138,5 +138,5 @@ def test_a_study_from_before_there_were_groups_goes_on(repeats: RunStore, tmp_pa
     assert "group" not in json.loads(study.folds_path.read_text(encoding="utf-8"))
     cross_validate(repeats, TREES, study.folder, **SETTINGS)
     assert Study.open(study.folder).manifest == manifest
-    with pytest.raises(ArtifactError, match="another grouped_below"):
+    with pytest.raises(ArtifactError, match="made with grouped_below"):
         cross_validate(repeats, TREES, study.folder, grouped=True, **SETTINGS)
