@@ -1,7 +1,8 @@
 """Speed and agreement of the batched asPLS baseline, beside pybaselines.
 
-Reads the challenge's own runs (EGAMS_DATA or ../shared/data), or simulates some where they are not
-at hand. Everything runs in one thread; times are CPU time of this process.
+Times each kernel that runs here: the compiled ones, and NumPy. Reads the challenge's own runs
+(EGAMS_DATA or ../shared/data), or simulates some where they are not at hand. Everything runs in one
+thread; times are CPU time of this process.
 
     python benchmarks/baseline.py
 """
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from egams.io import open_source
 from egams.preprocess.aspls import aspls
 from egams.preprocess.binning import bin_readings, traces
+from egams.preprocess.kernel import KERNEL, NUMPY, kernels
 from egams.preprocess.restrict import restrict
 from egams.run import Run
 from egams.simulate.runs import simulate_run
@@ -74,8 +76,11 @@ def main() -> None:
     )
 
     fit = aspls(values, lengths)
-    together = cpu_seconds(lambda: aspls(values, lengths)) / RUNS
-    alone = cpu_seconds(lambda: aspls(*cut[0]))
+    seconds = {}
+    for name in kernels():
+        os.environ[KERNEL] = name
+        together = cpu_seconds(lambda: aspls(values, lengths)) / RUNS
+        seconds[name] = together, cpu_seconds(lambda: aspls(*cut[0]))
 
     chosen = range(0, len(values), EVERY)
     own = [values[i, : lengths[i]] for i in chosen]
@@ -94,13 +99,16 @@ def main() -> None:
     quartiles = np.percentile(fit.iterations, [50, 90, 100]).astype(int)
     print(f"{RUNS} {kind} commercial runs, {len(values)} traces of {np.median(lengths):.0f} bins")
     print(f"iterations      mean {fit.iterations.mean():.1f}, median, 90 %, most: {quartiles}")
-    print(f"egams           {together * 1e3:7.1f} ms a run, in a block of {RUNS}")
-    print(f"egams           {alone * 1e3:7.1f} ms a run, alone")
+    print(f"ms a run        in a block of {RUNS}, alone; times as fast as numpy, pybaselines")
+    for name, (together, alone) in seconds.items():
+        print(
+            f"egams {name:10}{together * 1e3:7.1f}{alone * 1e3:7.1f}"
+            f"{seconds[NUMPY][0] / together:9.1f}{per_run / together:7.1f}"
+        )
     print(
-        f"pybaselines {pybaselines.__version__}{per_run * 1e3:8.1f} ms a run, "
-        f"{theirs * 1e3:.2f} ms a trace"
+        f"pybaselines {pybaselines.__version__}{per_run * 1e3:6.1f}{per_run * 1e3:7.1f}"
+        f"{seconds[NUMPY][0] / per_run:9.2f}    1.0, {theirs * 1e3:.2f} ms a trace"
     )
-    print(f"ratio           {per_run / together:7.1f} in a block, {per_run / alone:.1f} alone")
     for name, apart, alike in (
         ("egams / pybaselines", far, same),
         ("pybaselines / itself on turned traces", far_itself, same_itself),

@@ -7,12 +7,15 @@ iterations, once a trace is turned round. So agreement is asked for
 * to 1e-6 after few iterations, where rounding has not grown yet;
 * at the end, as closely as pybaselines agrees with itself on the turned trace.
 
+All tests run against each kernel, and kernels must agree with each other to the last bit.
+
 ``python tests/test_aspls.py`` writes the golden file anew with the pybaselines that is installed.
 """
 
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +27,19 @@ from egams.errors import ConfigError, InputError
 from egams.preprocess.aspls import aspls
 from egams.preprocess.baseline import baseline, straight_line
 from egams.preprocess.folding import Fold
+from egams.preprocess.kernel import KERNEL, NUMPY, compiled, kernels
+from egams.preprocess.logistic import falling
 from egams.preprocess.pentadiagonal import WhittakerSolver
 
 GOLDEN = Path(__file__).parent / "golden" / "aspls.npz"
 FEW = 2  # max_iter up to which rounding errors stay below 1e-6
+
+
+@pytest.fixture(autouse=True, scope="module", params=kernels())
+def kernel(request):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KERNEL, request.param)
+        yield request.param
 
 
 def peaks(rng: np.random.Generator, bins: int) -> np.ndarray:
@@ -121,6 +133,108 @@ def test_golden_file():
     assert np.median(far) < 1e-3
     # The median: a single chaotic trace may well need 25 iterations in one code and 72 in another.
     assert np.median(np.abs(full.iterations - golden["iterations"])) <= 1
+
+
+def odd_trace(rng: np.random.Generator, bins: int) -> np.ndarray:
+    """A trace such as instruments give and such as they should not: flat, coarse, tiny, huge."""
+    kind = rng.integers(8)
+    if kind == 0:
+        return np.full(bins, rng.choice([0.0, 3.3, -1e300, 5e-324]))
+    if kind == 1:
+        return np.linspace(rng.normal(), rng.normal(), bins)
+    if kind == 2:
+        return rng.choice([-1.0, 1.0]) * np.eye(bins)[rng.integers(bins)]
+    trace = peaks(rng, bins)
+    if kind == 3:
+        return trace.round(1)
+    if kind == 4:
+        return np.where(rng.random(bins) < 0.5, 0.0, trace)
+    return trace * 10.0 ** rng.uniform(*((-320, -140), (-3, 3), (140, 307))[kind - 5])
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.lists(st.integers(4, 90), min_size=1, max_size=30),
+    st.sampled_from([0, 1, 5, 100]),
+    st.sampled_from([1e-2, 1.0, 2e6, 1e12]),
+)
+def test_every_kernel_gives_the_bits_of_numpy(kernel, seed, lengths, max_iter, lam):
+    rng = np.random.default_rng(seed)
+    traces, lengths = np.zeros((len(lengths), max(lengths))), np.array(lengths)
+    for row, length in zip(traces, lengths, strict=True):
+        row[:length] = odd_trace(rng, length)
+    here = aspls(traces, lengths, max_iter=max_iter, lam=lam)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KERNEL, NUMPY)
+        there = aspls(traces, lengths, max_iter=max_iter, lam=lam)
+    np.testing.assert_array_equal(here.baseline, there.baseline)
+    np.testing.assert_array_equal(here.iterations, there.iterations)
+    np.testing.assert_array_equal(here.converged, there.converged)
+
+
+def test_the_falling_logistic_function_is_exact_to_a_few_units_in_the_last_place():
+    x = np.linspace(-310, 310, 100_003)
+    found = x.copy()[:, None]
+    falling(found)
+    np.testing.assert_allclose(
+        found[:, 0], 1 / (1 + np.exp(np.clip(x, -300, 300))), rtol=8 * np.finfo(float).eps
+    )
+    nan = np.full((1, 1), np.nan)
+    falling(nan)
+    assert np.isnan(nan)
+
+
+def test_the_compiled_fit_refuses_what_it_could_not_read_or_write(kernel):
+    if kernel == NUMPY:
+        pytest.skip("NumPy is not compiled")
+    good = {
+        "traces": np.ones((3, 9)),
+        "lengths": np.full(3, 9),
+        "baseline": np.ones((3, 9)),
+        "iterations": np.zeros(3, dtype=np.int64),
+        "converged": np.zeros(3, dtype=bool),
+    }
+    settings = (2e6, 100, 1e-3, 0.5)
+    compiled().fit(kernel, *good.values(), *settings)
+    frozen = np.ones((3, 9))
+    frozen.flags.writeable = False
+    for name, bad in (
+        ("traces", np.ones((3, 9), dtype=np.float32)),
+        ("traces", np.ones((9, 3)).T),
+        ("traces", np.ones(27)),
+        ("traces", None),
+        ("lengths", np.full(3, 10)),
+        ("lengths", np.full(3, 3)),
+        ("lengths", np.full(3, -(2**63))),
+        ("lengths", np.full(2, 9)),
+        ("lengths", np.full(3, 9, dtype=np.int32)),
+        ("baseline", np.ones((3, 8))),
+        ("baseline", frozen),
+        ("iterations", np.zeros(2, dtype=np.int64)),
+        ("converged", np.zeros(4, dtype=bool)),
+        ("converged", np.zeros(3, dtype=np.int8)),
+    ):
+        with pytest.raises((ValueError, TypeError, BufferError)):
+            compiled().fit(kernel, *(good | {name: bad}).values(), *settings)
+    for bad_settings in ((0.0, 100, 1e-3, 0.5), (2e6, -1, 1e-3, 0.5), (2e6, 100, 1e-3, np.nan)):
+        with pytest.raises(ValueError):
+            compiled().fit(kernel, *good.values(), *bad_settings)
+    with pytest.raises(ValueError, match="no code"):
+        compiled().fit(NUMPY, *good.values(), *settings)
+
+
+def test_fits_run_side_by_side_in_threads():
+    traces, lengths = batch(8, [40, 60, 61] * 20)
+    alone = aspls(traces, lengths)
+    with ThreadPoolExecutor(4) as pool:
+        for fit in pool.map(lambda _: aspls(traces, lengths), range(8)):
+            np.testing.assert_array_equal(fit.baseline, alone.baseline)
+
+
+def test_a_kernel_that_does_not_run_here_is_refused(monkeypatch):
+    monkeypatch.setenv(KERNEL, "abacus")
+    with pytest.raises(ConfigError, match="choose one of"):
+        aspls(np.zeros((1, 9)))
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(4, 60), st.floats(-8, 8))

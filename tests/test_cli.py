@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import typer.main
 from command_line import EGAMS, ROOT, egams, readme_commands
 from egams.cli.main import app
 from egams.cli.show import gathered
+from egams.preprocess.kernel import kernels
 
 GROUP = typer.main.get_command(app)
 
@@ -77,6 +79,12 @@ def test_the_version_is_the_package_s():
     import egams as package
 
     assert egams("--version").stdout == f"egams {package.__version__}\n"
+    for arguments in (("--version", "--verbose"), ("--verbose", "--version")):
+        version, kernel, python, numpy, torch = egams(*arguments).stdout.splitlines()
+        assert version == f"egams {package.__version__}"
+        assert kernel == f"baseline kernel {kernels()[0]}, of {', '.join(kernels())}"
+        assert python.startswith(f"python {platform.python_version()}")
+        assert (numpy[:6], torch[:6]) == ("numpy ", "torch ")
 
 
 def test_interrupt_ends_quietly_and_leaves_no_half_a_data_set(tmp_path):
@@ -127,7 +135,7 @@ def test_readme_commands_exist_with_their_options(words):
         # Parses without running: an unknown option or a missing argument raises.
         GROUP.commands[arguments[0]].make_context(arguments[0], arguments[1:])
     else:
-        assert set(arguments) <= {"--help", "-h", "--version"}
+        assert set(arguments) <= {"--help", "-h", "--version", "--verbose"}
 
 
 def test_the_readme_shows_how_to_begin():

@@ -19,6 +19,7 @@ from egams.cli.predict import predict
 from egams.cli.prepare import prepare
 from egams.cli.simulate import simulate
 from egams.cli.study import study_app
+from egams.cli.version import print_version
 from egams.cli.zoo import zoo
 from egams.errors import EgamsError
 from egams.jobs.stopping import StoppedError
@@ -52,20 +53,18 @@ REFUSED = 2
 INTERRUPTED = 130
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from egams import __version__
-
-        typer.echo(f"egams {__version__}")
-        raise typer.Exit
-
-
 @app.callback()
 def egams(
     version: Annotated[
         bool,
+        typer.Option("--version", callback=print_version, help="Print the version."),
+    ] = False,
+    verbose: Annotated[
+        bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--verbose",
+            is_eager=True,  # before --version, wherever it stands
+            help="With --version: what computes baselines, and versions of Python, numpy, torch.",
         ),
     ] = False,
     debug: Annotated[

@@ -27,6 +27,7 @@ import numpy as np
 from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.errors import ConfigError, InputError
 from egams.preprocess.folding import SHORTEST, Fold
+from egams.preprocess.kernel import NUMPY, compiled, kernel
 from egams.preprocess.reweighting import Batch, Settings
 
 _SLOTS = 512  # traces worked on together: enough to hide NumPy's call overhead, small for caches
@@ -82,14 +83,16 @@ def aspls(
 
     Returns
     -------
-    The fit of every trace; it does not depend on the other traces of the call, nor on padding.
+    The fit of every trace; it does not depend on the other traces of the call, nor on padding, nor
+    on the kernel that computes it.
 
     Raises
     ------
     InputError
         If shapes disagree, a trace is shorter than 4 bins or holds a value that is not finite.
     ConfigError
-        If `lam` or `asymmetric_coef` is not positive or `max_iter` is negative.
+        If `lam` or `asymmetric_coef` is not positive or `max_iter` is negative, or the environment
+        names a kernel that does not run here.
     """
     if lam <= 0 or asymmetric_coef <= 0 or max_iter < 0:
         raise ConfigError(
@@ -102,10 +105,10 @@ def aspls(
         np.zeros(len(traces), dtype=np.intp),
         np.zeros(len(traces), dtype=np.bool_),
     )
-    settings = Settings(lam, max_iter, tol, asymmetric_coef)
+    settings, instructions = Settings(lam, max_iter, tol, asymmetric_coef), kernel()
     for group in _of_like_length(lengths):
         bins = int(lengths[group].max())
-        part = _fit(traces[group, :bins], lengths[group], settings)
+        part = _fit(traces[group, :bins], lengths[group], settings, instructions)
         fit.baseline[group, :bins] = part.baseline
         fit.iterations[group] = part.iterations
         fit.converged[group] = part.converged
@@ -152,7 +155,27 @@ def _of_like_length(lengths: IntArray) -> list[IntArray]:
     return groups
 
 
-def _fit(traces: FloatArray, lengths: IntArray, settings: Settings) -> BaselineFit:
+def _fit(
+    traces: FloatArray, lengths: IntArray, settings: Settings, instructions: str
+) -> BaselineFit:
+    """Fit traces of like length ``[trace, bin]``."""
+    module = compiled()
+    if instructions == NUMPY or module is None:
+        return _fit_by_numpy(traces, lengths, settings)
+    fit = BaselineFit(
+        np.full(traces.shape, np.nan),
+        np.zeros(len(traces), dtype=np.int64),
+        np.zeros(len(traces), dtype=np.bool_),
+    )
+    arrays = fit.baseline, fit.iterations, fit.converged
+    module.fit(
+        *(instructions, np.ascontiguousarray(traces), lengths.astype(np.int64), *arrays),
+        *(settings.lam, settings.max_iter, settings.tol, settings.coef),
+    )
+    return fit
+
+
+def _fit_by_numpy(traces: FloatArray, lengths: IntArray, settings: Settings) -> BaselineFit:
     """Fit traces of like length ``[trace, bin]``.
 
     Traces occupy slots, and the slots of finished traces are refilled: so the arrays stay wide,

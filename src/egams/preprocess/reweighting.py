@@ -11,11 +11,12 @@ import numpy as np
 
 from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.preprocess.folding import Fold
+from egams.preprocess.logistic import falling
 from egams.preprocess.pentadiagonal import WhittakerSolver, kept
 
 _LEAST = float(np.finfo(np.float64).eps)  # what pybaselines divides by in place of 0
-_STEEPEST = 300.0  # w < 1e-130 is nothing, and its square would be a subnormal, 100 times slower
 _ALPHA_FLOOR = 1e-150  # stands for alpha = 0, whose row reads x = y: v stays finite
+_TINY = float.fromhex("0x1p-1022")  # nothing is divided by less, however small the trace
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,9 @@ class Batch:
             largest = np.maximum.reduce(size, axis=0).max(axis=0)
 
             # w = 1 / (1 + exp(k / std (r - std)))
-            residual -= std
-            residual *= self.settings.coef / std
-            np.minimum(residual, _STEEPEST, out=residual)
-            np.exp(residual, out=residual)
-            residual += 1.0
-            np.divide(1.0, residual, out=w_next)
+            np.subtract(residual, std, out=w_next)
+            w_next *= self.settings.coef / std
+            falling(w_next)
             w_next[: len(self.inside)] *= self.inside
 
             np.subtract(w_next, self.w, out=residual)
@@ -108,7 +106,7 @@ class Batch:
             self.w, self._w_next = w_next, self.w
 
             # v = w / (lam alpha), alpha = |r| / max |r|
-            np.maximum(size, largest * _ALPHA_FLOOR, out=size)
+            np.maximum(size, np.maximum(largest * _ALPHA_FLOOR, _TINY), out=size)
             np.divide(w_next, size, out=self.v)
             self.v *= largest / self.settings.lam
         return ~(count >= 2), change < self.settings.tol
