@@ -36,7 +36,7 @@
 #endif
 
 #define LANES 8
-#define ROW (2 * LANES)                             /* doubles of a row */
+#define ROW (2 * LANES)                                /* doubles of a row */
 #define COLUMNS (ROW * (int)sizeof(double) / REGISTER) /* registers of a row, side after side */
 #define OTHER_SIDE(c) ((c) ^ (COLUMNS / 2))
 #define EACH(c) for (int c = 0; c < COLUMNS; c++)
