@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from egams.families import FAMILIES as FAMILIES
     from egams.io import read as read
     from egams.models.registry import register_model as register_model
+    from egams.report.figure import plot_run as plot_run
     from egams.run import Run as Run
     from egams.store.prepare import prepare as prepare
     from egams.store.run_store import RunStore as RunStore
@@ -28,6 +29,7 @@ _HOME = {
     "cross_validate": "egams.training.cross_validation",
     "load_bundle": "egams.ensemble.bundle",
     "make_bundle": "egams.study.make_bundle",
+    "plot_run": "egams.report.figure",
     "predict_shards": "egams.ensemble.shards",
     "prepare": "egams.store.prepare",
     "read": "egams.io",
@@ -43,6 +45,7 @@ __all__ = [
     "cross_validate",
     "load_bundle",
     "make_bundle",
+    "plot_run",
     "predict_shards",
     "prepare",
     "read",

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
-    from egams.ensemble.bundle import Bundle
-    from egams.ensemble.predictions import Predictions
 
 INFERRED = "instrument inferred from the data"
 _TO_INFER = cast("Instrument", None)  # never seen: a run that is made has an instrument
@@ -124,13 +122,13 @@ class Run:
             return self.time
         return np.asarray(np.nanmean(self.time, 1))
 
-    def plot(self, *, predictions: Predictions | Bundle | None = None) -> Figure:
+    def plot(self, *, predictions: Any = None) -> Figure:
         """Draw the run: ion traces with baselines, and the spectrogram that models see.
 
         Parameters
         ----------
         predictions
-            Predictions of this run, among others or alone, or a bundle that predicts it; drawn
+            `Predictions` of this run, among others or alone, or a `Bundle` that predicts it; drawn
             beside the run.
 
         Raises
@@ -138,12 +136,9 @@ class Run:
         InputError
             If the run cannot be prepared, or is not among the predictions.
         """
-        from egams.ensemble.predictions import Predictions
-        from egams.report.figure import run_figure
+        import egams  # through the front door: the ground knows no room
 
-        if not isinstance(predictions, Predictions | None):
-            predictions = predictions.predict(self)
-        return run_figure(self, predictions)
+        return egams.plot_run(self, predictions)
 
     def to_xarray(self) -> xarray.Dataset:
         """Return the run as an `xarray.Dataset` with dimensions ``scan`` and ``mz``."""

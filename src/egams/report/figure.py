@@ -19,6 +19,7 @@ from egams.conventions import (
     MZ_COUNT,
     TEMPERATURE_COUNT,
 )
+from egams.ensemble.predictions import Predictions, RunPrediction
 from egams.errors import InputError
 from egams.families import FAMILIES
 from egams.preprocess.prepare_runs import prepare_runs
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from egams.ensemble.predictions import Predictions, RunPrediction
+    from egams.ensemble.bundle import Bundle
 
 WIDTH, HEIGHT, LEFT = 10.0, 7.2, 0.075
 
@@ -99,8 +100,10 @@ def draw_run(run: Run, path: str | Path, *, predictions: Predictions | None = No
     return Path(path)
 
 
-def run_figure(run: Run, predictions: Predictions | None = None) -> Figure:
-    """Return what `draw_run` draws, as a figure of matplotlib."""
+def plot_run(run: Run, predictions: Predictions | Bundle | None = None) -> Figure:
+    """Return what `draw_run` draws, as a figure of matplotlib: see `egams.Run.plot`."""
+    if not isinstance(predictions, Predictions | None):
+        predictions = predictions.predict(run)
     parts = _parts(run, predictions)
     with styled_figure(WIDTH, HEIGHT) as figure:
         _fill(figure, run, *parts)
