@@ -25,7 +25,7 @@ from egams.io import write_csv
 from egams.models.lightgbm import LightgbmConfig
 from egams.run import Run
 from egams.store.prepare import prepare
-from egams.study.folds import WHOLE
+from egams.study.folds import WHOLE, FoldSettings
 from egams.study.gather import study_predictions
 from egams.study.make_bundle import make_bundle
 from egams.study.study import Study
@@ -47,7 +47,9 @@ def trained(output: Path, **changes: Any) -> Study:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return trained(tmp_path_factory.mktemp("bundles") / "study", sam_fold=True)
+    return trained(
+        tmp_path_factory.mktemp("bundles") / "study", folds=FoldSettings(FOLDS, sam_fold=True)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,7 @@ def whole(study: Study) -> Bundle:
     """Of the same study, after members were trained on all runs too."""
     output = study.folder.parent / "whole-study"
     shutil.copytree(study.folder, output)
-    more = trained(output, whole=True)
+    more = trained(output, folds=FoldSettings(FOLDS, whole=True))
     return load_bundle(make_bundle(more, output.parent / "whole-bundle"))
 
 

@@ -25,6 +25,7 @@ from egams.logloss import mean_log_loss, run_losses
 from egams.models.lightgbm import LightgbmConfig
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
+from egams.study.folds import FoldSettings
 from egams.study.study import Study
 from egams.training.cross_validation import cross_validate
 from training_samples import labelled_runs
@@ -51,7 +52,9 @@ def study(store: RunStore, tmp_path_factory: pytest.TempPathFactory) -> Study:
 @pytest.fixture(scope="module")
 def grouped(store: RunStore, tmp_path_factory: pytest.TempPathFactory) -> Study:
     output = tmp_path_factory.mktemp("compare") / "grouped"
-    return cross_validate(store, trees("few", 1), output, folds=3, draws=2, jobs=1, grouped=True)
+    return cross_validate(
+        store, trees("few", 1), output, folds=FoldSettings(3, grouped=True), draws=2, jobs=1
+    )
 
 
 @given(st.integers(1, 80), st.integers(0, 2**32))

@@ -25,6 +25,7 @@ from egams.models.predict import predict_draws
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
+from egams.study.folds import FoldSettings
 from egams.study.gather import study_predictions
 from egams.study.study import MEMBER, Study
 from egams.training import member
@@ -34,6 +35,8 @@ from training_samples import labelled_runs, tiny_experiment
 TREES = Experiment(name="trees", model=LightgbmConfig(trees=4, renders=1, fewest_in_leaf=1))
 BROKEN = Experiment(name="broken", model=Conv1dConfig(width=8, dilations=(0,)))
 SETTINGS: dict[str, Any] = {"folds": 3, "draws": 2, "seed": 5}
+WITH_SAM = SETTINGS | {"folds": FoldSettings(3, sam_fold=True)}
+WITH_WHOLE = SETTINGS | {"folds": FoldSettings(3, whole=True)}
 LABELLED, SAM = 24, 6
 
 
@@ -53,7 +56,7 @@ def study(store_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A network and trees, on three folds and on fold "sam", trained in this process."""
     output = tmp_path_factory.mktemp("studies") / "whole"
     experiments = [tiny_experiment(), TREES]
-    return cross_validate(store_path, experiments, output, jobs=1, sam_fold=True, **SETTINGS)
+    return cross_validate(store_path, experiments, output, jobs=1, **WITH_SAM)
 
 
 def members(study: Study) -> list[Path]:
@@ -125,7 +128,7 @@ def test_trained_on_the_other_runs_only(
     study: Study, store_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, trained_on = RunStore.open(store_path), spy(monkeypatch)
-    again = cross_validate(store, TREES, tmp_path / "s", jobs=1, sam_fold=True, **SETTINGS)
+    again = cross_validate(store, TREES, tmp_path / "s", jobs=1, **WITH_SAM)
     labelled = set(np.flatnonzero(store.labelled).tolist())
     for positions, fold in zip(trained_on, ["0", "1", "2", "sam"], strict=True):
         held_out = {store.ids.index(run) for run in again.out_of_fold("trees", [fold]).run_ids}
@@ -154,7 +157,7 @@ def test_nothing_is_trained_twice(
     trained_on = spy(monkeypatch)
     before = {path: path.stat().st_mtime_ns for path in members(study)}
     experiments = [tiny_experiment(), TREES]
-    cross_validate(store_path, experiments, study.folder, jobs=1, sam_fold=True, **SETTINGS)
+    cross_validate(store_path, experiments, study.folder, jobs=1, **WITH_SAM)
     assert {path: path.stat().st_mtime_ns for path in members(study)} == before
     assert trained_on == []
 
@@ -298,7 +301,7 @@ def test_members_trained_on_all_runs_join_a_study_that_is_there(
 ) -> None:
     store, trained_on = RunStore.open(store_path), spy(monkeypatch)
     more = Study(Path(shutil.copytree(study.folder, tmp_path / "more")))
-    cross_validate(store, TREES, more.folder, jobs=1, whole=True, **SETTINGS)
+    cross_validate(store, TREES, more.folder, jobs=1, **WITH_WHOLE)
     assert trained_on == [np.flatnonzero(store.labelled).tolist()]
     assert more.folds_done("trees") == ["0", "1", "2", "sam", "whole"]
     before, after = weights(study.folder), weights(more.folder)
@@ -310,7 +313,9 @@ def test_members_trained_on_all_runs_join_a_study_that_is_there(
 def test_store_without_sam_has_no_fold_sam(tmp_path: Path) -> None:
     store = prepare(labelled_runs(6, 4), jobs=1)
     with pytest.raises(ConfigError, match="fold 'sam' would leave 6 runs to train on and 0"):
-        cross_validate(store, TREES, tmp_path, folds=2, draws=1, sam_fold=True, jobs=1)
+        cross_validate(
+            store, TREES, tmp_path, folds=FoldSettings(2, sam_fold=True), draws=1, jobs=1
+        )
 
 
 def test_store_prepared_anew_in_its_place_is_read_anew(tmp_path: Path) -> None:

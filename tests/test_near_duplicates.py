@@ -20,7 +20,7 @@ from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
-from egams.study.folds import Folds
+from egams.study.folds import Folds, FoldSettings
 from egams.study.near_duplicates import NEAR, near_duplicate_groups, run_distances
 from egams.study.study import Study
 from egams.training.cross_validation import cross_validate
@@ -28,6 +28,7 @@ from training_samples import labelled_runs, resident
 
 TREES = Experiment(name="trees", model=LightgbmConfig(trees=4, renders=1, fewest_in_leaf=1))
 SETTINGS = {"folds": 3, "draws": 1, "jobs": 1}
+GROUPED = SETTINGS | {"folds": FoldSettings(3, grouped=True)}
 
 
 def drawn_descriptors(runs: int, seed: int) -> list[torch.Tensor]:
@@ -116,7 +117,7 @@ def repeats() -> RunStore:
 
 
 def test_cross_validation_keeps_repeats_together(repeats: RunStore, tmp_path: Path) -> None:
-    study = cross_validate(repeats, TREES, tmp_path / "g", grouped=True, **SETTINGS)
+    study = cross_validate(repeats, TREES, tmp_path / "g", **GROUPED)
     assert study.manifest["grouped_below"] == NEAR
     folds = Folds.load(study.folds_path, tuple(repeats.ids))
     descriptors = run_descriptors(ResidentRuns.load(repeats), torch.arange(len(repeats.ids)))
@@ -124,8 +125,8 @@ def test_cross_validation_keeps_repeats_together(repeats: RunStore, tmp_path: Pa
     assert np.array_equal(folds.group, near_duplicate_groups(descriptors))
     fold = dict(zip(folds.run_ids, folds.fold.tolist(), strict=True))
     assert all(fold[run] == fold[f"{run}-again"] for run in fold if f"{run}-again" in fold)
-    cross_validate(repeats, TREES, study.folder, grouped=True, **SETTINGS)
-    with pytest.raises(ArtifactError, match="made with grouped_below"):
+    cross_validate(repeats, TREES, study.folder, **GROUPED)
+    with pytest.raises(ArtifactError, match="requested was grouped_below = null"):
         cross_validate(repeats, TREES, study.folder, **SETTINGS)
 
 
@@ -138,5 +139,5 @@ def test_a_study_from_before_there_were_groups_goes_on(repeats: RunStore, tmp_pa
     assert "group" not in json.loads(study.folds_path.read_text(encoding="utf-8"))
     cross_validate(repeats, TREES, study.folder, **SETTINGS)
     assert Study.open(study.folder).manifest == manifest
-    with pytest.raises(ArtifactError, match="made with grouped_below"):
-        cross_validate(repeats, TREES, study.folder, grouped=True, **SETTINGS)
+    with pytest.raises(ArtifactError, match=r"requested was grouped_below = 0\.25"):
+        cross_validate(repeats, TREES, study.folder, **GROUPED)

@@ -18,6 +18,7 @@ from egams.jobs.on_ray import RayExecutor
 from egams.store.prepare import prepare
 from egams.study.storage import Storage
 from egams.study.study import MEMBER, Study
+from egams.training.compute import Compute
 from egams.training.cross_validation import cross_validate
 from egams.training.stored_member import JOURNAL
 from training_samples import labelled_runs, tiny_experiment
@@ -65,12 +66,14 @@ def trained(url: str) -> dict[str, int]:
 
 DRIVER = """
 import sys
+from egams.training.compute import Compute
 from egams.training.cross_validation import cross_validate
 from egams.jobs.on_ray import RayExecutor
 from test_ray_nodes import EXPERIMENT, SETTINGS
 
 store, output, url, address = sys.argv[1:]
-cross_validate(store, EXPERIMENT, output, executor=RayExecutor(address), storage=url, **SETTINGS)
+compute = Compute(RayExecutor(address), url)
+cross_validate(store, EXPERIMENT, output, compute=compute, **SETTINGS)
 """
 
 
@@ -96,7 +99,7 @@ def test_killed_driver_and_the_same_command_again(
     driver.communicate()
     assert len(trained(url)) < FOLDS
     study = cross_validate(
-        store_path, EXPERIMENT, output, executor=RayExecutor(), storage=url, **SETTINGS
+        store_path, EXPERIMENT, output, compute=Compute(RayExecutor(), url), **SETTINGS
     )
     assert trained(url) == {str(fold): 1 for fold in range(FOLDS)}
     assert contents(study) == local
@@ -119,8 +122,7 @@ def test_killed_node_loses_nothing_and_nothing_is_trained_twice(
         store_path,
         EXPERIMENT,
         tmp_path / "study",
-        executor=RayExecutor(),
-        storage=url,
+        compute=Compute(RayExecutor(), url),
         report=kill,
         **SETTINGS,
     )

@@ -26,6 +26,7 @@ from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
 from egams.study.progress import Progress
 from egams.study.study import Study
+from egams.training.compute import Compute
 from egams.training.controls import Controls
 from egams.training.cross_validation import cross_validate
 from egams.training.train import train_experiment
@@ -176,7 +177,8 @@ def test_time_budget_stops_with_a_checkpoint_and_begins_nothing(
 ) -> None:
     experiment = tiny_experiment(epochs=100_000)
     with pytest.raises(StoppedError, match=r"the time is up: 0 of 3 .* 1 stopped .* 2 not") as told:
-        cross_validate(store_path, experiment, tmp_path, jobs=1, time_budget=1, **SETTINGS)
+        compute = Compute(time_budget=1)
+        cross_validate(store_path, experiment, tmp_path, jobs=1, compute=compute, **SETTINGS)
     assert told.value.signal is None
     assert (tmp_path / "tiny" / "fold-0.checkpoint").is_file()
     assert not (tmp_path / "tiny" / "fold-1.checkpoint").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from egams.jobs.stopping import StoppedError
 from egams.store.prepare import prepare
 from egams.study.storage import Storage
 from egams.study.study import MEMBER, Study
+from egams.training.compute import Compute
 from egams.training.cross_validation import cross_validate
 from egams.training.network import loop
 from egams.training.stored_member import JOURNAL
@@ -105,8 +107,8 @@ def test_study_in_storage_goes_on_anywhere_and_trains_nothing_twice(
 ) -> None:
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     store, experiment = prepare(labelled_runs(12, 0), jobs=1), tiny_experiment(epochs=6)
-    settings: dict[str, Any] = SETTINGS | {"executor": "local"}
-    plain = cross_validate(store, experiment, tmp_path / "plain", **settings)
+    settings: dict[str, Any] = SETTINGS | {"compute": Compute("local", url)}
+    plain = cross_validate(store, experiment, tmp_path / "plain", **SETTINGS)
     storage, first, second = Storage(url), tmp_path / "first", tmp_path / "second"
 
     def lost(report: Any) -> None:
@@ -114,21 +116,21 @@ def test_study_in_storage_goes_on_anywhere_and_trains_nothing_twice(
             raise LostError
 
     with pytest.raises(EgamsError, match="tiny fold 1: LostError"):
-        cross_validate(store, experiment, first, storage=url, report=lost, **settings)
+        cross_validate(store, experiment, first, report=lost, **settings)
     # Another machine knows nothing but the URL.
     with pytest.raises(StoppedError, match="2 of 3 trainings are finished"):
-        cross_validate(store, experiment, second, storage=url, time_budget=1e-3, **settings)
+        hurried = replace(settings["compute"], time_budget=1e-3)
+        cross_validate(store, experiment, second, **(settings | {"compute": hurried}))
     epochs: list[int] = []
     study = cross_validate(
         store,
         experiment,
         second,
-        storage=url,
         report=lambda report: epochs.append(report.done),
         **settings,
     )
     assert epochs == [2, 3, 4, 5, 6]
-    again = cross_validate(store, experiment, first, storage=url, **settings)
+    again = cross_validate(store, experiment, first, **settings)
     for one in (study, again):
         assert one.folds_done("tiny") == ["0", "1", "2"]
         assert contents(one) == contents(plain)
@@ -138,10 +140,14 @@ def test_study_in_storage_goes_on_anywhere_and_trains_nothing_twice(
     ]
     assert storage.names("tiny/*.checkpoint") == []
     with pytest.raises(ArtifactError, match="made with seed = 5; requested was seed = 6"):
-        cross_validate(store, experiment, tmp_path / "o", storage=url, **(settings | {"seed": 6}))
+        cross_validate(store, experiment, tmp_path / "o", **(settings | {"seed": 6}))
     with pytest.raises(ConfigError, match="one process only"):
         cross_validate(
-            store, experiment, tmp_path / "o", storage="memory://x", **(SETTINGS | {"jobs": 2})
+            store,
+            experiment,
+            tmp_path / "o",
+            compute=Compute(storage="memory://x"),
+            **(SETTINGS | {"jobs": 2}),
         )
 
 

@@ -15,6 +15,7 @@ from egams.logloss import mean_log_loss
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
 from egams.study.study import Study
+from egams.training.compute import Compute
 from egams.training.cross_validation import cross_validate
 from training_samples import labelled_runs, tiny_experiment
 
@@ -56,7 +57,7 @@ def test_a_tracker_is_told_of_each_training(executor: str, store: Path, tmp_path
             [tiny_experiment(), broken],
             tmp_path / "study",
             **SETTINGS,
-            executor=executor,
+            compute=Compute(executor),
             tracker=lambda: Kept(kept),
         )
     study = Study.open(tmp_path / "study")

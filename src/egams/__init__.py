@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from egams.run import Run as Run
     from egams.store.prepare import prepare as prepare
     from egams.store.run_store import RunStore as RunStore
+    from egams.study.folds import FoldSettings as FoldSettings
     from egams.study.make_bundle import make_bundle as make_bundle
+    from egams.training.compute import Compute as Compute
     from egams.training.cross_validation import cross_validate as cross_validate
     from egams.training.model_contract import check_model as check_model
 
 _HOME = {
+    "Compute": "egams.training.compute",
     "FAMILIES": "egams.families",
+    "FoldSettings": "egams.study.folds",
     "Run": "egams.run",
     "RunStore": "egams.store.run_store",
     "check_model": "egams.training.model_contract",
@@ -38,6 +42,8 @@ _HOME = {
 }
 __all__ = [
     "FAMILIES",
+    "Compute",
+    "FoldSettings",
     "Run",
     "RunStore",
     "__version__",

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from egams.cli.options import ExecutorName, Import, Jobs, Seed
-
-Device = Literal["auto", "cpu", "cuda"]
+from egams.cli.options import (
+    ExecutorName,
+    GpusPerTraining,
+    Import,
+    Jobs,
+    RayAddress,
+    SamSources,
+    Seed,
+    StorageUrl,
+    TimeBudget,
+    TrackerName,
+    TrainingDevice,
+)
 
 
 def cross_validate(
@@ -45,59 +55,29 @@ def cross_validate(
     whole: Annotated[
         bool, typer.Option("--whole", help="Also train on all runs, for a bundle to predict with.")
     ] = False,
-    sam_sources: Annotated[
-        Path | None,
-        typer.Option(
-            help="Store of SAM testbed runs without labels, whose backgrounds make some commercial "
-            "runs SAM-like."
-        ),
-    ] = None,
+    sam_sources: SamSources = None,
     seed: Seed = 0,
     draws: Annotated[int, typer.Option(min=1, help="Test-time draws of each held-out run.")] = 16,
     epochs_share: Annotated[
         float, typer.Option(min=0, help="Train for this share of the epochs (or trees), for tries.")
     ] = 1.0,
     jobs: Jobs = None,
-    device: Annotated[
-        Device, typer.Option(help="Where to train: a GPU where there is one, or as said.")
-    ] = "auto",
+    device: TrainingDevice = "auto",
     compiled: Annotated[
         bool,
         typer.Option(
             "--compile", help="Compile networks: a minute or more a process, then faster steps."
         ),
     ] = False,
-    time_budget: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="25m, 1h30m or seconds: then trainings stop with a checkpoint, and none begins.",
-        ),
-    ] = None,
+    time_budget: TimeBudget = None,
     executor: Annotated[
         ExecutorName | None,
         typer.Option(help="Train in this process, in several (the default), or on a Ray cluster."),
     ] = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Folder that every node can reach (s3://bucket/folder, a shared folder); the "
-            "study's folder here becomes a copy of it.",
-        ),
-    ] = None,
-    ray_address: Annotated[
-        str,
-        typer.Option(help="auto: the cluster this machine is in; local: one of its own; HOST:PORT"),
-    ] = "auto",
-    gpus_per_training: Annotated[
-        float | None,
-        typer.Option(min=0, help="With Ray: share of a GPU for each training, such as 0.25."),
-    ] = None,
-    tracker: Annotated[
-        Literal["tensorboard", "mlflow"] | None,
-        typer.Option(help="Also send epochs and scores there while it trains."),
-    ] = None,
+    storage: StorageUrl = None,
+    ray_address: RayAddress = "auto",
+    gpus_per_training: GpusPerTraining = None,
+    tracker: TrackerName = None,
     imports: Import = None,
 ) -> None:
     """Train experiments and predict the held-out runs.
@@ -110,7 +90,9 @@ def cross_validate(
     from egams.experiments.zoo import experiments_named
     from egams.jobs.choose import executor_named
     from egams.logloss import mean_log_loss
+    from egams.study.folds import FoldSettings
     from egams.study.gather import study_predictions
+    from egams.training.compute import Compute
     from egams.training.cross_validation import cross_validate as train
 
     changed = dict(read_setting(each) for each in changes or ())
@@ -119,23 +101,17 @@ def cross_validate(
         chosen = [entry.shortened(epochs_share) for entry in chosen]
     gpus = 0.0 if device == "cpu" else gpus_per_training
     runner = executor_named(executor, jobs, address=ray_address, gpus=gpus)
-    with training_bars(len(chosen) * (folds + sam_fold + whole)) as report:
+    settings = FoldSettings(folds, grouped, sam_fold, whole)
+    with training_bars(len(chosen) * len(settings.names)) as report:
         study = train(
             store,
             chosen,
             output,
-            folds=folds,
-            grouped=grouped,
-            sam_fold=sam_fold,
-            whole=whole,
+            folds=settings,
             sam_sources=sam_sources,
             seed=seed,
             draws=draws,
-            executor=runner,
-            storage=storage,
-            time_budget=time_budget,
-            device=device,
-            compiled=compiled,
+            compute=Compute(runner, storage, device, compiled, time_budget),
             report=report,
             tracker=tracker,
         )

@@ -23,6 +23,35 @@ MOST_COMPARED = 800
 
 
 @dataclass(frozen=True)
+class FoldSettings:
+    """Into which folds runs are put, and what is trained beside them.
+
+    Parameters
+    ----------
+    count
+        Number of folds, stratified over labels and instrument, kept in ``folds.json``.
+    grouped
+        Keep near-duplicate runs in one fold: see `egams.study.near_duplicates`. Scores then
+        tell how models do on runs unlike those they know, not on repeats.
+    sam_fold
+        Also train on commercial runs alone and test on SAM testbed runs.
+    whole
+        Also train on all runs, none held out: the members that a bundle takes if they are there.
+    """
+
+    count: int = 4
+    grouped: bool = False
+    sam_fold: bool = False
+    whole: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all that an experiment is trained on, ``"sam"`` and ``"whole"`` last."""
+        numbered = [str(fold) for fold in range(self.count)]
+        return numbered + [SAM_FOLD] * self.sam_fold + [WHOLE] * self.whole
+
+
+@dataclass(frozen=True)
 class Folds:
     """Fold of each run.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +14,9 @@ from numpy.typing import NDArray
 from egams.errors import ArtifactError, ConfigError
 from egams.experiments.experiment import Experiment
 from egams.experiments.zoo import experiments_named
-from egams.jobs.choose import executor_named
+from egams.jobs.choose import chosen_executor
 from egams.jobs.contract import Executor, Report
 from egams.jobs.device import device_named
-from egams.jobs.duration import seconds_of
 from egams.jobs.local import LocalExecutor
 from egams.jobs.on_ray import RayExecutor
 from egams.jobs.stopping import stop_on_signals
@@ -28,11 +26,12 @@ from egams.spectrogram.context import context_of
 from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.run_store import RunStore
-from egams.study.folds import SAM_FOLD, WHOLE, Folds, make_folds
+from egams.study.folds import SAM_FOLD, WHOLE, Folds, FoldSettings, make_folds
 from egams.study.mirror import Mirror
 from egams.study.near_duplicates import NEAR, near_duplicate_groups
 from egams.study.storage import Storage
 from egams.study.study import Study, Truth
+from egams.training.compute import HERE, Compute
 from egams.training.member import MemberTask
 from egams.training.trainings import train_all
 
@@ -45,19 +44,12 @@ def cross_validate(
     experiments: Experiment | str | Sequence[Experiment | str],
     output: str | Path = "study",
     *,
-    folds: int = 4,
-    grouped: bool = False,
-    sam_fold: bool = False,
-    whole: bool = False,
+    folds: int | FoldSettings = 4,
     sam_sources: RunStore | str | Path | None = None,
     seed: int = 0,
     draws: int = DRAWS,
     jobs: int | None = None,
-    executor: Executor | str | None = None,
-    storage: str | None = None,
-    time_budget: str | float | None = None,
-    device: str = "auto",
-    compiled: bool = False,
+    compute: Compute = HERE,
     report: Report | None = None,
     tracker: Trackers | str | None = None,
 ) -> Study:
@@ -75,14 +67,7 @@ def cross_validate(
     output
         Folder of the study.
     folds
-        Number of folds, stratified over labels and instrument, kept in ``folds.json``.
-    grouped
-        Keep near-duplicate runs in one fold: see `egams.study.near_duplicates`. Scores then
-        tell how models do on runs unlike those they know, not on repeats.
-    sam_fold
-        Also train on commercial runs alone and test on SAM testbed runs.
-    whole
-        Also train on all runs, none held out: the members that a bundle takes if they are there.
+        Into which folds, or their number alone.
     sam_sources
         SAM testbed runs of their own store, labelled or not, whose backgrounds make some of the
         commercial training runs SAM-like: see `egams.spectrogram.sam_like`.
@@ -92,20 +77,8 @@ def cross_validate(
         Test-time draws of each held-out run.
     jobs
         Trainings at a time; None takes one for each core.
-    executor
-        Where trainings run: ``"local"`` (in this process), ``"processes"``, ``"ray"``, or an
-        `egams.jobs.on_ray.RayExecutor` with settings of its own. None takes
-        processes, or this one where `jobs` is 1.
-    storage
-        URL of a folder that every node can reach, where members and checkpoints are kept while
-        `output` is a copy of it. None: every node can reach `output` itself.
-    time_budget
-        ``"25m"``, ``"1h30m"`` or seconds: then no training begins any more, and those that run stop
-        with a checkpoint.
-    device
-        ``"auto"`` (a GPU where there is one), ``"cpu"`` or ``"cuda"``.
-    compiled
-        Hand networks to ``torch.compile``: a minute or more in each process, then faster steps.
+    compute
+        Where trainings run, and for how long.
     report
         Called with the progress of every training.
     tracker
@@ -115,8 +88,8 @@ def cross_validate(
     Raises
     ------
     ConfigError
-        If an experiment is unknown or named twice, there are too few labelled runs, or a source
-        is among the runs of the study.
+        If an experiment is unknown or named twice, there are too few labelled runs, a source is
+        among the runs of the study, or settings contradict each other.
     ArtifactError
         If the folder holds a study of other runs, folds or seed, or an experiment of the same name
         with other settings, or another process trains it.
@@ -126,62 +99,22 @@ def cross_validate(
         If the time was up, or Ctrl-C or SIGTERM stopped it; the same call goes on. The second
         Ctrl-C ends it at once.
     """
-    deadline = None if time_budget is None else time.monotonic() + seconds_of(time_budget)
+    deadline = compute.deadline_from_now()
+    settings = folds if isinstance(folds, FoldSettings) else FoldSettings(folds)
     opened = store if isinstance(store, RunStore) else RunStore.open(store)
-    listed = [experiments] if isinstance(experiments, Experiment | str) else experiments
-    chosen = [
-        experiment
-        for entry in listed
-        for experiment in ([entry] if isinstance(entry, Experiment) else experiments_named(entry))
-    ]
-    twice = [name for name, times in Counter(each.name for each in chosen).items() if times > 1]
-    if twice:
-        raise ConfigError(f"two experiments are called '{twice[0]}'; expected different names.")
-    labelled = np.flatnonzero(opened.labelled)
-    if len(labelled) < 2 * folds:
-        raise ConfigError(
-            f"{len(labelled)} labelled runs for {folds} folds; expected at least {2 * folds}. "
-            "Prepare the store with labels, or ask for fewer folds."
-        )
+    chosen = _chosen(experiments)
+    labelled = _labelled(opened, settings.count)
     sources = _sources_apart(sam_sources, opened)
-    runner = executor_named(executor, jobs) if isinstance(executor, str | None) else executor
-    mirror = None if storage is None else _mirror(Path(output), storage, runner)
+    runner = _runner(compute, jobs, len(chosen) * len(settings.names))
+    mirror = None if compute.storage is None else _mirror(Path(output), compute.storage, runner)
     trackers = trackers_named(tracker, Path(output)) if isinstance(tracker, str) else tracker
-    if not isinstance(runner, RayExecutor):
-        device_named(device)  # refused at once, not by every training
-    study = Study.create(
-        Path(output),
-        {
-            "data": opened.fingerprint,
-            "folds": folds,
-            "seed": seed,
-            "draws": draws,
-            "runs_used": len(labelled),
-            # None, as in studies made before there were groups, whose manifests lack the key.
-            "grouped_below": NEAR if grouped else None,
-            "sam_sources": None if sources is None else sources.fingerprint,
-        },
-    )
-    study.keep_truth(
-        {
-            opened.ids[position]: Truth(
-                str(opened.instruments[position]), opened.labels[position].astype(int).tolist()
-            )
-            for position in labelled
-        }
-    )
-    study.keep_contexts(
-        tuple(opened.ids[position] for position in labelled),
-        np.stack([context_of(opened[position]) for position in labelled.tolist()]),
-    )
+    study = _claimed(Path(output), opened, labelled, sources, settings, seed, draws)
     for experiment in chosen:
         _refuse_other_settings(study, experiment)
-    kept = _folds(study, opened, labelled, folds, grouped)
-    names = [str(fold) for fold in range(folds)]
-    names += [SAM_FOLD] * sam_fold + [WHOLE] * whole
+    kept = _folds(study, opened, labelled, settings)
     if mirror is not None:
         mirror.put_beginning()
-        mirror.sync((experiment.name, fold) for experiment in chosen for fold in names)
+        mirror.sync((experiment.name, fold) for experiment in chosen for fold in settings.names)
     with alone_in(study.folder), tempfile.TemporaryDirectory() as scratch:
         path = opened.path_or_copy(Path(scratch) / "runs.store").resolve()
         sam_like = None
@@ -197,15 +130,84 @@ def cross_validate(
                 seed,
                 draws,
                 sam_like,
-                device,
-                compiled,
+                compute.device,
+                compute.compiled,
             )
             for experiment in chosen
-            for fold in names
+            for fold in settings.names
         ]
         with stop_on_signals(deadline) as request:
             train_all(study, tasks, runner, mirror, report, request, trackers)
     return study
+
+
+def _chosen(experiments: Experiment | str | Sequence[Experiment | str]) -> list[Experiment]:
+    listed = [experiments] if isinstance(experiments, Experiment | str) else experiments
+    chosen = [
+        experiment
+        for entry in listed
+        for experiment in ([entry] if isinstance(entry, Experiment) else experiments_named(entry))
+    ]
+    twice = [name for name, times in Counter(each.name for each in chosen).items() if times > 1]
+    if twice:
+        raise ConfigError(f"two experiments are called '{twice[0]}'; expected different names.")
+    return chosen
+
+
+def _labelled(store: RunStore, folds: int) -> NDArray[np.intp]:
+    """Positions in the store of the runs to train on."""
+    labelled = np.flatnonzero(store.labelled)
+    if len(labelled) < 2 * folds:
+        raise ConfigError(
+            f"{len(labelled)} labelled runs for {folds} folds; expected at least {2 * folds}. "
+            "Prepare the store with labels, or ask for fewer folds."
+        )
+    return labelled
+
+
+def _claimed(
+    output: Path,
+    store: RunStore,
+    labelled: NDArray[np.intp],
+    sources: RunStore | None,
+    folds: FoldSettings,
+    seed: int,
+    draws: int,
+) -> Study:
+    """The study of these runs and settings, which goes on where it is there already."""
+    study = Study.create(
+        output,
+        {
+            "data": store.fingerprint,
+            "folds": folds.count,
+            "seed": seed,
+            "draws": draws,
+            "runs_used": len(labelled),
+            # None, as in studies made before there were groups, whose manifests lack the key.
+            "grouped_below": NEAR if folds.grouped else None,
+            "sam_sources": None if sources is None else sources.fingerprint,
+        },
+    )
+    study.keep_truth(
+        {
+            store.ids[position]: Truth(
+                str(store.instruments[position]), store.labels[position].astype(int).tolist()
+            )
+            for position in labelled
+        }
+    )
+    study.keep_contexts(
+        tuple(store.ids[position] for position in labelled),
+        np.stack([context_of(store[position]) for position in labelled.tolist()]),
+    )
+    return study
+
+
+def _runner(compute: Compute, jobs: int | None, trainings: int) -> Executor:
+    runner = chosen_executor(compute.executor, jobs, trainings)
+    if not isinstance(runner, RayExecutor):
+        device_named(compute.device)  # refused at once, not by every training
+    return runner
 
 
 def _mirror(output: Path, url: str, executor: Executor) -> Mirror:
@@ -248,19 +250,19 @@ def _refuse_other_settings(study: Study, experiment: Experiment) -> None:
 
 
 def _folds(
-    study: Study, store: RunStore, labelled: NDArray[np.intp], count: int, grouped: bool
+    study: Study, store: RunStore, labelled: NDArray[np.intp], settings: FoldSettings
 ) -> Folds:
     run_ids = tuple(np.array(store.ids)[labelled].tolist())
     if study.folds_path.is_file():
         return Folds.load(study.folds_path, run_ids)
     rng = np.random.default_rng(FOLD_SEED)
     groups = None
-    if grouped:
+    if settings.grouped:
         positions = torch.arange(len(labelled))
         runs = ResidentRuns.load([store[position] for position in labelled.tolist()])
         groups = near_duplicate_groups(run_descriptors(runs, positions))
     labels, instruments = store.labels[labelled], store.instruments[labelled]
-    made = make_folds(run_ids, labels, instruments, count, rng, groups)
+    made = make_folds(run_ids, labels, instruments, settings.count, rng, groups)
     made.save(study.folds_path)
     return made
 
