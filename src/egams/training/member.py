@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from egams.artifact import remove
 from egams.experiments.experiment import Experiment
@@ -117,9 +119,13 @@ def train_member(
 
     steps: list[tuple[int, int]] = []
 
+    def drawn(predictor: Predictor, draws: int) -> NDArray[np.float32]:
+        spectrogram = experiment.spectrogram
+        (found,) = predict_draws([predictor], runs, held_out, spectrogram, draws, (seed,))
+        return np.asarray(found)
+
     def held_out_loss(predictor: Predictor) -> float:
-        (drawn,) = predict_draws([predictor], runs, held_out, experiment.spectrogram, 1, (seed,))
-        return mean_log_loss(runs.labels[held_out].cpu().numpy(), drawn[0])
+        return mean_log_loss(runs.labels[held_out].cpu().numpy(), drawn(predictor, 1)[0])
 
     log = EpochLog(held_out_loss if task.held_out else None)
 
@@ -135,29 +141,30 @@ def train_member(
     sources = None if task.sam_like is None else _sources(task.sam_like, device)
     predictor = train_experiment(experiment, runs, train, seed, controls, sources=sources)
     seconds = time.perf_counter() - started
-    probabilities = np.empty((task.draws, 0, len(FAMILIES)), np.float32)
-    if task.fold != WHOLE:
-        (probabilities,) = predict_draws(
-            [predictor], runs, held_out, experiment.spectrogram, task.draws, (seed,)
-        )
-    record = {
-        "experiment": experiment.model_dump(mode="json"),
-        "fold": task.fold,
+    none = np.empty((task.draws, 0, len(FAMILIES)), np.float32)
+    probabilities = none if task.fold == WHOLE else drawn(predictor, task.draws)
+    # Where it had been stopped, the seconds are of the rest.
+    timed = {
         "seed": seed,
         "seconds": round(seconds, 1),
-        # Where it had been stopped, the seconds are of the rest.
         "share_timed": 1 - (steps[0][0] - 1) / steps[0][1] if steps else 1.0,
-        "threads": torch.get_num_threads(),
-        "device": str(runs.device),
     }
-    if predictor.started_from is not None:
-        record["started_from"] = predictor.started_from
     write_member(
         study.member_folder(experiment.name, task.fold),
         predictor,
-        record,
+        _record(task, predictor, runs.device) | timed,
         tuple(run_ids[position] for position in task.held_out),
         probabilities,
         log.epochs,
     )
     remove(checkpoint)
+
+
+def _record(task: MemberTask, predictor: Predictor, device: torch.device) -> dict[str, Any]:
+    started_from = predictor.started_from
+    return {
+        "experiment": task.experiment.model_dump(mode="json"),
+        "fold": task.fold,
+        "threads": torch.get_num_threads(),
+        "device": str(device),
+    } | ({} if started_from is None else {"started_from": started_from})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -45,22 +47,7 @@ def train_lightgbm(
     model = experiment.model
     assert isinstance(model, LightgbmConfig)
     data, target = _drawn(experiment, runs, positions, seed, with_context=model.context)
-    settings = {
-        "objective": "binary",
-        "learning_rate": model.learning_rate,
-        "num_leaves": model.leaves,
-        "min_data_in_leaf": model.fewest_in_leaf,
-        "feature_fraction": model.feature_share,
-        "bagging_fraction": model.row_share,
-        "bagging_freq": 1,
-        "lambda_l2": model.l2,
-        "num_threads": torch.get_num_threads(),
-        "max_bin": 63,
-        "seed": seed % 2**31,
-        "deterministic": True,
-        "force_col_wise": True,
-        "verbosity": -1,
-    }
+    settings = _lightgbm_settings(model, seed)
     table_of_rows = lightgbm.Dataset(data, params=settings).construct()
     context = runs.context[positions]
     # Without evidence LightGBM starts from the base rate itself: a start at zero would leave a
@@ -85,6 +72,25 @@ def train_lightgbm(
                 write_checkpoint(checkpoint, purpose, {"boosters": texts})
             raise StoppedError(f"stopped after {number + 1} of {len(FAMILIES)} boosters")
     return LightgbmPredictor(boosters, model)
+
+
+def _lightgbm_settings(model: LightgbmConfig, seed: int) -> dict[str, Any]:
+    return {
+        "objective": "binary",
+        "learning_rate": model.learning_rate,
+        "num_leaves": model.leaves,
+        "min_data_in_leaf": model.fewest_in_leaf,
+        "feature_fraction": model.feature_share,
+        "bagging_fraction": model.row_share,
+        "bagging_freq": 1,
+        "lambda_l2": model.l2,
+        "num_threads": torch.get_num_threads(),
+        "max_bin": 63,
+        "seed": seed % 2**31,
+        "deterministic": True,
+        "force_col_wise": True,
+        "verbosity": -1,
+    }
 
 
 def train_catboost(
