@@ -20,7 +20,8 @@ from egams.jobs.contract import JobReport
 from egams.jobs.device import device_named
 from egams.jobs.stopping import never
 from egams.logloss import mean_log_loss
-from egams.models.predict import predict_draws
+from egams.models.neighbours import Neighbours
+from egams.models.predict import gather_evidence, predict_draws
 from egams.models.predictor import Predictor
 from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.sam_sources import SamSources, sam_sources
@@ -119,9 +120,15 @@ def train_member(
 
     steps: list[tuple[int, int]] = []
 
+    evidence: dict[Neighbours, torch.Tensor] = {}
+
     def drawn(predictor: Predictor, draws: int) -> NDArray[np.float32]:
-        spectrogram = experiment.spectrogram
-        (found,) = predict_draws([predictor], runs, held_out, spectrogram, draws, (seed,))
+        if not evidence:  # the same all through the training
+            evidence.update(gather_evidence([predictor], runs, held_out))
+        seen = experiment.spectrogram
+        (found,) = predict_draws(
+            [predictor], runs, held_out, seen, draws, (seed,), evidence=evidence
+        )
         return np.asarray(found)
 
     def held_out_loss(predictor: Predictor) -> float:
