@@ -5,21 +5,37 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 from egams.errors import ArtifactError
 
 LOCK = ".lock"
+FOREVER = -1.0
 
 
 @contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """Wait until no other process of this machine is within such a block, for the same file."""
-    with file.open("a") as handle:
-        _lock(handle, wait=True)
+def locked(file: Path, *, seconds: float = FOREVER) -> Iterator[None]:
+    """Wait until no other process of this machine is within such a block, for the same file.
+
+    Raises
+    ------
+    filelock.Timeout
+        If one still is after so many seconds.
+    """
+    lock = FileLock(file, timeout=seconds, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise
+    except OSError:  # some network file systems know no locks; two at once waste work, no more
+        pass
+    try:
         yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -31,30 +47,17 @@ def alone_in(folder: Path) -> Iterator[None]:
     ArtifactError
         If another process is at work on it.
     """
-    with (folder / LOCK).open("a+", encoding="utf-8") as handle:
+    file, holder = folder / LOCK, ""
+    with suppress(OSError):
+        holder = file.read_text(encoding="utf-8")
+    with ExitStack() as held:
         try:
-            _lock(handle, wait=False)
-        except BlockingIOError as error:
-            handle.seek(0)
+            held.enter_context(locked(file, seconds=0))
+        except Timeout as error:
             raise ArtifactError(
-                f"{folder}: {handle.read() or 'another process'} is at work on it. Wait until it "
-                "ends, or stop it; the same command goes on from there."
+                f"{folder}: {holder or 'another process'} is at work on it. Wait until it ends, or "
+                "stop it; the same command goes on from there."
             ) from error
-        handle.truncate(0)
-        handle.write(f"process {os.getpid()} on {platform.node()}")
-        handle.flush()
+        with suppress(OSError):
+            file.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
         yield
-
-
-def _lock(handle: IO[str], *, wait: bool) -> None:
-    # Windows and some network file systems know no such locks. Two at once waste work, no more.
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        raise
-    except OSError:
-        return
