@@ -19,7 +19,7 @@ from egams.preprocess.prepared_run import PreparedRun
 from egams.store.run_store import RunStore
 from egams.study.folds import Folds
 from egams.study.gather import study_predictions
-from egams.study.study import MEMBER, Study, read_member
+from egams.study.study import Study
 
 TARGET = 0.105
 BAND = 100.0
@@ -73,10 +73,10 @@ def reference(store: RunStore, folds: Folds) -> float:
 def core_minutes(study: Study, names: tuple[str, ...], folds: int) -> float:
     """Minutes of training, one core each, that the members of an ensemble took."""
     seconds = [
-        read_member(path.parent)["seconds"] * read_member(path.parent)["threads"]
+        record.seconds * record.threads
         for name in names
         for fold in range(folds)
-        for path in [study.member_folder(name, str(fold)) / MEMBER]
+        for record in [study.record(name, str(fold))]
     ]
     return sum(seconds) / 60
 
@@ -99,8 +99,8 @@ def main() -> None:
     folds = Folds.load(study.folds_path, tuple(sorted(predictions.run_ids)))
     theirs = reference(store, folds)
     nested, in_sample = scores["nested"], scores["in_sample"]
-    minutes = core_minutes(study, predictions.names, study.manifest["folds"])
-    print(f"{len(predictions.run_ids)} runs, {study.manifest['folds']} folds, mean log loss")
+    minutes = core_minutes(study, predictions.names, study.manifest.folds)
+    print(f"{len(predictions.run_ids)} runs, {study.manifest.folds} folds, mean log loss")
     print(f"  members: {', '.join(ensemble.stack.names)}")
     print(f"  ours, ensemble fitted on the other folds (nested)  {nested:.4f}")
     print(f"  ours, fitted and scored on the same runs           {in_sample:.4f}")

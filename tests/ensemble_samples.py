@@ -11,7 +11,8 @@ from egams.arrays import IntArray
 from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.families import FAMILIES
 from egams.study.folds import Folds
-from egams.study.study import Study, Truth, write_member
+from egams.study.records import MemberRecord, StudyManifest, Truth
+from egams.study.study import Study, write_member
 from training_samples import tiny_experiment
 
 
@@ -47,10 +48,11 @@ def study_of(sample: OutOfFoldPredictions, folder: Path, groups: IntArray | None
     """A finished study with these predictions."""
     folds = sorted(set(sample.folds.tolist()))
     made = {"folds": len(folds), "seed": 0, "draws": sample.probabilities.shape[1]}
-    study = Study.create(folder, {"data": "made up", "runs_used": len(sample.run_ids), **made})
+    manifest = StudyManifest(data="made up", runs_used=len(sample.run_ids), **made)
+    study = Study.create(folder, manifest)
     Folds(sample.run_ids, sample.folds, groups).save(study.folds_path)
     entries = zip(sample.run_ids, sample.instruments.tolist(), sample.labels.tolist(), strict=True)
-    study.keep_truth({run: Truth(of, labels) for run, of, labels in entries})
+    study.keep_truth({run: Truth(of, tuple(labels)) for run, of, labels in entries})
     for number, name in enumerate(sample.names):
         for fold in folds:
             held = np.flatnonzero(sample.folds == fold)
@@ -70,7 +72,9 @@ def keep_held_out(
     write_member(
         study.member_folder(name, fold),
         NoPredictor(),  # type: ignore[arg-type]
-        {"experiment": tiny_experiment(name).model_dump(mode="json")},
+        MemberRecord(
+            experiment=tiny_experiment(name), fold=fold, seed=0, seconds=1, threads=1, device="cpu"
+        ),
         tuple(sample.run_ids[run] for run in held),
         sample.probabilities[number][:, held],
     )

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from egams.artifact import MANIFEST
+from egams.artifact import MANIFEST, sealed, write_json
 from egams.ensemble.bundle import NEAREST_SHOWN, Bundle, load_bundle
 from egams.ensemble.conformal import STATES
 from egams.ensemble.ensemble import ensemble_scores, fit_ensemble, nested_ensemble
@@ -87,7 +87,7 @@ def edit(folder: Path, **changes: Any) -> None:
     """Change the manifest; None removes a key."""
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8")) | changes
     kept = {key: value for key, value in manifest.items() if value is not None}
-    (folder / MANIFEST).write_text(json.dumps(kept), encoding="utf-8")
+    write_json(folder / MANIFEST, sealed(kept))
 
 
 def refuse(saying: str, kind: type[EgamsError], call: Callable[[], Any]) -> None:
@@ -242,7 +242,7 @@ def test_manifest_says_where_it_comes_from(bundle: Bundle, study: Study) -> None
     manifest = bundle.manifest
     assert manifest["families"] == list(FAMILIES)
     assert manifest["draws"] == DRAWS
-    assert manifest["data"] == study.manifest["data"]
+    assert manifest["data"] == study.manifest.data
     assert manifest["study"]["runs_used"] == LABELLED
     assert manifest["egams_version"]
 
@@ -327,13 +327,16 @@ def test_damage_to_weights_is_found(copied: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "saying"),
     [
-        ({"format_version": 99}, r"format 99, made by egams .* Make it again, or install"),
+        ({"format_version": 99}, r"format 99, made by egams .* make the bundle again. Or install"),
         ({"kind": "store"}, "holds a store; expected a bundle"),
-        ({"families": ["gold"]}, r"predicts other families \(gold\).* Install egams"),
-        ({"families": None}, "lacks 'families'"),
-        ({"ensemble": None}, "lacks 'ensemble'"),
-        ({"ensemble": {"weights": {}}}, "the ensemble lacks .*again"),
-        ({"members": [{"experiment": {"name": "x"}, "folds": []}]}, "does not know.*Install"),
+        ({"families": ["gold"]}, r"predicts other families \(gold\).* install egams"),
+        ({"families": None}, "'families': Field required"),
+        ({"ensemble": None}, "'ensemble': Field required"),
+        ({"ensemble": {"stack": {}}}, "'ensemble.stack.names': .*again"),
+        ({"members": [{"experiment": {"name": "x"}, "folds": []}]}, "does not know.*install"),
+        ({"members": []}, "members are others than those its ensemble weighs"),
+        ({"same_as": {"a/b": "../../secret"}}, "'../../secret' stands for another file"),
+        ({"files": {"../secret": "0"}, "same_as": {}}, "names '../secret', which is not in it"),
     ],
 )
 def test_bundle_of_something_else_is_refused(
@@ -357,7 +360,7 @@ def test_whole_members_know_all_training_runs(
     assert whole.manifest["members"][0]["folds"] == [WHOLE]
     assert "evident" in whole.ensemble.stack.names
     # Fitted on the same out-of-fold predictions: those of members trained on all runs are none.
-    assert whole.ensemble.to_dict() == bundle.ensemble.to_dict()
+    assert whole.manifest["ensemble"] == bundle.manifest["ensemble"]
     assert whole.manifest["scores"] == bundle.manifest["scores"]
     assert sorted(whole.training_runs.run_ids) == sorted(study.truth())
     predicted = whole.predict(runs)

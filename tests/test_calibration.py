@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from egams.ensemble.calibration import Calibration, fit_calibration
-from egams.errors import ArtifactError, InputError
+from egams.errors import InputError
 from egams.evaluate.metrics import calibration_error
 from egams.families import INSTRUMENTS
 from egams.logloss import mean_log_loss
@@ -93,20 +92,24 @@ def test_an_instrument_without_runs_gets_the_maps_of_the_families():
 
 def test_it_survives_json_and_refuses_what_does_not_fit():
     y, p, instruments = overconfident(5, runs=50, sam=5)
-    fitted = fit_calibration(y, p, instruments)
-    assert Calibration.from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted
+    fitted, kept = fit_calibration(y, p, instruments), TypeAdapter(Calibration)
+    assert kept.validate_json(kept.dump_json(fitted)) == fitted
     with pytest.raises(InputError, match="unknown instrument 'quadrupole'"):
         fitted.apply(p[:1], ["quadrupole"])
     with pytest.raises(InputError, match="run and family"):
         fitted.apply(p, instruments[1:])
     with pytest.raises(InputError, match="49 instruments for 50 runs"):
         fit_calibration(y, p, instruments[1:])
-    with pytest.raises(ArtifactError, match="slope"):
-        Calibration.from_dict({})
-    uneven = fitted.to_dict()
+    with pytest.raises(ValidationError, match="slope"):
+        kept.validate_python({})
+    uneven = kept.dump_python(fitted, mode="json")
     uneven["shift"]["commercial"].pop()
-    with pytest.raises(ArtifactError, match="unequal"):
-        Calibration.from_dict(uneven)
+    with pytest.raises(ValidationError, match="equally many"):
+        kept.validate_python(uneven)
+    for values in uneven["shift"].values():
+        del values[4:]
+    with pytest.raises(ValidationError, match="unequal"):
+        kept.validate_python(uneven)
 
 
 def test_the_fit_is_where_the_objective_is_lowest():

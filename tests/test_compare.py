@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from command_line import egams
+from egams.artifact import sealed, write_json
 from egams.errors import ArtifactError, ConfigError, InputError
 from egams.evaluate.bootstrap import Interval, interval
 from egams.evaluate.compare import (
@@ -154,8 +155,8 @@ def test_what_cannot_be_compared_is_refused(study: Study, tmp_path: Path) -> Non
     other = tmp_path / "other"
     shutil.copytree(study.folder, other)
     truth = json.loads((other / "truth.json").read_text(encoding="utf-8"))
-    truth["X003"]["labels"][0] = 1 - truth["X003"]["labels"][0]
-    (other / "truth.json").write_text(json.dumps(truth), encoding="utf-8")
+    truth["runs"]["X003"]["labels"][0] = 1 - truth["runs"]["X003"]["labels"][0]
+    write_json(other / "truth.json", sealed(truth))
     with pytest.raises(ArtifactError, match="1 runs, 'X003' among them"):
         compare_experiments(study, "few", "few", Study.open(other))
     with pytest.raises(InputError, match="losses of 2 runs, 3 groups"):

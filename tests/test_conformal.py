@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from egams.ensemble.conformal import (
     MIN_RUNS,
@@ -17,7 +16,7 @@ from egams.ensemble.conformal import (
     fit_conformal,
     states_of,
 )
-from egams.errors import ArtifactError, ConfigError, InputError
+from egams.errors import ConfigError, InputError
 
 
 def predicted(seed: int, runs: int, sam: int = 0, skill: float = 2.0):
@@ -111,13 +110,13 @@ def test_words_and_shares():
 
 def test_it_survives_json_and_refuses_what_does_not_fit():
     y, p, instruments = predicted(7, 100, sam=30)
-    fitted = fit_conformal(y, p, instruments)
-    assert Conformal.from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted
+    fitted, kept = fit_conformal(y, p, instruments), TypeAdapter(Conformal)
+    assert kept.validate_json(kept.dump_json(fitted)) == fitted
     with pytest.raises(ConfigError, match="coverage is 90"):
         fit_conformal(y, p, instruments, coverage=90)
     with pytest.raises(InputError, match="99 instruments"):
         fit_conformal(y, p, instruments[1:])
     with pytest.raises(InputError, match="run and family"):
         fitted.sets(p[:, :4], instruments)
-    with pytest.raises(ArtifactError, match="present_basis"):
-        Conformal.from_dict({"coverage": 0.9})
+    with pytest.raises(ValidationError, match="present_basis"):
+        kept.validate_python({"coverage": 0.9})

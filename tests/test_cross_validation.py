@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from egams.artifact import sealed, write_json
 from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.experiments.experiment import Experiment
 from egams.jobs.contract import JobReport
@@ -97,7 +99,7 @@ def test_layout_of_a_study(study: Study) -> None:
     assert set(study.experiments()) == {"tiny", "trees"}
     assert study.experiments()["tiny"] == tiny_experiment()
     assert study.folds_done("tiny") == ["0", "1", "2", "sam"]
-    assert Study.open(study.folder).manifest["runs_used"] == LABELLED
+    assert Study.open(study.folder).manifest.runs_used == LABELLED
 
 
 @pytest.mark.parametrize("experiment", ["tiny", "trees"])
@@ -114,7 +116,7 @@ def test_every_labelled_run_is_predicted_once_and_no_other(
     assert set(truth) == set(labelled)
     for position in np.flatnonzero(store.labelled):
         entry = truth[store.ids[position]]
-        assert entry.labels == store.labels[position].tolist()
+        assert list(entry.labels) == store.labels[position].tolist()
         assert entry.instrument == store.instruments[position]
 
 
@@ -337,14 +339,19 @@ def test_damaged_study_is_refused(study: Study, store_path: Path, tmp_path: Path
     damaged = cross_validate(store_path, TREES, tmp_path, jobs=1, **SETTINGS)
     folder = damaged.member_folder("trees", "0")
     (folder / "held-out.parquet").write_bytes(b"PAR1 no more")
-    refuse("not readable as Parquet", ArtifactError, lambda: damaged.out_of_fold("trees", ["0"]))
+    refuse(
+        "held-out.parquet: is damaged", ArtifactError, lambda: damaged.out_of_fold("trees", ["0"])
+    )
     (folder / "held-out.parquet").unlink()
-    refuse("fold is not finished", ArtifactError, lambda: damaged.out_of_fold("trees", ["0"]))
-    for content, saying in (("{", "not readable as JSON"), ("[]", "list"), ("{}", "no experiment")):
+    refuse(
+        "held-out.parquet: is missing", ArtifactError, lambda: damaged.out_of_fold("trees", ["0"])
+    )
+    record = json.loads((folder / MEMBER).read_text(encoding="utf-8"))
+    for content, saying in (("{", "not readable as JSON"), ("[]", "list"), ("{}", "no kind")):
         (folder / MEMBER).write_text(content, encoding="utf-8")
         refuse(saying, ArtifactError, damaged.experiments)
-    (folder / MEMBER).write_text('{"experiment": {"name": "a"}}', encoding="utf-8")
+    write_json(folder / MEMBER, sealed(record | {"experiment": {"name": "a"}}))
     refuse("does not know", ArtifactError, damaged.experiments)
     (damaged.folder / "truth.json").unlink()
-    refuse("truth.json: not readable", ArtifactError, damaged.truth)
+    refuse("no truth.json", ArtifactError, damaged.truth)
     refuse("no manifest.json", ArtifactError, lambda: Study.open(tmp_path / "trees"))

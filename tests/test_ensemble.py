@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from egams.ensemble.clip import clip_probabilities, run_clips
 from egams.ensemble.conformal import fit_conformal
 from egams.ensemble.ensemble import Ensemble, ensemble_scores, fit_ensemble, nested_ensemble
-from egams.errors import ArtifactError
 from egams.logloss import mean_log_loss
 from ensemble_samples import made_up
 
 SAMPLE = made_up(1, runs=160, skills=(2.0, 1.5, -1.0))
 MEMBERS = SAMPLE.mean_over_draws
+
+KEPT = TypeAdapter(Ensemble)
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +38,11 @@ def test_stack_then_calibration_then_clip(ensemble: Ensemble) -> None:
 
 
 def test_json_gives_the_same_ensemble_back(ensemble: Ensemble) -> None:
-    entry = json.loads(json.dumps(ensemble.to_dict()))
-    order = [2, 0, 1]
-    names = tuple(SAMPLE.names[place] for place in order)
-    again = Ensemble.from_dict(entry, names)
+    again = KEPT.validate_json(KEPT.dump_json(ensemble))
     here = ensemble.probabilities(MEMBERS, SAMPLE.instruments)
-    there = again.probabilities(MEMBERS[order], SAMPLE.instruments)
-    np.testing.assert_allclose(there, here, rtol=1e-12)
+    there = again.probabilities(MEMBERS, SAMPLE.instruments)
+    np.testing.assert_array_equal(there, here)
+    assert again.stack.names == ensemble.stack.names
     assert (again.clips, again.clip_notes) == (ensemble.clips, ensemble.clip_notes)
     np.testing.assert_array_equal(
         again.conformal.states(here, SAMPLE.instruments),
@@ -51,16 +50,31 @@ def test_json_gives_the_same_ensemble_back(ensemble: Ensemble) -> None:
     )
 
 
-@pytest.mark.parametrize("lacking", ["weights", "calibration", "clips", "clip_notes", "conformal"])
+@pytest.mark.parametrize("lacking", ["stack", "calibration", "clips", "clip_notes", "conformal"])
 def test_an_ensemble_that_lacks_something_is_refused(ensemble: Ensemble, lacking: str) -> None:
-    whole: dict[str, Any] = ensemble.to_dict()
+    whole: dict[str, Any] = KEPT.dump_python(ensemble, mode="json")
     part = {key: value for key, value in whole.items() if key != lacking}
-    with pytest.raises(ArtifactError, match=f"lacks '{lacking}'.*again"):
-        Ensemble.from_dict(part, SAMPLE.names)
-    with pytest.raises(ArtifactError, match="again"):
-        Ensemble.from_dict(whole | {lacking: 3}, SAMPLE.names)
-    with pytest.raises(ArtifactError, match="lacks 'nobody'"):
-        Ensemble.from_dict(whole, ("nobody",))
+    for content in (part, whole | {lacking: 3}):
+        with pytest.raises(ValidationError, match=lacking):
+            KEPT.validate_python(content)
+
+
+@pytest.mark.parametrize(
+    ("names", "weights"),
+    [
+        (["a", "b"], [1.0]),
+        (["a", "a"], [0.5, 0.5]),
+        (["a", "b"], [1.0, -0.1]),
+        (["a", "b"], [1.0, float("nan")]),
+        (["a", "b"], [[1.0], [1.0]]),
+    ],
+)
+def test_weights_that_cannot_be_are_refused(
+    ensemble: Ensemble, names: list[str], weights: list[Any]
+) -> None:
+    whole: dict[str, Any] = KEPT.dump_python(ensemble, mode="json")
+    with pytest.raises(ValidationError, match="weight"):
+        KEPT.validate_python(whole | {"stack": {"names": names, "weights": weights}})
 
 
 def test_members_without_weight_are_not_needed(ensemble: Ensemble) -> None:

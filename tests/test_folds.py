@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from egams.artifact import sealed
 from egams.errors import ArtifactError, ConfigError
 from egams.families import FAMILIES
 from egams.study.folds import MOST_COMPARED, Folds, make_folds
@@ -83,12 +84,12 @@ def test_file_of_another_store_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"fold": 3}', '{"kind": "folds", "format_version": 1, "fold": []}']
+    "content", ["", "[]", "{}", '{"fold": 3}', '{"kind": "folds", "format_version": 2, "fold": []}']
 )
 def test_file_of_something_else_is_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "folds.json"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(ArtifactError, match="not a folds file"):
+    with pytest.raises(ArtifactError, match=r"folds.json: .*Make the folds anew"):
         Folds.load(path, ("a",))
 
 
@@ -197,6 +198,6 @@ def test_groups_are_kept_in_the_file(tmp_path: Path) -> None:
     assert np.array_equal(loaded.group, groups[::-1])
     content = json.loads(path.read_text(encoding="utf-8"))
     del content["group"]["run7"]
-    path.write_text(json.dumps(content), encoding="utf-8")
+    path.write_text(json.dumps(sealed(content)), encoding="utf-8")
     with pytest.raises(ArtifactError, match="groups are of other runs"):
         Folds.load(path, folds.run_ids)

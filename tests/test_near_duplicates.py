@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
 from egams.study.folds import Folds, FoldSettings
 from egams.study.near_duplicates import NEAR, near_duplicate_groups, run_distances
-from egams.study.study import Study
 from egams.training.cross_validation import cross_validate
 from training_samples import labelled_runs, resident
 
@@ -118,7 +116,7 @@ def repeats() -> RunStore:
 
 def test_cross_validation_keeps_repeats_together(repeats: RunStore, tmp_path: Path) -> None:
     study = cross_validate(repeats, TREES, tmp_path / "g", **GROUPED)
-    assert study.manifest["grouped_below"] == NEAR
+    assert study.manifest.grouped_below == NEAR
     folds = Folds.load(study.folds_path, tuple(repeats.ids))
     descriptors = run_descriptors(ResidentRuns.load(repeats), torch.arange(len(repeats.ids)))
     assert folds.group is not None
@@ -130,14 +128,9 @@ def test_cross_validation_keeps_repeats_together(repeats: RunStore, tmp_path: Pa
         cross_validate(repeats, TREES, study.folder, **SETTINGS)
 
 
-def test_a_study_from_before_there_were_groups_goes_on(repeats: RunStore, tmp_path: Path) -> None:
-    study = cross_validate(repeats, TREES, tmp_path / "old", **SETTINGS)
-    path = study.folder / "manifest.json"
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    assert manifest.pop("grouped_below") is None
-    path.write_text(json.dumps(manifest), encoding="utf-8")
-    assert "group" not in json.loads(study.folds_path.read_text(encoding="utf-8"))
-    cross_validate(repeats, TREES, study.folder, **SETTINGS)
-    assert Study.open(study.folder).manifest == manifest
+def test_a_study_without_groups_takes_none(repeats: RunStore, tmp_path: Path) -> None:
+    study = cross_validate(repeats, TREES, tmp_path / "plain", **SETTINGS)
+    assert study.manifest.grouped_below is None
+    assert Folds.load(study.folds_path, tuple(repeats.ids)).group is None
     with pytest.raises(ArtifactError, match=r"requested was grouped_below = 0\.25"):
         cross_validate(repeats, TREES, study.folder, **GROUPED)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from egams.ensemble.novelty import Novelty, fit_novelty
-from egams.errors import ArtifactError, InputError
+from egams.errors import InputError
 from egams.preprocess.prepare_runs import prepare_runs
 from egams.preprocess.prepared_run import PreparedRun
 from egams.run import Run
@@ -127,12 +127,13 @@ def test_flags_of_a_run_do_not_depend_on_those_beside_it():
 def test_it_survives_json_and_refuses_what_does_not_fit():
     context, distances = training()
     fitted = novelty()
-    assert Novelty.from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted
+    kept = TypeAdapter(Novelty)
+    assert kept.validate_json(kept.dump_json(fitted)) == fitted
     with pytest.raises(InputError, match="shape"):
         fitted.flags(context[:, :5], distances, ["commercial"] * TRAINING)
     with pytest.raises(InputError, match="not finite"):
         fitted.flags(context[:1], [np.nan], ["commercial"])
     with pytest.raises(InputError, match="no training run"):
         fit_novelty(context[:0], [], [])
-    with pytest.raises(ArtifactError, match="limits"):
-        Novelty.from_dict({"runs": fitted.runs, "usual_mz": [], "usual_gases": []})
+    with pytest.raises(ValidationError, match="limits"):
+        kept.validate_python({"runs": fitted.runs, "usual_mz": [], "usual_gases": []})

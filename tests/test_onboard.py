@@ -35,6 +35,7 @@ from egams.spectrogram.descriptors import KEY_IONS, run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.study.folds import Folds
+from egams.study.records import StudyManifest
 from egams.study.study import Study
 from egams.training.cross_validation import cross_validate
 from prepared_samples import prepared_samples, raw_samples
@@ -275,6 +276,6 @@ def test_nobody_learns_from_who_saw_the_fold(tmp_path, monkeypatch):
 
 
 def test_a_study_without_evidence_cannot_teach(tmp_path):
-    study = Study.create(tmp_path / "study", {"data": "abc", "folds": 2})
+    study = Study.create(tmp_path / "study", StudyManifest(data="abc", folds=2))
     with pytest.raises(ConfigError, match="lightgbm_evidence"):
         teachers_of(study, ["0", "1"])

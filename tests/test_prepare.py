@@ -81,7 +81,7 @@ def test_jobs_tasks_and_memory_make_no_difference(csvs, whole, tmp_path, monkeyp
     assert files_of(tmp_path / "together") == whole
     in_memory = prepare(read(csvs), jobs=1)
     assert in_memory.path is None
-    assert json.loads(whole[MANIFEST]) == json.loads(json.dumps(in_memory.manifest))
+    assert json.loads(whole[MANIFEST]) == in_memory.manifest.content()
     copied = in_memory.path_or_copy(tmp_path / "copy")
     assert files_of(copied) == whole
     assert RunStore.open(copied).path_or_copy(tmp_path / "not needed") == copied

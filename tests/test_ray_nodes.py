@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -60,7 +61,7 @@ def contents(study: Study) -> dict[str, bytes]:
 def trained(url: str) -> dict[str, int]:
     """How often each fold was trained to its end, as the journal says."""
     storage = Storage(url)
-    entries = [storage.get_json(name) for name in storage.names(f"{JOURNAL}/*.json")]
+    entries = [json.loads(storage.read(name)) for name in storage.names(f"{JOURNAL}/*.json")]
     return dict(Counter(entry["fold"] for entry in entries))
 
 

@@ -18,7 +18,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from egams.artifact import MANIFEST
+from egams.artifact import MANIFEST, sealed, write_json
 from egams.cli.main import app
 from egams.ensemble import shards
 from egams.ensemble.bundle import NEAREST_SHOWN, SHIPPED, load_bundle
@@ -114,12 +114,12 @@ def test_a_killed_command_goes_on_and_writes_no_shard_twice(
     """The parent is killed in the second shard, its worker with it."""
     folder = tmp_path / "out"
     code = (
-        "import sys, time; from egams.ensemble import shards\n"
-        "write = shards.written_whole\n"
+        "import sys, time; from egams.ensemble import shard_records, shards\n"
+        "write = shard_records.written_whole\n"
         "def slowly(path):\n"
         "    if '00001' in path.name: print('now', flush=True); time.sleep(60)\n"
         "    return write(path)\n"
-        "shards.written_whole = slowly\n"
+        "shard_records.written_whole = slowly\n"
         "shards.predict_shards(None, sys.argv[1], sys.argv[2], runs_per_shard=4, draws=2, jobs=1)\n"
     )
     command = [sys.executable, "-c", code, str(csvs), str(folder)]
@@ -173,7 +173,7 @@ def test_two_jobs_are_never_mixed(csvs: Path, whole: Path, tmp_path: Path) -> No
     with pytest.raises(ArtifactError, match="made with source = "):
         predicted(changed, whole)
     (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
-    with pytest.raises(ArtifactError, match="holds something that is no predictions"):
+    with pytest.raises(ArtifactError, match="holds files that egams did not make"):
         predicted(csvs, tmp_path)
     with pytest.raises(ConfigError, match="runs_per_shard is 0"):
         predicted(csvs, tmp_path / "out", runs_per_shard=0)
@@ -186,7 +186,7 @@ def test_another_bundle_is_another_job(csvs: Path, whole: Path, tmp_path: Path) 
     other = Path(shutil.copytree(SHIPPED, tmp_path / "bundle"))
     manifest = json.loads((other / MANIFEST).read_text(encoding="utf-8"))
     manifest["ensemble"]["clips"]["commercial"] = 0.3
-    (other / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    write_json(other / MANIFEST, sealed(manifest))
     with pytest.raises(ArtifactError, match="made with bundle = "):
         predict_shards(other, csvs, whole, runs_per_shard=IN_SHARD, draws=DRAWS, jobs=1)
 

@@ -20,8 +20,9 @@ from egams.models.conv1d import Conv1dConfig
 from egams.store.prepare import prepare
 from egams.study.gather import study_predictions
 from egams.study.progress import Plan, Progress, ProgressWriter
+from egams.study.records import MemberRecord
 from egams.study.status import TrainingStatus, study_status
-from egams.study.study import MEMBER, Study, read_member
+from egams.study.study import Study
 from egams.training.cross_validation import cross_validate
 from training_samples import labelled_runs, tiny_experiment
 
@@ -134,8 +135,8 @@ def read(study: Study) -> Progress:
 
 def test_time_of_a_training_that_was_resumed_counts_whole(study: Study) -> None:
     folder = study.member_folder("tiny", "0")
-    record = read_member(folder)
-    assert record["share_timed"] == 1
-    write_json(folder / MEMBER, record | {"share_timed": 0.5, "seconds": 7.0})
+    record = MemberRecord.load(folder)
+    assert record.share_timed == 1
+    record.model_copy(update={"share_timed": 0.5, "seconds": 7.0}).save(folder)
     assert by_member(study)["tiny", "0"].seconds == pytest.approx(14.0)
-    write_json(folder / MEMBER, record)
+    record.save(folder)

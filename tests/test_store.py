@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from egams.artifact import MANIFEST
+from egams.artifact import MANIFEST, sealed
 from egams.errors import ArtifactError
 from egams.families import INSTRUMENTS
 from egams.io import open_source
@@ -28,6 +28,7 @@ from egams.spectrogram.draw import draw, windows
 from egams.spectrogram.render import render
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.codec import decode, encode
+from egams.store.manifest import StoredRun
 from egams.store.prepare import prepare
 from egams.store.run_store import DATA, RunStore, from_block, to_block
 from prepared_samples import prepared_samples, raw_samples, simulated
@@ -53,7 +54,8 @@ def test_whole_multiples_come_back_exactly(whole, holes, order):
 @pytest.mark.parametrize("run", prepared_samples(), ids=lambda run: run.run_id)
 def test_round_trip(run: PreparedRun):
     block = to_block(run)
-    again = from_block(np.frombuffer(block.data, np.uint8), json.loads(json.dumps(block.entry)))
+    entry = StoredRun.model_validate_json(block.entry.model_dump_json())
+    again = from_block(np.frombuffer(block.data, np.uint8), entry, "here")
     for name in ("run_id", "instrument", "notes"):
         assert getattr(again, name) == getattr(run, name)
     for name in ("temperature", "mz", "background", "labels"):
@@ -68,7 +70,7 @@ def test_round_trip(run: PreparedRun):
 
 def _bytes_and_entry(run: PreparedRun):
     block = to_block(run)
-    return np.frombuffer(block.data, np.uint8), block.entry
+    return np.frombuffer(block.data, np.uint8), block.entry, "here"
 
 
 def largest_move(runs: list[PreparedRun]) -> dict[str, float]:
@@ -169,24 +171,24 @@ def test_the_fingerprint_tells_runs_and_labels_apart(stored: Path):
 
 def _rewrite(folder: Path, **changes: object) -> None:
     manifest = json.loads((folder / MANIFEST).read_text())
-    (folder / MANIFEST).write_text(json.dumps(manifest | changes))
+    (folder / MANIFEST).write_text(json.dumps(sealed(manifest | changes)))
 
 
 DAMAGE = {
     "no folder": (shutil.rmtree, "expected a store made by egams"),
     "no manifest": (lambda f: (f / MANIFEST).unlink(), "expected a store made by egams"),
-    "no data": (lambda f: (f / DATA).unlink(), f"{DATA} is missing. Prepare"),
+    "no data": (lambda f: (f / DATA).unlink(), f"{DATA}: is missing. Copy or prepare"),
     "half a manifest": (lambda f: _cut(f / MANIFEST), "not readable as JSON"),
-    "a list": (lambda f: (f / MANIFEST).write_text("[]"), "Make the store again"),
-    "binary": (lambda f: (f / MANIFEST).write_bytes(b"\xff\xfe"), "Make the store again"),
+    "a list": (lambda f: (f / MANIFEST).write_text("[]"), "prepare the store again"),
+    "binary": (lambda f: (f / MANIFEST).write_bytes(b"\xff\xfe"), "prepare the store again"),
     "another kind": (lambda f: _rewrite(f, kind="bundle"), "holds a bundle; expected a store"),
     "later format": (
         lambda f: _rewrite(f, format_version=99, egams_version="7.1"),
-        "format 99, made by egams 7.1; this egams reads format 1. Make it again",
+        "format 99, made by egams 7.1; this egams reads format 2. Copy or prepare the store again",
     ),
-    "no list": (lambda f: _rewrite(f, runs=None), "does not list its runs"),
-    "nothing said": (lambda f: _rewrite(f, runs=[{}]), "does not list its runs"),
-    "cut data": (lambda f: _cut(f / DATA), "Prepare it again"),
+    "no list": (lambda f: _rewrite(f, runs=None), "'runs': Input should be"),
+    "nothing said": (lambda f: _rewrite(f, runs=[{}]), "'runs.0.run_id': Field required"),
+    "cut data": (lambda f: _cut(f / DATA), "prepare the store again"),
     "no bytes": (lambda f: (f / DATA).write_bytes(b""), "holds 0 bytes"),
 }
 
@@ -207,17 +209,17 @@ def test_a_store_that_cannot_be_opened_says_why(folder: Path, damage: str):
 
 
 def test_a_changed_byte_is_noticed(folder: Path):
-    entry = RunStore.open(folder).manifest["runs"][1]
+    entry = RunStore.open(folder).manifest.runs[1]
     start = len(to_block(prepared_samples()[0]).data)
-    for part in range(len(entry["parts"])):
+    for part in range(len(entry.parts)):
         content = bytearray((folder / DATA).read_bytes())
-        content[start + sum(entry["parts"][:part]) + 3] ^= 4
+        content[start + sum(entry.parts[:part]) + 3] ^= 4
         (folder / "copy").mkdir(exist_ok=True)
         (folder / "copy" / DATA).write_bytes(content)
         shutil.copy(folder / MANIFEST, folder / "copy")
         store = RunStore.open(folder / "copy")
         assert store[0].run_id == store.ids[0]
-        with pytest.raises(ArtifactError, match=f"'{store.ids[1]}' is damaged.*Prepare it again"):
+        with pytest.raises(ArtifactError, match=f"'{store.ids[1]}' is damaged.*prepare"):
             store[1]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from egams.artifact import sealed
 from egams.errors import ArtifactError
 from egams.experiments.experiment import Experiment
 from egams.experiments.training_config import TrainingConfig
@@ -24,7 +26,7 @@ from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import windows
 from egams.spectrogram.draw_each import draw_each
 from egams.spectrogram.render import render
-from egams.training.checkpoint import FORMAT_VERSION
+from egams.training.checkpoint import write_checkpoint
 from egams.training.controls import Controls
 from egams.training.epoch_log import EpochLog
 from egams.training.network import loop
@@ -232,22 +234,24 @@ def test_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     checkpoint = tmp_path / "training.checkpoint"
     stopped(training, checkpoint, epochs=2)
     whole = checkpoint.read_bytes()
-    content = torch.load(checkpoint, weights_only=True)
+    opening, _, payload = whole.partition(b"\n")
+    content = torch.load(BytesIO(payload), weights_only=True)
 
     def refused(saying: str) -> None:
         with pytest.raises(ArtifactError, match=rf"training\.checkpoint.*{saying}.*Remove it"):
             train(training, checkpoint=checkpoint)
 
     checkpoint.write_bytes(whole[: len(whole) // 2])
-    refused("not readable")
+    refused("is damaged")
     checkpoint.write_bytes(b"not a checkpoint")
     refused("not readable")
-    torch.save([1, 2, 3], checkpoint)
-    refused("no checkpoint of egams")
-    torch.save({**content, "format_version": FORMAT_VERSION + 1}, checkpoint)
-    refused(f"format {FORMAT_VERSION + 1}")
+    later = sealed(json.loads(opening) | {"format_version": 99, "egams_version": "7.1"})
+    checkpoint.write_bytes(json.dumps(later).encode() + b"\n" + payload)
+    refused("format 99, made by egams 7.1")
+    torch.save({"kind": "checkpoint", "format_version": 1}, checkpoint)  # of egams 0.1.0
+    refused("format 1, made by egams 0.1")
     lacking = dict(list(content["network"].items())[1:])
-    torch.save({**content, "network": lacking}, checkpoint)
+    write_checkpoint(checkpoint, content["made_for"], content | {"network": lacking})
     refused("does not fit")
 
 

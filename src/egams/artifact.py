@@ -1,25 +1,197 @@
-"""What every artifact shares: a header that says what made it, and writes that are whole."""
+"""`Artifact`: what every JSON file of egams shares, and writes that are whole."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
-from egams.errors import ArtifactError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from egams.errors import ArtifactError, explain
 
 MANIFEST = "manifest.json"
+DIGEST = "sha256"
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+"""Of the parts of artifacts: no unknown keys, finite numbers."""
+
+
+def _egams_version() -> str:
+    from egams import __version__
+
+    return __version__
 
 
 def header(kind: str, format_version: int) -> dict[str, Any]:
-    """Return the fields that open every manifest: kind, format version, package version."""
-    from egams import __version__
+    """Return the fields that open every artifact: kind, format version, package version."""
+    return {"kind": kind, "format_version": format_version, "egams_version": _egams_version()}
 
-    return {"kind": kind, "format_version": format_version, "egams_version": __version__}
+
+class Artifact(BaseModel):
+    """A JSON file that names its kind, its format, what made it, and a digest of itself.
+
+    Attributes
+    ----------
+    kind, format_version
+        What it is; files of another kind or format are refused.
+    file
+        Its name in the folder that it describes.
+    again
+        What to do when it is damaged.
+    egams_version
+        The egams that made it.
+    """
+
+    model_config = STRICT | ConfigDict(frozen=True)
+
+    kind: ClassVar[str]
+    format_version: ClassVar[int]
+    file: ClassVar[str] = MANIFEST
+    again: ClassVar[str] = "Make it again."
+
+    egams_version: str = Field(default_factory=_egams_version)
+
+    @classmethod
+    def load(cls, place: Path) -> Self:
+        """Read it from its folder, or from the path of the file itself.
+
+        Raises
+        ------
+        ArtifactError
+            If it is not there, damaged, of another kind or format, or does not fit this egams.
+        """
+        path = place if place.name == cls.file else place / cls.file
+        if not path.is_file():
+            raise ArtifactError(
+                f"{path.parent}: no {cls.file} in it; expected a {cls.kind} made by egams."
+            )
+        return cls.parse(path.read_bytes(), path)
+
+    @classmethod
+    def parse(cls, text: bytes, where: Path | str) -> Self:
+        """Read it from bytes; `where` is what errors name. Errors as `load`."""
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ArtifactError(f"{where}: not readable as JSON ({error}). {cls.again}") from error
+        if not isinstance(content, dict):
+            name = type(content).__name__
+            raise ArtifactError(f"{where}: holds a {name}, not an object. {cls.again}")
+        kind, made_by = content.pop("kind", None), content.get("egams_version")
+        version = content.pop("format_version", None)
+        if kind is None:
+            raise ArtifactError(f"{where}: names no kind of artifact. {cls.again}")
+        if kind != cls.kind:
+            raise ArtifactError(f"{where}: holds a {kind}; expected a {cls.kind}.")
+        if version != cls.format_version:
+            raise ArtifactError(
+                f"{where}: a {kind} of format {version}, made by egams {made_by}; this egams reads "
+                f"format {cls.format_version}. {cls.again} Or install egams {made_by}."
+            )
+        found = content.pop(DIGEST, None)
+        if found != digest_of({"kind": kind, "format_version": version} | content):
+            raise ArtifactError(f"{where}: is damaged: its content and digest differ. {cls.again}")
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            raise ArtifactError(
+                f"{where}: a {kind} this egams does not know, made by egams {made_by}: "
+                f"{explain(error)} {cls.again} Or install egams {made_by}."
+            ) from error
+
+    def content(self) -> dict[str, Any]:
+        """As JSON holds it, digest included."""
+        return sealed(header(self.kind, self.format_version) | self.model_dump(mode="json"))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all of it."""
+        return str(self.content()[DIGEST])
+
+    def save(self, place: Path) -> None:
+        """Write it into its folder, or to the path of the file itself, whole or not at all."""
+        write_json(place if place.name == self.file else place / self.file, self.content())
+
+    def claim(self, folder: Path) -> Self:
+        """Write it into a folder; where one is already, see that it describes the same.
+
+        Returns
+        -------
+        Artifact
+            The one in the folder.
+
+        Raises
+        ------
+        ArtifactError
+            If the one in the folder describes something else; and as `load`.
+        """
+        if not (folder / self.file).is_file():
+            self.save(folder)
+            return self
+        there = self.load(folder)
+        self.refuse_other(there, folder)
+        return there
+
+    def refuse_other(self, there: Self, where: Path | str) -> None:
+        """Refuse to go on with an artifact that describes something else than this one.
+
+        Raises
+        ------
+        ArtifactError
+            If they differ, but for the egams that made them.
+        """
+        requested, made_with = self.model_dump(mode="json"), there.model_dump(mode="json")
+        for name in requested:
+            if name != "egams_version" and made_with[name] != requested[name]:
+                raise ArtifactError(
+                    f"{where}: holds a {self.kind} made with {name} = "
+                    f"{json.dumps(made_with[name])}; requested was {name} = "
+                    f"{json.dumps(requested[name])}. Request what it was made with to go on with "
+                    "it, or choose another folder."
+                )
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """SHA-256 of JSON in its shortest form, keys sorted."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the digest of all other fields, in place of an earlier one."""
+    rest = {name: value for name, value in content.items() if name != DIGEST}
+    return rest | {DIGEST: digest_of(rest)}
+
+
+def file_digests(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 of files, by path relative to a folder they are in."""
+    digests = {}
+    for path in sorted(paths):
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, DIGEST)
+        digests[path.relative_to(folder).as_posix()] = found.hexdigest()
+    return digests
+
+
+def refuse_damaged(folder: Path, expected: Mapping[str, str], again: str) -> None:
+    """Compare files of a folder with their digests: a flipped bit in weights shows nowhere else.
+
+    Raises
+    ------
+    ArtifactError
+        If one is missing or has changed.
+    """
+    for name, digest in expected.items():
+        path = folder / name
+        if not path.is_file():
+            raise ArtifactError(f"{path}: is missing. {again}")
+        if file_digests(folder, [path])[name] != digest:
+            raise ArtifactError(f"{path}: is damaged. {again}")
 
 
 @contextmanager
@@ -89,8 +261,8 @@ def kind_of(folder: Path) -> str | None:
     """Return the kind that the header in a folder names; None where egams wrote none."""
     for path in sorted(folder.glob("*.json")):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+            content = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError):
             continue
         if isinstance(content, dict) and "egams_version" in content:
             return str(content.get("kind"))
@@ -123,52 +295,3 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON whole or not at all."""
     write_text(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
-
-
-def refuse_other(
-    where: str | Path, kind: str, there: Mapping[str, Any], requested: Mapping[str, Any]
-) -> None:
-    """Refuse to go on with an artifact that was made otherwise than is requested now.
-
-    Raises
-    ------
-    ArtifactError
-        If `there` and `requested` differ in what is requested.
-    """
-    for name, value in requested.items():
-        if there.get(name) != value:
-            raise ArtifactError(
-                f"{where}: holds a {kind} made with {name} = {json.dumps(there.get(name))}; "
-                f"requested was {name} = {json.dumps(value)}. Request what it was made with to go "
-                "on with it, or choose another folder."
-            )
-
-
-def read_manifest(folder: Path, kind: str, format_version: int) -> dict[str, Any]:
-    """Read a folder's manifest and check that this version of egams understands it.
-
-    Raises
-    ------
-    ArtifactError
-        If there is no manifest, it is no JSON, or it is of another kind or format.
-    """
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise ArtifactError(f"{folder}: no {MANIFEST} in it; expected a {kind} made by egams.")
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ArtifactError(
-            f"{path}: not readable as JSON ({error}). Make the {kind} again."
-        ) from error
-    if not isinstance(manifest, dict) or "kind" not in manifest:
-        raise ArtifactError(f"{path}: names no kind of artifact. Make the {kind} again.")
-    if manifest["kind"] != kind:
-        raise ArtifactError(f"{folder}: holds a {manifest.get('kind')}; expected a {kind}.")
-    if manifest.get("format_version") != format_version:
-        raise ArtifactError(
-            f"{folder}: a {kind} of format {manifest.get('format_version')}, made by egams "
-            f"{manifest.get('egams_version')}; this egams reads format {format_version}. "
-            f"Make it again, or install that version."
-        )
-    return manifest

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class EgamsError(Exception):
@@ -105,3 +109,23 @@ def meant(given: str, known: Iterable[str]) -> str:
         if given in words or given == "".join(word[:1] for word in words)
     ]
     return f" Did you mean '{names[near[0]]}'?" if near else ""
+
+
+def explain(
+    error: ValidationError, meant_key: Callable[[Sequence[str | int]], str] = lambda path: ""
+) -> str:
+    """Say which keys a validation found wrong, and why.
+
+    Parameters
+    ----------
+    meant_key
+        What an unknown key at a path may have meant, as `meant` asks it.
+    """
+    parts = []
+    for entry in error.errors():
+        where = ".".join(str(step) for step in entry["loc"])
+        problem = entry["msg"].removeprefix("Value error, ")
+        if entry["type"] == "extra_forbidden":
+            problem = f"there is no such key.{meant_key(entry['loc'])}".rstrip(".")
+        parts.append(f"'{where}': {problem}" if where else problem)
+    return "; ".join(parts).rstrip("?.") + ("?" if parts[-1].endswith("?") else ".")

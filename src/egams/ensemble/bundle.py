@@ -10,22 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
-from egams.artifact import read_manifest
-from egams.ensemble.bundle_files import (
-    FORMAT_VERSION,
-    KIND,
-    TRAINING_RUNS,
-    file_hashes,
-    member_files,
-)
+from egams.ensemble.bundle_files import TRAINING_RUNS, BundleManifest
 from egams.ensemble.ensemble import Ensemble
 from egams.ensemble.predictions import Neighbour, Predictions, RunPrediction
 from egams.ensemble.training_runs import TrainingRuns
-from egams.errors import ArtifactError, InputError
-from egams.experiments.experiment import Experiment, explain
-from egams.families import FAMILIES
+from egams.errors import InputError
+from egams.experiments.experiment import Experiment
 from egams.io import RunReader, RunSource, SkippedRun
 from egams.models.evidence import Shared
 from egams.models.neighbours import Neighbours
@@ -69,7 +60,7 @@ class Bundle:
     Parameters
     ----------
     manifest
-        What the bundle says of itself: scores, data fingerprint.
+        As in ``manifest.json``: scores, data fingerprint.
     members
         Trained models.
     ensemble
@@ -225,57 +216,30 @@ def _parts(
     return prepare_in_parts(runs, RUNS_IN_PART, jobs=jobs, strict=strict, progress=progress)
 
 
-def _refuse_damaged(folder: Path, expected: dict[str, str]) -> None:
-    # Weights with a flipped bit load as well as any, and predict nonsense.
-    found = file_hashes(folder)
-    for name, digest in expected.items():
-        if found.get(name) != digest:
-            state = "is damaged" if name in found else "is missing"
-            raise ArtifactError(f"{folder / name}: {state}. Copy or make the bundle again.")
-
-
 def load_bundle(path: str | Path | None = None) -> Bundle:
     """Load the bundle at `path`, or the one that egams ships; nothing in it is executed.
 
     Raises
     ------
     ArtifactError
-        If it is no bundle, incomplete, of another format, or of other families.
+        If it is no bundle, damaged, incomplete, of another format, or of other families.
     """
     folder = SHIPPED if path is None else Path(path)
-    manifest = read_manifest(folder, KIND, FORMAT_VERSION)
-    incomplete = {"families", "members", "ensemble", "draws", "files", "same_as"} - manifest.keys()
-    if incomplete:
-        raise ArtifactError(
-            f"{folder}: the manifest lacks '{min(incomplete)}'. Copy or make the bundle again."
-        )
-    if tuple(manifest["families"]) != FAMILIES:
-        raise ArtifactError(
-            f"{folder}: predicts other families ({', '.join(manifest['families'])}); this egams "
-            f"knows {', '.join(FAMILIES)}. Install egams {manifest['egams_version']} to use it."
-        )
-    _refuse_damaged(folder, manifest["files"])
-    members = []
+    manifest = BundleManifest.load(folder)
+    manifest.refuse_damaged_files(folder)
     shared: Shared = {}
-    for entry in manifest["members"]:
-        try:
-            experiment = Experiment.model_validate(entry["experiment"])
-        except ValidationError as error:
-            raise ArtifactError(
-                f"{folder}: an experiment this egams does not know, made by egams "
-                f"{manifest['egams_version']}: {explain(error)} Install that version."
-            ) from error
-        predictors = tuple(
-            load_predictor(
-                member_files(folder, manifest, experiment.name, fold), experiment.model, shared
-            )
-            for fold in entry["folds"]
+    members = tuple(
+        Member(
+            experiment,
+            tuple(
+                load_predictor(
+                    manifest.member_files(folder, experiment.name, fold), experiment.model, shared
+                )
+                for fold in entry.folds
+            ),
         )
-        members.append(Member(experiment, predictors))
-    names = tuple(member.experiment.name for member in members)
-    return Bundle(
-        manifest,
-        tuple(members),
-        Ensemble.from_dict(manifest["ensemble"], names),
-        TrainingRuns.load(folder / TRAINING_RUNS),
+        for entry in manifest.members
+        for experiment in [entry.experiment]
     )
+    training_runs = TrainingRuns.load(folder / TRAINING_RUNS)
+    return Bundle(manifest.content(), members, manifest.ensemble, training_runs)

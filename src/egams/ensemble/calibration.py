@@ -8,19 +8,22 @@ move that instrument a little, and nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import AfterValidator
+from pydantic.dataclasses import dataclass
 from scipy.special import expit
 
 from egams.arrays import FloatArray, IntArray
+from egams.artifact import STRICT
 from egams.ensemble.logits import logit
-from egams.errors import ArtifactError, InputError
+from egams.errors import InputError
 from egams.families import INSTRUMENTS
 from egams.logloss import truth_probability
 
+T = TypeVar("T")
 Instruments = Sequence[str] | NDArray[np.str_]
 
 COMMON_PULL = 0.2
@@ -35,7 +38,17 @@ SMALLEST_SLOPE = 0.05
 """Keeps the order of runs, whatever the labels."""
 
 
-@dataclass(frozen=True)
+def _for_every_instrument(given: Mapping[str, tuple[T, ...]]) -> Mapping[str, tuple[T, ...]]:
+    if set(given) != set(INSTRUMENTS) or len({len(values) for values in given.values()}) != 1:
+        raise ValueError(f"expected equally many values for {' and '.join(INSTRUMENTS)}")
+    return given
+
+
+ByInstrument = Annotated[Mapping[str, tuple[T, ...]], AfterValidator(_for_every_instrument)]
+"""Values of every instrument ``[family]``."""
+
+
+@dataclass(frozen=True, config=STRICT)
 class Calibration:
     """``logit' = slope * logit + shift``.
 
@@ -47,9 +60,14 @@ class Calibration:
         Runs of each instrument it was fitted on.
     """
 
-    slope: Mapping[str, tuple[float, ...]]
-    shift: Mapping[str, tuple[float, ...]]
+    slope: ByInstrument[float]
+    shift: ByInstrument[float]
     runs: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        """Refuse a slope without a shift."""
+        if len({len(values) for values in (*self.slope.values(), *self.shift.values())}) != 1:
+            raise ValueError("slopes and shifts are for unequal numbers of families")
 
     def apply(self, probability: ArrayLike, instruments: Instruments) -> FloatArray:
         """Calibrate.
@@ -83,30 +101,6 @@ class Calibration:
         slope = np.array([self.slope[name] for name in INSTRUMENTS])
         shift = np.array([self.shift[name] for name in INSTRUMENTS])
         return np.asarray(expit(slope[rows] * logit(p) + shift[rows]))
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return {
-            "slope": {name: list(values) for name, values in self.slope.items()},
-            "shift": {name: list(values) for name, values in self.shift.items()},
-            "runs": dict(self.runs),
-        }
-
-    @classmethod
-    def from_dict(cls, entry: Mapping[str, Any]) -> Calibration:
-        """From what `to_dict` gave.
-
-        Raises
-        ------
-        ArtifactError
-            If something is missing or does not fit.
-        """
-        slope, shift = by_instrument(entry, "slope"), by_instrument(entry, "shift")
-        if len({len(values) for values in (*slope.values(), *shift.values())}) != 1:
-            raise ArtifactError(
-                "calibration: slopes and shifts are for unequal numbers of families."
-            )
-        return cls(slope, shift, dict(entry.get("runs", {})))
 
 
 def fit_calibration(
@@ -162,23 +156,6 @@ def instrument_rows(instruments: Instruments) -> IntArray:
         unknown = names[~matches.any(axis=1)][0]
         raise InputError(f"unknown instrument '{unknown}'", expected=" or ".join(INSTRUMENTS))
     return np.asarray(matches.argmax(axis=1))
-
-
-def by_instrument(entry: Mapping[str, Any], key: str) -> dict[str, tuple[float, ...]]:
-    """Read the numbers of every instrument ``[family]`` out of an artifact's entry.
-
-    Raises
-    ------
-    ArtifactError
-        If they are not there.
-    """
-    try:
-        return {name: tuple(map(float, entry[key][name])) for name in INSTRUMENTS}
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(
-            f"'{key}' should hold a number for each family of {' and '.join(INSTRUMENTS)}. "
-            "Copy or make the bundle again."
-        ) from error
 
 
 def _fit(y: FloatArray, logits: FloatArray, rows: IntArray) -> tuple[FloatArray, FloatArray]:

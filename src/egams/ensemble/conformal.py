@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from egams.arrays import BoolArray, FloatArray, IntArray
-from egams.ensemble.calibration import Instruments, by_instrument, instrument_rows
-from egams.errors import ArtifactError, ConfigError, InputError
+from egams.artifact import STRICT
+from egams.ensemble.calibration import ByInstrument, Instruments, instrument_rows
+from egams.errors import ConfigError, InputError
 from egams.families import INSTRUMENTS
 from egams.logloss import truth_probability
 
@@ -47,7 +49,7 @@ runs without it seldom get that much, but there are many of them. Show the two t
 """
 
 
-@dataclass(frozen=True)
+@pydantic_dataclass(frozen=True, config=STRICT)
 class Conformal:
     """Thresholds on calibrated probabilities.
 
@@ -66,10 +68,10 @@ class Conformal:
     """
 
     coverage: float
-    present_from: Mapping[str, tuple[float, ...]]
-    absent_to: Mapping[str, tuple[float, ...]]
-    present_basis: Mapping[str, tuple[str, ...]]
-    absent_basis: Mapping[str, tuple[str, ...]]
+    present_from: ByInstrument[float]
+    absent_to: ByInstrument[float]
+    present_basis: ByInstrument[str]
+    absent_basis: ByInstrument[str]
 
     def sets(self, probability: ArrayLike, instruments: Instruments) -> BoolArray:
         """Label sets.
@@ -105,44 +107,6 @@ class Conformal:
     def states(self, probability: ArrayLike, instruments: Instruments) -> NDArray[np.str_]:
         """Word for each set (`STATES`) ``[run, family]``. Parameters and errors as `sets`."""
         return states_of(self.sets(probability, instruments))
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        tables = ("present_from", "absent_to", "present_basis", "absent_basis")
-        return {
-            "coverage": self.coverage,
-            **{
-                table: {name: list(values) for name, values in getattr(self, table).items()}
-                for table in tables
-            },
-        }
-
-    @classmethod
-    def from_dict(cls, entry: Mapping[str, Any]) -> Conformal:
-        """From what `to_dict` gave.
-
-        Raises
-        ------
-        ArtifactError
-            If something is missing.
-        """
-        try:
-            present, absent = (
-                {str(name): tuple(map(str, entry[table][name])) for name in INSTRUMENTS}
-                for table in ("present_basis", "absent_basis")
-            )
-            coverage = float(entry["coverage"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(
-                f"the conformal sets lack {error}. Copy or make the bundle again."
-            ) from error
-        return cls(
-            coverage,
-            by_instrument(entry, "present_from"),
-            by_instrument(entry, "absent_to"),
-            present,
-            absent,
-        )
 
 
 def fit_conformal(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from egams.arrays import BoolArray, FloatArray
+from egams.artifact import STRICT
 from egams.ensemble.average import mean_probability
 from egams.ensemble.calibration import Calibration, Instruments, fit_calibration
 from egams.ensemble.clip import choose_clip, clip_probabilities, run_clips
@@ -18,12 +21,11 @@ from egams.ensemble.folds import held_out_masks
 from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.ensemble.selection import select_members
 from egams.ensemble.stacking import Stack, fit_stack
-from egams.errors import ArtifactError
 from egams.families import Instrument
 from egams.logloss import mean_log_loss
 
 
-@dataclass(frozen=True)
+@pydantic_dataclass(frozen=True, config=STRICT)
 class Ensemble:
     """All that is fitted on out-of-fold predictions.
 
@@ -43,7 +45,7 @@ class Ensemble:
 
     stack: Stack
     calibration: Calibration
-    clips: Mapping[Instrument, float]
+    clips: Mapping[Instrument, Annotated[float, Field(ge=0, lt=0.5)]]
     clip_notes: Mapping[str, str]
     conformal: Conformal
 
@@ -61,42 +63,6 @@ class Ensemble:
         names = tuple(self.stack.names[member] for member in used)
         stack = Stack(names, self.stack.weights[used])
         return Ensemble(stack, self.calibration, self.clips, self.clip_notes, self.conformal)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return {
-            "weights": dict(zip(self.stack.names, self.stack.weights.tolist(), strict=True)),
-            "calibration": self.calibration.to_dict(),
-            "clips": dict(self.clips),
-            "clip_notes": dict(self.clip_notes),
-            "conformal": self.conformal.to_dict(),
-        }
-
-    @classmethod
-    def from_dict(cls, entry: Mapping[str, Any], names: tuple[str, ...]) -> Ensemble:
-        """From `entry`, which `to_dict` gave, with the members in the order of `names`.
-
-        Raises
-        ------
-        ArtifactError
-            If something is missing or does not fit.
-        """
-        try:
-            weights = np.array([float(entry["weights"][name]) for name in names])
-            clips = {name: float(clip) for name, clip in entry["clips"].items()}
-            notes = {str(name): str(note) for name, note in entry["clip_notes"].items()}
-            calibration, conformal = entry["calibration"], entry["conformal"]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ArtifactError(
-                f"the ensemble lacks {error}. Copy or make the bundle again."
-            ) from error
-        return cls(
-            Stack(names, weights),
-            Calibration.from_dict(calibration),
-            cast("dict[Instrument, float]", clips),
-            notes,
-            Conformal.from_dict(conformal),
-        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import AfterValidator, Field
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from egams.arrays import BoolArray, FloatArray, IntArray
+from egams.artifact import STRICT
+from egams.conventions import MZ_COUNT
 from egams.ensemble.calibration import Instruments, instrument_rows
-from egams.errors import ArtifactError, InputError
+from egams.errors import InputError
 from egams.families import INSTRUMENTS, Instrument
 from egams.spectrogram.context import CONTEXT_FEATURES, Context, background_at
 
@@ -129,7 +133,19 @@ _NAMES: Mapping[Instrument, str] = {
 }
 
 
-@dataclass(frozen=True)
+def _limit_of_each(given: Mapping[str, float]) -> Mapping[str, float]:
+    if set(given) != {each.name for each in QUANTITIES}:
+        raise ValueError("expected a limit for " + ", ".join(each.name for each in QUANTITIES))
+    return given
+
+
+def _for_every_instrument(given: Mapping[str, int]) -> Mapping[str, int]:
+    if set(given) != set(INSTRUMENTS):
+        raise ValueError(f"expected numbers of runs for {' and '.join(INSTRUMENTS)}")
+    return given
+
+
+@pydantic_dataclass(frozen=True, config=STRICT)
 class Novelty:
     """What the training runs were like.
 
@@ -147,10 +163,10 @@ class Novelty:
         relative to the run's maximum, ``distance`` to the nearest training run.
     """
 
-    runs: Mapping[str, int]
-    usual_mz: tuple[int, ...]
+    runs: Annotated[Mapping[str, int], AfterValidator(_for_every_instrument)]
+    usual_mz: tuple[Annotated[int, Field(ge=0, lt=MZ_COUNT)], ...]
     usual_gases: tuple[str, ...]
-    limits: Mapping[str, float]
+    limits: Annotated[Mapping[str, float], AfterValidator(_limit_of_each)]
 
     def flags(
         self, context: ArrayLike, nearest_distance: ArrayLike, instruments: Instruments
@@ -189,36 +205,6 @@ class Novelty:
             for run in np.flatnonzero(quantity.beyond(of_runs, limit)):
                 reasons[run].append(quantity.message.format(value=of_runs[run], limit=limit))
         return tuple(map(tuple, reasons))
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return {
-            "runs": dict(self.runs),
-            "usual_mz": list(self.usual_mz),
-            "usual_gases": list(self.usual_gases),
-            "limits": dict(self.limits),
-        }
-
-    @classmethod
-    def from_dict(cls, entry: Mapping[str, Any]) -> Novelty:
-        """From what `to_dict` gave.
-
-        Raises
-        ------
-        ArtifactError
-            If something is missing.
-        """
-        try:
-            return cls(
-                runs={name: int(entry["runs"][name]) for name in INSTRUMENTS},
-                usual_mz=tuple(map(int, entry["usual_mz"])),
-                usual_gases=tuple(map(str, entry["usual_gases"])),
-                limits={each.name: float(entry["limits"][each.name]) for each in QUANTITIES},
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(
-                f"the novelty lacks {error}. Copy or make the bundle again."
-            ) from error
 
     def _misses(self, gas: Gas, measured: BoolArray) -> BoolArray:
         """Whether an ion is missing that is usual, or every ion of a usual gas ``[run]``."""

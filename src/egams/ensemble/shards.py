@@ -10,18 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from egams.artifact import (
-    MANIFEST,
-    header,
-    read_manifest,
-    refuse_other,
-    remove_unfinished,
-    write_json,
-    written_whole,
-)
+from egams.artifact import refuse_to_replace, remove_unfinished
 from egams.ensemble.bundle import DRAW_SEED, RUNS_IN_PART, SHIPPED, Bundle, load_bundle
+from egams.ensemble.bundle_files import BundleManifest
 from egams.ensemble.prediction_table import from_table, to_table
 from egams.ensemble.predictions import Predictions
+from egams.ensemble.shard_records import ShardsManifest, is_done, read_shard, write_shard
 from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.io import RunReader, RunSource, open_source
 from egams.jobs.choose import chosen_executor
@@ -31,8 +25,6 @@ from egams.lock import alone_in
 from egams.run import Run
 from egams.store.prepare import prepare_in_parts
 
-KIND = "predictions"
-FORMAT_VERSION = 1
 SHARDS = "shards"
 FAILURES_NAMED = 5
 
@@ -51,6 +43,8 @@ class ShardTask:
         The runs of this shard alone.
     output
         Parquet file to write.
+    job
+        Digest of the manifest of its folder.
     draws, seed, strict, device
         As `egams.ensemble.bundle.Bundle.predict` takes them.
     """
@@ -59,6 +53,7 @@ class ShardTask:
     fingerprint: str
     source: RunSource
     output: Path
+    job: str
     draws: int
     seed: int
     strict: bool
@@ -138,26 +133,25 @@ def predict_shards(
     for name, value in (("runs_per_shard", runs_per_shard), ("draws", draws), ("jobs", jobs)):
         if value is not None and value < 1:
             raise ConfigError(f"{name} is {value}; expected 1 or more.")
-    _begin(
-        folder,
-        {
-            "bundle": fingerprint,
-            "runs": len(opened.ids),
-            "source": _source_fingerprint(opened),
-            "runs_per_shard": runs_per_shard,
-            "draws": draws,
-            "seed": seed,
-        },
-    )
     total = len(opened.ids)
+    manifest = ShardsManifest(
+        bundle=fingerprint,
+        source=_source_fingerprint(opened),
+        runs=total,
+        runs_per_shard=runs_per_shard,
+        draws=draws,
+        seed=seed,
+    )
+    refuse_to_replace(folder, manifest.kind)
+    job = manifest.claim(folder).digest
     shards = {
         path: opened.ids[start : start + runs_per_shard]
         for start, path in zip(range(0, total, runs_per_shard), _paths(folder), strict=True)
     }
     tasks = [
-        ShardTask(place, fingerprint, opened.only(ids), path, draws, seed, strict, device)
+        ShardTask(place, fingerprint, opened.only(ids), path, job, draws, seed, strict, device)
         for path, ids in shards.items()
-        if not path.is_file()
+        if not is_done(path, job, ids)
     ]
     done = total - sum(len(task.source.ids) for task in tasks)
 
@@ -201,11 +195,9 @@ def predict_shard(
     StoppedError
         If `stop` said yes before it began: a shard takes seconds, and is then finished.
     """
-    from pyarrow import parquet
-
     if stop():
         raise StoppedError(f"{task.name} was not begun")
-    if task.output.is_file():
+    if is_done(task.output, task.job, task.source.ids):
         return
     bundle = _bundle(task.bundle, task.fingerprint)
     (store,) = prepare_in_parts(task.source, None, jobs=1, strict=task.strict)
@@ -214,8 +206,8 @@ def predict_shard(
         if len(store)
         else Predictions((), store.skipped)
     )
-    with written_whole(task.output) as temporary:
-        parquet.write_table(to_table(predictions, task.source.ids), temporary)
+    table = to_table(predictions, task.source.ids)
+    write_shard(task.output, table, task.job, task.source.ids)
     if report is not None:
         report(JobReport(task.name, len(task.source.ids), len(task.source.ids), float("nan")))
 
@@ -236,16 +228,12 @@ def read_shards(folder: str | Path) -> Iterator[Predictions]:
             f"{folder}: {len(missing)} of {len(paths)} shards are not there, the first of them "
             f"{missing[0].name}. Give the command that predicts them again: it goes on."
         )
-    return (_read_shard(path) for path in paths)
+    return (from_table(read_shard(path)) for path in paths)
 
 
 def bundle_fingerprint(folder: Path) -> str:
     """Hash of all that a bundle predicts with: its manifest has the hash of every file."""
-    from egams.ensemble.bundle_files import FORMAT_VERSION as BUNDLE_VERSION
-    from egams.ensemble.bundle_files import KIND as BUNDLE
-
-    manifest = read_manifest(folder, BUNDLE, BUNDLE_VERSION)
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
+    return BundleManifest.load(folder).digest[:16]
 
 
 @lru_cache(maxsize=1)
@@ -261,37 +249,10 @@ def _source_fingerprint(source: RunSource) -> str:
     return digest.hexdigest()[:16]
 
 
-def _begin(folder: Path, description: dict[str, int | str]) -> None:
-    """Say in the folder whose predictions it holds, or see that they are these."""
-    if (folder / MANIFEST).is_file():
-        there = read_manifest(folder, KIND, FORMAT_VERSION)
-        refuse_other(folder, "folder of predictions", there, description)
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ArtifactError(
-            f"{folder}: holds something that is no predictions of egams; expected an empty or new "
-            "folder, or the one of an earlier call. Choose another."
-        )
-    write_json(folder / MANIFEST, header(KIND, FORMAT_VERSION) | description)
-
-
 def _paths(folder: Path) -> list[Path]:
-    manifest = read_manifest(folder, KIND, FORMAT_VERSION)
-    count = -(-manifest["runs"] // manifest["runs_per_shard"])
+    manifest = ShardsManifest.load(folder)
+    count = -(-manifest.runs // manifest.runs_per_shard)
     return [folder / SHARDS / f"shard-{number:05d}.parquet" for number in range(count)]
-
-
-def _read_shard(path: Path) -> Predictions:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        return from_table(parquet.read_table(path))
-    except (OSError, KeyError, pa.ArrowException) as error:
-        raise ArtifactError(
-            f"{path}: cannot be read as a shard of predictions ({error}). Remove it and give the "
-            "command that predicts it again."
-        ) from error
 
 
 def _failed(failures: list[JobState], shards: int) -> EgamsError:

@@ -10,13 +10,16 @@ the 2nd place's solution.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
+from pydantic import PlainSerializer, PlainValidator
+from pydantic.dataclasses import dataclass
 from scipy.special import expit
 
 from egams.arrays import FloatArray
+from egams.artifact import STRICT
 from egams.ensemble.logits import logit
 from egams.errors import InputError
 from egams.logloss import truth_probability
@@ -28,12 +31,28 @@ NEGLIGIBLE = 0.03
 """A member with a smaller share of the weights is left out."""
 
 
-@dataclass(frozen=True, eq=False)
+def _finite_and_none_negative(given: object) -> FloatArray:
+    weights = np.asarray(given, dtype=np.float64)
+    if weights.ndim != 1 or not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError("weights should be finite numbers, none negative")
+    return weights
+
+
+@dataclass(frozen=True, eq=False, config=STRICT)
 class Stack:
     """Weight of each member, in the order of `names`."""
 
     names: tuple[str, ...]
-    weights: FloatArray
+    weights: Annotated[
+        FloatArray,
+        PlainValidator(_finite_and_none_negative),
+        PlainSerializer(lambda weights: weights.tolist()),
+    ]
+
+    def __post_init__(self) -> None:
+        """Refuse a member twice, or without a weight."""
+        if len(set(self.names)) != len(self.names) or len(self.names) != len(self.weights):
+            raise ValueError("expected each member once, and one weight for each")
 
     def probabilities(self, members: ArrayLike) -> FloatArray:
         """Stack members' probabilities: ``[run, family]`` from ``[member, run, family]``.

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Self
 
-import numpy as np
-from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
-from egams.artifact import write_json
+from egams.artifact import Artifact
 from egams.ensemble.novelty import Novelty
 from egams.ensemble.predictions import Neighbour
-from egams.errors import ArtifactError
 from egams.families import FAMILIES
 
-FILE = "training-runs.json"
+Label = Annotated[int, Field(ge=0, le=1)]
+Labels = Annotated[tuple[Label, ...], Field(min_length=len(FAMILIES), max_length=len(FAMILIES))]
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingRuns:
+class TrainingRuns(Artifact):
     """Names and labels of the training runs, and what is usual among them.
 
     Parameters
@@ -33,9 +28,20 @@ class TrainingRuns:
         What sets a run apart from them.
     """
 
+    kind = "training runs"
+    format_version = 1
+    file = "training-runs.json"
+    again = "Copy or make the bundle again."
+
     run_ids: tuple[str, ...]
-    labels: NDArray[np.bool_]
+    labels: tuple[Labels, ...]
     novelty: Novelty
+
+    @model_validator(mode="after")
+    def _labels_of_each(self) -> Self:
+        if len(self.labels) != len(self.run_ids):
+            raise ValueError(f"{len(self.labels)} rows of labels for {len(self.run_ids)} runs")
+        return self
 
     def neighbour(self, place: int, distance: float) -> Neighbour:
         """Name the training run at that place, found at that distance."""
@@ -43,32 +49,3 @@ class TrainingRuns:
             family for family, has in zip(FAMILIES, self.labels[place], strict=True) if has
         )
         return Neighbour(self.run_ids[place], families, distance)
-
-    def save(self, folder: Path) -> None:
-        """Write into a new folder, as JSON."""
-        content = {
-            "run_ids": list(self.run_ids),
-            "labels": self.labels.astype(int).tolist(),
-            "novelty": self.novelty.to_dict(),
-        }
-        write_json(folder / FILE, content)
-
-    @classmethod
-    def load(cls, folder: Path) -> TrainingRuns:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        ArtifactError
-            If it is not there, or damaged.
-        """
-        path = folder / FILE
-        try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return cls(
-                tuple(content["run_ids"]),
-                np.array(content["labels"], dtype=bool),
-                Novelty.from_dict(content["novelty"]),
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(f"{path}: {error!r}. Copy or make the bundle again.") from error

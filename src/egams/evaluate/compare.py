@@ -133,7 +133,7 @@ def _losses(study: Study, experiment: str) -> tuple[list[str], FloatArray]:
         raise ConfigError(
             f"{study.folder}: no experiment '{experiment}'; there are {', '.join(there)}."
         )
-    held_out = study.out_of_fold(experiment, [str(k) for k in range(study.manifest["folds"])])
+    held_out = study.out_of_fold(experiment, [str(k) for k in range(study.manifest.folds)])
     order = np.argsort(np.array(held_out.run_ids))
     run_ids: list[str] = np.array(held_out.run_ids)[order].tolist()
     truth = study.truth()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,7 +55,7 @@ def write_report(
     list of Path
         What was written, the page first.
     """
-    metadata = {"egams_version": __version__, "study": json.dumps(study.manifest, sort_keys=True)}
+    metadata = {"egams_version": __version__, "study": study.manifest.model_dump_json()}
     page = folder / PAGE
     paths = [page]
     lines = ["# Report of a study", "", _about(study), ""]
@@ -81,10 +80,10 @@ def _about(study: Study) -> str:
     manifest = study.manifest
     kinds = Counter(entry.instrument for entry in study.truth().values())
     runs = ", ".join(f"{count} {name}" for name, count in sorted(kinds.items()))
-    groups = "near-duplicates in one fold" if manifest.get("grouped_below") else "dealt one by one"
+    groups = "near-duplicates in one fold" if manifest.grouped_below else "dealt one by one"
     return (
-        f"egams {__version__}; {manifest['runs_used']} labelled runs ({runs}) in "
-        f"{manifest['folds']} folds, {groups}; {manifest['draws']} test-time draws; seed "
-        f"{manifest['seed']}; data `{manifest['data']}`. Mean log loss over the ten families, "
+        f"egams {__version__}; {manifest.runs_used} labelled runs ({runs}) in "
+        f"{manifest.folds} folds, {groups}; {manifest.draws} test-time draws; seed "
+        f"{manifest.seed}; data `{manifest.data}`. Mean log loss over the ten families, "
         "lower is better, unless a column is named otherwise."
     )

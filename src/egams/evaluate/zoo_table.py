@@ -77,8 +77,8 @@ def study_measured(study: Study) -> dict[str, Measured]:
             loss,
             sum(minutes[name]) / len(minutes[name]),
             1.0,
-            manifest["runs_used"],
-            manifest["folds"],
+            manifest.runs_used,
+            manifest.folds,
             f"see {study.folder}",
         )
         for name, loss in status.log_loss.items()

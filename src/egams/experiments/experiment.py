@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from egams import errors
 from egams.errors import ConfigError, meant
 from egams.experiments.training_config import TrainingConfig
 from egams.models.registry import ModelConfig, registered
@@ -98,14 +99,7 @@ class Experiment(BaseModel):
 
 def explain(error: ValidationError) -> str:
     """Say which keys a validation found wrong, why, and what an unknown one may have meant."""
-    parts = []
-    for entry in error.errors():
-        where = ".".join(str(step) for step in entry["loc"])
-        problem = entry["msg"].removeprefix("Value error, ")
-        if entry["type"] == "extra_forbidden":
-            problem = f"there is no such key.{_meant_key(entry['loc'])}".rstrip(".")
-        parts.append(f"'{where}': {problem}" if where else problem)
-    return "; ".join(parts).rstrip("?.") + ("?" if parts[-1].endswith("?") else ".")
+    return errors.explain(error, _meant_key)
 
 
 def _meant_key(path: Sequence[str | int]) -> str:

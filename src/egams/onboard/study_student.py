@@ -82,7 +82,7 @@ def distil_study(
     ConfigError
         If the study has nobody to learn from, or an ONNX package is missing.
     """
-    if study.manifest["data"] != store.fingerprint:
+    if study.manifest.data != store.fingerprint:
         raise ArtifactError(
             f"{study.folder}: made from other runs than {store.path or 'this store'} holds. "
             "Name the store that was cross-validated."
@@ -124,7 +124,7 @@ def distil_study(
         | {"given_up": round(scores["int8"] - ensemble, 5)},
         "teachers": [experiment.name for experiment in teachers],
         "training_runs": len(run_ids),
-        "data": study.manifest["data"],
+        "data": study.manifest.data,
         "seed": seed,
     }
     return StudyStudent(student, binned, run_ids, truth, predicted, facts)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from egams.artifact import MANIFEST, read_manifest, write_text
-from egams.ensemble.bundle_files import FORMAT_VERSION, KIND
+from egams.artifact import MANIFEST, write_text
+from egams.ensemble.bundle_files import BundleManifest
 from egams.evaluate.study_tables import study_tables
 from egams.study.study import Study
 
@@ -52,15 +52,14 @@ def write_model_card(study: Study, bundle: Path, *, at_most: int | None = None) 
     Path
         The card.
     """
-    manifest = read_manifest(bundle, KIND, FORMAT_VERSION)
-    runs = manifest["study"]["runs_used"]
+    manifest = BundleManifest.load(bundle)
     tables = study_tables(study, np.random.default_rng(0), at_most=at_most)
     parts = [
         "# Model card",
-        f"A bundle of egams {manifest['egams_version']}: {len(manifest['members'])} experiments, "
-        f"trained on {runs} labelled runs (data fingerprint `{manifest['data']}`). Weights, "
-        f"calibration and label sets were fitted on out-of-fold predictions. `{MANIFEST}` has all "
-        "settings and the hash of every file.",
+        f"A bundle of egams {manifest.egams_version}: {len(manifest.members)} experiments, "
+        f"trained on {manifest.study['runs_used']} labelled runs (data fingerprint "
+        f"`{manifest.data}`). Weights, calibration and label sets were fitted on out-of-fold "
+        f"predictions. `{MANIFEST}` has all settings and the hash of every file.",
         INTENDED,
         LIMITS,
         "## Scores",

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from egams.artifact import MANIFEST, header
+from egams.artifact import MANIFEST, Artifact, header
 from egams.errors import ArtifactError
 from egams.io import RunSource
-from egams.store.run_store import DATA, FORMAT_VERSION, KIND, Block
+from egams.store.manifest import StoredRun, StoreManifest
+from egams.store.run_store import DATA, Block
 
 LINES = "journal.jsonl"
 
@@ -26,6 +27,20 @@ class Outcome:
     fingerprint: str
     block: Block | None
     reason: str | None = None
+
+
+class Line(Artifact):
+    """What the journal keeps of a run: checksum of its bytes, and its entry, or why not."""
+
+    kind = "journal line"
+    format_version = StoreManifest.format_version
+
+    run_id: str
+    fingerprint: str
+    size: int
+    crc32: int
+    entry: StoredRun | None
+    reason: str | None
 
 
 class Journal:
@@ -54,50 +69,49 @@ class Journal:
                     "where the store grows. Choose another output, or remove it yourself."
                 )
 
-    def recover(self, source: RunSource) -> list[dict[str, Any]]:
+    def recover(self, source: RunSource) -> list[Line]:
         """Return the lines of the runs that are done; cut off what was written by halves.
 
         Runs that have changed since, and all after them, are not done.
         """
-        opening = _line(header(KIND, FORMAT_VERSION))
+        opening = _line(header(StoreManifest.kind, StoreManifest.format_version))
         lines = self.lines.read_bytes().splitlines(keepends=True) if self.lines.is_file() else []
         if lines[:1] != [opening]:
             self.lines.write_bytes(opening)
             lines = []
-        done: list[dict[str, Any]] = []
+        done: list[Line] = []
         kept, end = len(opening), 0
         with self.data.open("ab"), self.data.open("rb") as data:
-            for line, run_id in zip(lines[1:], source.ids, strict=False):
-                entry = _entry(line)
+            for text, run_id in zip(lines[1:], source.ids, strict=False):
+                line = _read(text)
                 if (
-                    entry is None
-                    or (entry["run_id"], entry["fingerprint"])
-                    != (run_id, source.fingerprint(run_id))
-                    or zlib.crc32(data.read(entry["size"])) != entry["crc32"]
+                    line is None
+                    or (line.run_id, line.fingerprint) != (run_id, source.fingerprint(run_id))
+                    or zlib.crc32(data.read(line.size)) != line.crc32
                 ):
                     break
-                done.append(entry)
-                kept, end = kept + len(line), end + entry["size"]
+                done.append(line)
+                kept, end = kept + len(text), end + line.size
         os.truncate(self.lines, kept)
         os.truncate(self.data, end)
         return done
 
-    def append(self, outcomes: Iterable[Outcome]) -> Iterator[dict[str, Any]]:
+    def append(self, outcomes: Iterable[Outcome]) -> Iterator[Line]:
         """Write outcomes as they come, first a run's bytes, then its line; yield the lines."""
         with self.data.open("ab") as data, self.lines.open("ab") as lines:
             for outcome in outcomes:
                 block = b"" if outcome.block is None else outcome.block.data
                 data.write(block)
                 data.flush()
-                line = {
-                    "run_id": outcome.run_id,
-                    "fingerprint": outcome.fingerprint,
-                    "size": len(block),
-                    "crc32": zlib.crc32(block),
-                    "entry": None if outcome.block is None else outcome.block.entry,
-                    "reason": outcome.reason,
-                }
-                lines.write(_line(line))
+                line = Line(
+                    run_id=outcome.run_id,
+                    fingerprint=outcome.fingerprint,
+                    size=len(block),
+                    crc32=zlib.crc32(block),
+                    entry=None if outcome.block is None else outcome.block.entry,
+                    reason=outcome.reason,
+                )
+                lines.write(_line(line.content()))
                 lines.flush()
                 yield line
 
@@ -106,10 +120,9 @@ def _line(content: dict[str, Any]) -> bytes:
     return json.dumps(content, sort_keys=True).encode() + b"\n"
 
 
-def _entry(line: bytes) -> dict[str, Any] | None:
-    """Read a line; None where it was not written to its end."""
+def _read(text: bytes) -> Line | None:
+    """Read a line; None where it was not written to its end, or is damaged."""
     try:
-        entry = json.loads(line)
-    except ValueError:
+        return Line.parse(text, LINES) if text.endswith(b"\n") else None
+    except ArtifactError:
         return None
-    return entry if isinstance(entry, dict) and line.endswith(b"\n") else None

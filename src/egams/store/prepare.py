@@ -7,28 +7,21 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from egams.artifact import (
-    MANIFEST,
-    header,
-    move_over,
-    refuse_to_replace,
-    remove,
-    write_json,
-)
+from egams.artifact import move_over, refuse_to_replace, remove
 from egams.errors import EgamsError, InputError
 from egams.io import RunReader, RunSource, SkippedRun, open_source
 from egams.preprocess.prepare_runs import prepare_runs
 from egams.processes import processes
 from egams.run import Run
 from egams.store.journal import Journal, Outcome
-from egams.store.run_store import FORMAT_VERSION, KIND, RunStore, to_block
+from egams.store.manifest import StoredRun, StoreManifest
+from egams.store.run_store import RunStore, to_block
 
 RUNS_PER_TASK = 16
 """Enough traces to fill a vector unit in the baseline fit, few enough for a laptop's memory."""
@@ -200,38 +193,37 @@ def _in_memory(outcomes: Sequence[Outcome]) -> RunStore:
 
 
 def _manifest(
-    runs: list[dict[str, Any]], skipped: list[SkippedRun], data: np.ndarray[Any, Any]
-) -> dict[str, Any]:
-    digest = hashlib.sha256(json.dumps(runs, sort_keys=True).encode())
+    runs: list[StoredRun], skipped: list[SkippedRun], data: np.ndarray[Any, Any]
+) -> StoreManifest:
+    entries = [entry.model_dump(mode="json") for entry in runs]
+    digest = hashlib.sha256(json.dumps(entries, sort_keys=True).encode())
     digest.update(np.ascontiguousarray(data).data)
-    return header(KIND, FORMAT_VERSION) | {
-        "runs": runs,
-        "skipped": [asdict(run) for run in skipped],
-        "fingerprint": digest.hexdigest()[:16],
-    }
+    return StoreManifest(
+        runs=tuple(runs), skipped=tuple(skipped), fingerprint=digest.hexdigest()[:16]
+    )
 
 
 def _to_folder(
     source: RunSource, output: Path, jobs: int, strict: bool, progress: Progress | None
 ) -> RunStore:
-    refuse_to_replace(output, KIND)
+    refuse_to_replace(output, StoreManifest.kind)
     partial = output.with_name(f"{output.name}.partial")
     journal = Journal(partial)
     done = journal.recover(source)
-    reasons = [line["reason"] for line in done if line["reason"]]
+    reasons = [line.reason for line in done if line.reason]
     if strict and reasons:
         raise InputError(reasons[0].rstrip("."))
     if progress is not None and done:
         progress(len(done), len(source.ids))
     fresh = _outcomes(source, source.ids[len(done) :], jobs)
     done += journal.append(_report(fresh, strict, progress, len(done), source))
-    used = [line["entry"] for line in done if line["entry"] is not None]
-    skipped = [SkippedRun(line["run_id"], line["reason"]) for line in done if line["reason"]]
+    used = [line.entry for line in done if line.entry is not None]
+    skipped = [SkippedRun(line.run_id, line.reason) for line in done if line.reason]
     if not used:
         remove(partial)
         _refuse_none_used(skipped, source.name)
     data = np.memmap(journal.data, dtype=np.uint8, mode="r")
-    write_json(partial / MANIFEST, _manifest(used, skipped, data))
+    _manifest(used, skipped, data).save(partial)
     journal.lines.unlink()
     move_over(partial, output)
     return RunStore.open(output)

@@ -6,20 +6,18 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from egams.artifact import MANIFEST, read_manifest, write_json, written_whole
+from egams.artifact import written_whole
 from egams.errors import ArtifactError
 from egams.families import FAMILIES
 from egams.io import SkippedRun
 from egams.preprocess.prepared_run import PreparedRun
 from egams.store.codec import ABUNDANCE_ORDER, BASELINE_ORDER, decode, encode, rounding_steps
+from egams.store.manifest import StoredRun, StoreManifest
 
-KIND = "store"
-FORMAT_VERSION = 1
 DATA = "runs.bin"
 
 
@@ -28,7 +26,7 @@ class Block:
     """A prepared run as it stands in the file, and what the manifest says of it."""
 
     data: bytes
-    entry: dict[str, Any]
+    entry: StoredRun
 
 
 def to_block(run: PreparedRun) -> Block:
@@ -47,44 +45,41 @@ def to_block(run: PreparedRun) -> Block:
         encode(run.baseline, steps, order=BASELINE_ORDER),
     ]
     data = b"".join(parts)
-    entry: dict[str, Any] = {
-        "run_id": run.run_id,
-        "instrument": run.instrument,
-        "labels": None if run.labels is None else [int(value) for value in run.labels],
-        "scans": len(run.temperature),
-        "mz": len(run.mz),
-        "parts": [len(part) for part in parts],
-        "notes": list(run.notes),
-        "crc32": zlib.crc32(data),
-    }
+    entry = StoredRun(
+        run_id=run.run_id,
+        instrument=run.instrument,
+        labels=None if run.labels is None else tuple(int(value) for value in run.labels),
+        scans=len(run.temperature),
+        mz=len(run.mz),
+        parts=tuple(len(part) for part in parts),
+        notes=run.notes,
+        crc32=zlib.crc32(data),
+    )
     return Block(data, entry)
 
 
-def from_block(data: NDArray[np.uint8], entry: dict[str, Any]) -> PreparedRun:
+def from_block(data: NDArray[np.uint8], entry: StoredRun, where: Path | str) -> PreparedRun:
     """Decode what `to_block` wrote.
 
     Raises
     ------
     ArtifactError
-        If a byte has changed since.
+        If a byte has changed since; it names `where`.
     """
-    if zlib.crc32(data.data) != entry["crc32"]:
-        raise ArtifactError(f"run '{entry['run_id']}' is damaged in the store. Prepare it again.")
-    ends = np.cumsum(entry["parts"])
-    parts = np.split(data, ends[:-1])
-    scans, mzs = entry["scans"], entry["mz"]
+    if zlib.crc32(data.data) != entry.crc32:
+        raise ArtifactError(f"{where}: run '{entry.run_id}' is damaged. {StoreManifest.again}")
+    parts = np.split(data, np.cumsum(entry.parts)[:-1])
     steps = parts[1].view("<f8").astype(np.float64)
-    labels = entry["labels"]
     return PreparedRun(
-        run_id=entry["run_id"],
-        instrument=entry["instrument"],
-        labels=None if labels is None else np.asarray(labels, dtype=np.float32),
+        run_id=entry.run_id,
+        instrument=entry.instrument,
+        labels=None if entry.labels is None else np.asarray(entry.labels, dtype=np.float32),
         temperature=parts[0].view("<f8").astype(np.float64),
         mz=parts[3].astype(np.intp),
-        abundance=decode(parts[4], steps, scans, order=ABUNDANCE_ORDER),
-        baseline=decode(parts[5], steps, scans, order=BASELINE_ORDER),
-        background=parts[2].view("<f8").astype(np.float64).reshape(2, -1, mzs),
-        notes=tuple(entry["notes"]),
+        abundance=decode(parts[4], steps, entry.scans, order=ABUNDANCE_ORDER),
+        baseline=decode(parts[5], steps, entry.scans, order=BASELINE_ORDER),
+        background=parts[2].view("<f8").astype(np.float64).reshape(2, -1, entry.mz),
+        notes=entry.notes,
     )
 
 
@@ -94,7 +89,7 @@ class RunStore(Sequence[PreparedRun]):
     Parameters
     ----------
     manifest
-        ``runs``: one entry a run; ``skipped``: run id and reason of each run that was not used.
+        Which runs it holds.
     data
         Bytes of all runs, one after the other.
     path
@@ -102,25 +97,23 @@ class RunStore(Sequence[PreparedRun]):
     """
 
     def __init__(
-        self, manifest: dict[str, Any], data: NDArray[np.uint8], path: Path | None = None
+        self, manifest: StoreManifest, data: NDArray[np.uint8], path: Path | None = None
     ) -> None:
         self.manifest = manifest
         self.path = path
         self._data = data
-        try:
-            self._entries: list[dict[str, Any]] = manifest["runs"]
-            sizes = [sum(entry["parts"]) for entry in self._entries]
-        except (KeyError, TypeError) as error:
+        self._entries = manifest.runs
+        self._ends = np.cumsum([entry.size for entry in self._entries], dtype=np.int64)
+        size = int(self._ends[-1]) if self._entries else 0
+        if len(data) != size:
             raise ArtifactError(
-                f"{path or 'the store'}: its manifest does not list its runs ({error!r}). "
-                "Prepare it again."
-            ) from error
-        self._ends = np.cumsum(sizes, dtype=np.int64)
-        if len(data) != (int(self._ends[-1]) if sizes else 0):
-            raise ArtifactError(
-                f"{path or 'the store'}: {DATA} holds {len(data)} bytes, its manifest says "
-                f"{sum(sizes)}. Prepare it again."
+                f"{self._where}: holds {len(data)} bytes, its manifest says {size}. "
+                f"{manifest.again}"
             )
+
+    @property
+    def _where(self) -> Path | str:
+        return "a store in memory" if self.path is None else self.path / DATA
 
     @classmethod
     def open(cls, path: str | Path) -> RunStore:
@@ -132,10 +125,10 @@ class RunStore(Sequence[PreparedRun]):
             If it is no store, incomplete, or of another format.
         """
         folder = Path(path)
-        manifest = read_manifest(folder, KIND, FORMAT_VERSION)
+        manifest = StoreManifest.load(folder)
         file = folder / DATA
         if not file.is_file():
-            raise ArtifactError(f"{folder}: {DATA} is missing. Prepare the store again.")
+            raise ArtifactError(f"{file}: is missing. {manifest.again}")
         empty = file.stat().st_size == 0
         data = np.empty(0, np.uint8) if empty else np.memmap(file, dtype=np.uint8, mode="r")
         return cls(manifest, data, folder)
@@ -147,7 +140,7 @@ class RunStore(Sequence[PreparedRun]):
         with written_whole(path) as temporary:
             temporary.mkdir()
             (temporary / DATA).write_bytes(np.ascontiguousarray(self._data).tobytes())
-            write_json(temporary / MANIFEST, self.manifest)
+            self.manifest.save(temporary)
         return path
 
     def __len__(self) -> int:
@@ -156,7 +149,8 @@ class RunStore(Sequence[PreparedRun]):
     def __getitem__(self, index: int) -> PreparedRun:  # type: ignore[override]
         entry = self._entries[index]
         end = int(self._ends[index])
-        return from_block(np.asarray(self._data[end - sum(entry["parts"]) : end]), entry)
+        block = np.asarray(self._data[end - entry.size : end])
+        return from_block(block, entry, self._where)
 
     def __iter__(self) -> Iterator[PreparedRun]:
         return (self[index] for index in range(len(self)))
@@ -164,36 +158,36 @@ class RunStore(Sequence[PreparedRun]):
     @property
     def ids(self) -> tuple[str, ...]:
         """Run ids ``[run]``."""
-        return tuple(entry["run_id"] for entry in self._entries)
+        return tuple(entry.run_id for entry in self._entries)
 
     @property
     def instruments(self) -> NDArray[np.str_]:
         """Instrument of each run ``[run]``."""
-        return np.array([entry["instrument"] for entry in self._entries], dtype=np.str_)
+        return np.array([entry.instrument for entry in self._entries], dtype=np.str_)
 
     @property
     def labelled(self) -> NDArray[np.bool_]:
         """Which runs have labels ``[run]``."""
-        return np.array([entry["labels"] is not None for entry in self._entries], dtype=np.bool_)
+        return np.array([entry.labels is not None for entry in self._entries], dtype=np.bool_)
 
     @property
     def labels(self) -> NDArray[np.float32]:
         """Labels ``[run, family]``; NaN where unknown."""
         unknown = [np.nan] * len(FAMILIES)
-        rows = [unknown if entry["labels"] is None else entry["labels"] for entry in self._entries]
+        rows = [unknown if entry.labels is None else entry.labels for entry in self._entries]
         return np.asarray(rows, dtype=np.float32).reshape(-1, len(FAMILIES))
 
     @property
     def notes(self) -> tuple[tuple[str, ...], ...]:
         """What the reader said of each run ``[run]``."""
-        return tuple(tuple(entry["notes"]) for entry in self._entries)
+        return tuple(entry.notes for entry in self._entries)
 
     @property
     def skipped(self) -> list[SkippedRun]:
         """Runs that were not used, and why."""
-        return [SkippedRun(**entry) for entry in self.manifest["skipped"]]
+        return list(self.manifest.skipped)
 
     @property
     def fingerprint(self) -> str:
         """Hash over all runs, as prepared, and their labels."""
-        return str(self.manifest.get("fingerprint", ""))
+        return self.manifest.fingerprint

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
 from egams.arrays import FloatArray, IntArray
-from egams.artifact import header, write_json
+from egams.artifact import Artifact
 from egams.errors import ArtifactError, ConfigError
 
 SAM_FOLD = "sam"
 WHOLE = "whole"
 """Name of the fold that holds nothing out: members that predict new runs."""
-KIND = "folds"
-FORMAT_VERSION = 1
 MOST_COMPARED = 800
 """Runs among which the next exchange is looked for."""
 
@@ -77,10 +77,8 @@ class Folds:
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
-        content = header(KIND, FORMAT_VERSION) | {"fold": _by_run(self.run_ids, self.fold)}
-        if self.group is not None:
-            content["group"] = _by_run(self.run_ids, self.group)
-        write_json(path, content)
+        group = None if self.group is None else _by_run(self.run_ids, self.group)
+        FoldsRecord(fold=_by_run(self.run_ids, self.fold), group=group).save(path)
 
     @classmethod
     def load(cls, path: Path, run_ids: tuple[str, ...]) -> Folds:
@@ -89,36 +87,38 @@ class Folds:
         Raises
         ------
         ArtifactError
-            If the file is no folds file, of another format, or of other runs.
+            If the file is no folds file, damaged, of another format, or of other runs.
         """
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            made_by = content["kind"], content["format_version"]
-            assignment = {run: int(fold) for run, fold in content["fold"].items()}
-            groups = {run: int(group) for run, group in content.get("group", {}).items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ArtifactError(f"{path}: not a folds file ({error!r}).") from error
-        if made_by != (KIND, FORMAT_VERSION):
-            raise ArtifactError(
-                f"{path}: a {made_by[0]} file of format {made_by[1]}; "
-                f"expected {KIND} of format {FORMAT_VERSION}. Make the folds anew."
-            )
-        differing = sorted(set(run_ids) ^ set(assignment))
+        kept = FoldsRecord.load(path)
+        differing = sorted(set(run_ids) ^ set(kept.fold))
         if differing:
             lacking = "no fold for" if differing[0] in run_ids else "a fold for unknown"
             raise ArtifactError(
                 f"{path}: {lacking} run '{differing[0]}', and {len(differing) - 1} more runs "
                 "differ. Folds belong to the store they were made for; make them anew."
             )
-        if groups and set(groups) != set(assignment):
-            raise ArtifactError(
-                f"{path}: its groups are of other runs than its folds. Make the folds anew."
-            )
-        return cls(
-            run_ids,
-            np.array([assignment[run] for run in run_ids], dtype=np.intp),
-            np.array([groups[run] for run in run_ids], dtype=np.intp) if groups else None,
-        )
+        fold = np.array([kept.fold[run] for run in run_ids], dtype=np.intp)
+        if kept.group is None:
+            return cls(run_ids, fold)
+        return cls(run_ids, fold, np.array([kept.group[run] for run in run_ids], dtype=np.intp))
+
+
+class FoldsRecord(Artifact):
+    """Fold of each run by run id, and its group where folds are grouped."""
+
+    kind = "folds"
+    format_version = 2
+    file = "folds.json"
+    again = "Make the folds anew."
+
+    fold: Mapping[str, Annotated[int, Field(ge=0)]]
+    group: Mapping[str, int] | None = None
+
+    @model_validator(mode="after")
+    def _of_the_same_runs(self) -> Self:
+        if self.group is not None and set(self.group) != set(self.fold):
+            raise ValueError("its groups are of other runs than its folds")
+        return self
 
 
 def _by_run(run_ids: tuple[str, ...], numbers: IntArray) -> dict[str, int]:

@@ -74,4 +74,4 @@ def left_out(study: Study, *, sam_fold: bool = False) -> dict[str, str]:
 
 
 def _wanted(study: Study, *, sam_fold: bool) -> list[str]:
-    return [SAM_FOLD] if sam_fold else [str(fold) for fold in range(study.manifest["folds"])]
+    return [SAM_FOLD] if sam_fold else [str(fold) for fold in range(study.manifest.folds)]

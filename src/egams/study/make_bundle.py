@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from egams.artifact import MANIFEST, header, write_json, written_whole
-from egams.ensemble.bundle_files import FORMAT_VERSION, KIND, TRAINING_RUNS, file_hashes
-from egams.ensemble.ensemble import Ensemble, ensemble_scores, fit_ensemble
+from egams.artifact import kind_of, written_whole
+from egams.ensemble.bundle_files import (
+    TRAINING_RUNS,
+    BundleManifest,
+    MemberEntry,
+    bundle_digests,
+)
+from egams.ensemble.ensemble import ensemble_scores, fit_ensemble
 from egams.ensemble.novelty import fit_novelty
 from egams.ensemble.training_runs import TrainingRuns
 from egams.errors import ConfigError
@@ -19,7 +22,7 @@ from egams.families import FAMILIES
 from egams.models.neighbours import Neighbours
 from egams.study.folds import WHOLE
 from egams.study.gather import study_predictions
-from egams.study.study import MEMBER, Study
+from egams.study.study import Study
 
 
 def make_bundle(
@@ -45,7 +48,7 @@ def make_bundle(
     """
     opened = study if isinstance(study, Study) else Study.open(study)
     output = Path(output)
-    if output.exists() and not _is_bundle(output):
+    if output.exists() and kind_of(output) != BundleManifest.kind:
         raise ConfigError(f"{output}: exists and is no bundle. Choose another name.")
     scored = study_predictions(opened)
     ensemble = fit_ensemble(
@@ -56,27 +59,37 @@ def make_bundle(
         at_most=at_most,
     ).without_unused()
     members = ensemble.stack.names
-    folds = [str(fold) for fold in range(opened.manifest["folds"])]
+    folds = [str(fold) for fold in range(opened.manifest.folds)]
     if all(WHOLE in opened.folds_done(name) for name in members):
         folds = [WHOLE]
     with written_whole(output) as temporary:
         for name in members:
             for fold in folds:
-                source = opened.member_folder(name, fold)
                 target = temporary / name / f"fold-{fold}"
                 target.mkdir(parents=True)
-                for file in source.iterdir():
-                    if file.suffix in {".safetensors", ".txt", ".cbm"} or file.name == MEMBER:
-                        shutil.copy(file, target / file.name)
+                opened.record(name, fold).save(target)
+                for file in opened.member_files(name, fold).values():
+                    if file.suffix in {".safetensors", ".txt", ".cbm"}:
+                        shutil.copy(file, target)
+        (temporary / TRAINING_RUNS).mkdir()
         training_runs_of(opened).save(temporary / TRAINING_RUNS)
-        scores = {
-            name: round(score, 5)
-            for name, score in ensemble_scores(scored, at_most=at_most).items()
-        }
-        manifest = _manifest(opened, ensemble, folds, scores)
-        files = file_hashes(temporary)
-        manifest |= {"files": files, "same_as": _keep_one_of_each(temporary, files)}
-        write_json(temporary / MANIFEST, manifest)
+        scores = ensemble_scores(scored, at_most=at_most)
+        files = bundle_digests(temporary)
+        same_as = _keep_one_of_each(temporary, files)
+        experiments, made_from = opened.experiments(), opened.manifest
+        BundleManifest(
+            families=FAMILIES,
+            members=tuple(
+                MemberEntry(experiment=experiments[name], folds=tuple(folds)) for name in members
+            ),
+            ensemble=ensemble,
+            draws=made_from.draws,
+            scores={name: round(score, 5) for name, score in scores.items()},
+            data=made_from.data,
+            study=made_from.model_dump(include={"folds", "seed", "draws", "runs_used"}),
+            files=files,
+            same_as=same_as,
+        ).save(temporary)
     return output
 
 
@@ -96,35 +109,6 @@ def _keep_one_of_each(bundle: Path, files: dict[str, str]) -> dict[str, str]:
     return same_as
 
 
-def _is_bundle(folder: Path) -> bool:
-    # A bundle of any format: one that this egams cannot read may still be replaced.
-    try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and content.get("kind") == KIND
-
-
-def _manifest(
-    study: Study, ensemble: Ensemble, folds: list[str], scores: dict[str, float]
-) -> dict[str, Any]:
-    experiments = study.experiments()
-    members = [
-        {"experiment": experiments[name].model_dump(mode="json"), "folds": folds}
-        for name in ensemble.stack.names
-    ]
-    return header(KIND, FORMAT_VERSION) | {
-        "families": list(FAMILIES),
-        "members": members,
-        "ensemble": ensemble.to_dict(),
-        "draws": study.manifest["draws"],
-        "scores": scores,
-        "score": "mean log loss, out of fold",
-        "data": study.manifest["data"],
-        "study": {key: study.manifest[key] for key in ("folds", "seed", "draws", "runs_used")},
-    }
-
-
 def training_runs_of(study: Study) -> TrainingRuns:
     """Gather what a bundle knows of the runs it learned from.
 
@@ -138,9 +122,9 @@ def training_runs_of(study: Study) -> TrainingRuns:
     nearest = _whole_neighbours(study)
     distance = np.zeros(len(run_ids)) if nearest is None else nearest.among_themselves().numpy()
     return TrainingRuns(
-        run_ids,
-        np.array([truth[run].labels for run in run_ids], dtype=bool),
-        fit_novelty(contexts, distance, [truth[run].instrument for run in run_ids]),
+        run_ids=run_ids,
+        labels=tuple(truth[run].labels for run in run_ids),
+        novelty=fit_novelty(contexts, distance, [truth[run].instrument for run in run_ids]),
     )
 
 

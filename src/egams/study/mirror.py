@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
+from typing import TypeVar
 
-from egams.artifact import MANIFEST, read_manifest, refuse_other
+from egams.artifact import MANIFEST, Artifact
 from egams.errors import ArtifactError
+from egams.study.folds import FoldsRecord
 from egams.study.progress import Member
+from egams.study.records import MEMBER, StudyManifest
 from egams.study.storage import Storage
-from egams.study.study import FORMAT_VERSION, KIND, MEMBER, Study
+from egams.study.study import Study
 
-OURS = ("kind", "format_version", "egams_version")
+T = TypeVar("T", bound=Artifact)
 
 
 class Mirror:
@@ -48,17 +50,17 @@ class Mirror:
             self.storage.put_file(self.study.folds_path, self.study.folds_path.name)
             self.storage.put_file(self.study.folder / MANIFEST, MANIFEST)
             return
-        here = read_manifest(self.study.folder, KIND, FORMAT_VERSION)
-        there = self.storage.get_json(MANIFEST)
-        described = {key: here[key] for key in here if key in there and key not in OURS}
-        refuse_other(self.storage.url, KIND, there, described)
-        folds = json.loads(self.study.folds_path.read_text(encoding="utf-8"))["fold"]
-        if self.storage.get_json(self.study.folds_path.name).get("fold") != folds:
+        there = self._there(StudyManifest)
+        self.study.manifest.refuse_other(there, self.storage.url)
+        if self._there(FoldsRecord).fold != FoldsRecord.load(self.study.folds_path).fold:
             raise ArtifactError(
                 f"{self.storage.url}: holds a study whose runs are in other folds than those of "
                 f"{self.study.folder}. Choose another storage, or a new folder, which takes the "
                 "folds from there."
             )
+
+    def _there(self, kind: type[T]) -> T:
+        return kind.parse(self.storage.read(kind.file), f"{self.storage.url}/{kind.file}")
 
     def sync(self, members: Iterable[Member]) -> None:
         """Bring finished members here, and there, wherever they were trained."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from egams.logloss import mean_log_loss
 from egams.study.folds import SAM_FOLD, WHOLE
 from egams.study.progress import Member, Plan, Progress
-from egams.study.study import MEMBER, Study, read_member
+from egams.study.records import MEMBER, MemberRecord
+from egams.study.study import Study
 
 SILENT_AFTER = 60.0
 """Seconds without a sign of life after which a running training is called silent; or three epochs,
@@ -116,7 +117,7 @@ def _member(parts: tuple[str, ...]) -> Member:
 
 def _training(study: Study, member: Member, now: float) -> TrainingStatus:
     if study.is_done(*member):
-        return _finished(member, read_member(study.member_folder(*member)))
+        return _finished(member, study.record(*member))
     known = Progress.read(study, member)
     if known is None:
         begun = study.checkpoint(*member).is_file()
@@ -131,9 +132,8 @@ def _training(study: Study, member: Member, now: float) -> TrainingStatus:
     )
 
 
-def _finished(member: Member, record: dict[str, Any]) -> TrainingStatus:
-    seconds = float(record["seconds"]) / record.get("share_timed", 1)
-    return TrainingStatus(*member, "finished", seconds=seconds)
+def _finished(member: Member, record: MemberRecord) -> TrainingStatus:
+    return TrainingStatus(*member, "finished", seconds=record.seconds / record.share_timed)
 
 
 def _time_left(trainings: tuple[TrainingStatus, ...], jobs: int | None) -> tuple[float | None, int]:

@@ -97,18 +97,9 @@ class Storage:
         with self._written_whole(name) as temporary:
             self._files.pipe_file(temporary, json.dumps(content, indent=1, sort_keys=True).encode())
 
-    def get_json(self, name: str) -> Any:
-        """Read JSON.
-
-        Raises
-        ------
-        ArtifactError
-            If it is damaged.
-        """
-        try:
-            return json.loads(self._files.cat_file(self._at(name)))
-        except ValueError as error:
-            raise ArtifactError(f"{self.url}: '{name}' is not readable as JSON.") from error
+    def read(self, name: str) -> bytes:
+        """Read a file."""
+        return bytes(self._files.cat_file(self._at(name)))
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
-from egams.artifact import MANIFEST, header, read_manifest, refuse_other, write_json, written_whole
+from egams.artifact import file_digests, refuse_damaged, written_whole
 from egams.errors import ArtifactError
-from egams.experiments.experiment import Experiment, explain
+from egams.experiments.experiment import Experiment
 from egams.families import FAMILIES
 from egams.models.predictor import Predictor
 from egams.models.registry import load_predictor
 from egams.study.epochs import EPOCHS, Epoch, read_epochs, write_epochs
+from egams.study.records import MEMBER, MemberRecord, StudyManifest, Truth, TruthRecord
 
-KIND = "study"
-FORMAT_VERSION = 1
-MEMBER = "member.json"
-TRUTH = "truth.json"
 CONTEXTS = "contexts.safetensors"
-AGAIN = "Remove the folder it is in and cross-validate again."
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What is known of a run: its instrument, and its labels ``[family]``."""
-
-    instrument: str
-    labels: list[int]
+HELD_OUT = "held-out.parquet"
 
 
 @dataclass(frozen=True)
@@ -67,7 +56,7 @@ class Study:
         self.folder = folder
 
     @classmethod
-    def create(cls, folder: Path, description: dict[str, Any]) -> Study:
+    def create(cls, folder: Path, manifest: StudyManifest) -> Study:
         """Begin a study, or go on with one of the same data, folds and seed.
 
         Raises
@@ -75,12 +64,8 @@ class Study:
         ArtifactError
             If the folder holds a study of something else.
         """
-        study = cls(folder)
-        if (folder / MANIFEST).is_file():
-            refuse_other(folder, KIND, study.manifest, description)
-            return study
-        write_json(folder / MANIFEST, header(KIND, FORMAT_VERSION) | description)
-        return study
+        manifest.claim(folder)
+        return cls(folder)
 
     @classmethod
     def open(cls, folder: str | Path) -> Study:
@@ -96,25 +81,26 @@ class Study:
         return study
 
     @property
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> StudyManifest:
         """What the study was made from."""
-        return read_manifest(self.folder, KIND, FORMAT_VERSION)
+        return StudyManifest.load(self.folder)
 
-    def keep_truth(self, truth: dict[str, Truth]) -> None:
+    def keep_truth(self, truth: Mapping[str, Truth]) -> None:
         """Keep instrument and labels of the runs of the study, so that it can be scored alone."""
-        write_json(self.folder / TRUTH, {run: asdict(entry) for run, entry in truth.items()})
+        TruthRecord(runs=truth).save(self.folder)
 
-    def truth(self) -> dict[str, Truth]:
+    def truth(self) -> Mapping[str, Truth]:
         """Instrument and labels of each run, by run id."""
-        content = _read_json(self.folder / TRUTH)
-        return {run: Truth(**entry) for run, entry in content.items()}
+        return TruthRecord.load(self.folder).runs
 
     def keep_contexts(self, run_ids: tuple[str, ...], contexts: NDArray[np.float32]) -> None:
         """Keep the contexts of the runs ``[run, feature]``, in the order they are trained on."""
         from safetensors.numpy import save_file
 
+        # One entry: the order of several is another in every process.
+        described = {"run_ids": run_ids, "sha256": _digest(run_ids, contexts)}
         with written_whole(self.folder / CONTEXTS) as temporary:
-            save_file({"context": contexts}, temporary, {"run_ids": json.dumps(run_ids)})
+            save_file({"context": contexts}, temporary, {"runs": json.dumps(described)})
 
     def contexts(self) -> tuple[tuple[str, ...], NDArray[np.float32]]:
         """Run ids ``[run]`` and contexts ``[run, feature]``, in the order runs are trained on.
@@ -129,13 +115,16 @@ class Study:
         path = self.folder / CONTEXTS
         try:
             with safe_open(path, "numpy") as content:
-                run_ids = tuple(json.loads(content.metadata()["run_ids"]))
-                return run_ids, content.get_tensor("context")
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+                described = json.loads(content.metadata()["runs"])
+                run_ids = tuple(described["run_ids"])
+                contexts = content.get_tensor("context")
+            if described["sha256"] != _digest(run_ids, contexts):
+                raise ValueError("content and digest differ")
+        except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
             raise ArtifactError(
-                f"{path}: cannot be read ({type(error).__name__}). Cross-validate again into the "
-                "same folder: what is trained is kept."
+                f"{path}: is damaged ({type(error).__name__}: {error}). {TruthRecord.again}"
             ) from error
+        return run_ids, contexts
 
     @property
     def folds_path(self) -> Path:
@@ -160,32 +149,23 @@ class Study:
 
     def experiments(self) -> dict[str, Experiment]:
         """Experiments with at least one finished fold, by name."""
-        found = {}
-        for path in sorted(self.folder.glob(f"*/fold-*/{MEMBER}")):
-            experiment = self.experiment_of(path.parent)
-            found[experiment.name] = experiment
-        return found
+        paths = sorted(self.folder.glob(f"*/fold-*/{MEMBER}"))
+        found = [MemberRecord.load(path).experiment for path in paths]
+        return {experiment.name: experiment for experiment in found}
 
     def begun(self) -> list[str]:
         """Names of all experiments that were begun, finished folds or none, sorted."""
         return sorted({path.parent.name for path in self.folder.glob("*/fold-*")})
 
-    def experiment_of(self, folder: Path) -> Experiment:
-        """Read which experiment a finished member is of.
+    def record(self, experiment: str, fold: str) -> MemberRecord:
+        """Read how a finished member was trained.
 
         Raises
         ------
         ArtifactError
             If it is damaged, or this egams knows no such experiment.
         """
-        record = read_member(folder)
-        try:
-            return Experiment.model_validate(record["experiment"])
-        except ValidationError as error:
-            raise ArtifactError(
-                f"{folder}: of an experiment this egams does not know, made by egams "
-                f"{record.get('egams_version')}: {explain(error)}"
-            ) from error
+        return MemberRecord.load(self.member_folder(experiment, fold))
 
     def folds_done(self, experiment: str) -> list[str]:
         """Names of the finished folds of an experiment, sorted."""
@@ -193,9 +173,28 @@ class Study:
         return sorted(path.parent.name.removeprefix("fold-") for path in paths)
 
     def predictor(self, experiment: Experiment, fold: str) -> Predictor:
-        """Load a trained member."""
-        folder = self.member_folder(experiment.name, fold)
-        return load_predictor({file.name: file for file in folder.iterdir()}, experiment.model)
+        """Load a trained member.
+
+        Raises
+        ------
+        ArtifactError
+            If a file is damaged.
+        """
+        files = self.member_files(experiment.name, fold)
+        return load_predictor(files, experiment.model)
+
+    def member_files(self, experiment: str, fold: str) -> dict[str, Path]:
+        """Files of a trained member by name, those of the model, checked against their digests.
+
+        Raises
+        ------
+        ArtifactError
+            If one is damaged.
+        """
+        folder, record = self.member_folder(experiment, fold), self.record(experiment, fold)
+        digests = {name: digest for name, digest in record.files.items() if name != HELD_OUT}
+        refuse_damaged(folder, digests, record.again)
+        return {name: folder / name for name in digests}
 
     def epochs(self, experiment: str, fold: str) -> list[Epoch]:
         """Read the log of a finished training; empty for what is no network.
@@ -205,7 +204,10 @@ class Study:
         ArtifactError
             If it is damaged.
         """
-        return read_epochs(self.member_folder(experiment, fold) / EPOCHS)
+        folder, record = self.member_folder(experiment, fold), self.record(experiment, fold)
+        digests = {name: digest for name, digest in record.files.items() if name == EPOCHS}
+        refuse_damaged(folder, digests, record.again)
+        return read_epochs(folder / EPOCHS)
 
     def out_of_fold(self, experiment: str, folds: list[str]) -> OutOfFold:
         """Gather held-out predictions of some folds.
@@ -226,7 +228,7 @@ class Study:
 def write_member(
     folder: Path,
     predictor: Predictor,
-    record: dict[str, Any],
+    record: MemberRecord,
     run_ids: tuple[str, ...],
     probabilities: NDArray[np.float32],
     epochs: Sequence[Epoch] = (),
@@ -236,7 +238,7 @@ def write_member(
     Parameters
     ----------
     record
-        Experiment, fold, seed, training time.
+        How it was trained; digests of the files are added.
     probabilities
         ``[draw, run, family]`` of the runs in `run_ids`.
     epochs
@@ -248,31 +250,8 @@ def write_member(
         _write_held_out(temporary, run_ids, probabilities)
         if epochs:
             write_epochs(temporary / EPOCHS, epochs)
-        write_json(temporary / MEMBER, header("member", FORMAT_VERSION) | record)
-
-
-def read_member(folder: Path) -> dict[str, Any]:
-    """Read the record of a trained member.
-
-    Raises
-    ------
-    ArtifactError
-        If it is damaged.
-    """
-    record = _read_json(folder / MEMBER)
-    if "experiment" not in record:
-        raise ArtifactError(f"{folder / MEMBER}: names no experiment. {AGAIN}")
-    return record
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path}: not readable as JSON ({error}). {AGAIN}") from error
-    if not isinstance(content, dict):
-        raise ArtifactError(f"{path}: holds a {type(content).__name__}, not an object. {AGAIN}")
-    return content
+        files = file_digests(temporary, temporary.iterdir())
+        record.model_copy(update={"files": files}).save(temporary)
 
 
 def _write_held_out(
@@ -288,7 +267,7 @@ def _write_held_out(
     }
     rows = probabilities.reshape(draws * runs, len(FAMILIES))
     columns |= {family: rows[:, number] for number, family in enumerate(FAMILIES)}
-    pq.write_table(pa.table(columns), folder / "held-out.parquet")
+    pq.write_table(pa.table(columns), folder / HELD_OUT, write_page_checksum=True)
 
 
 def read_held_out(folder: Path) -> tuple[tuple[str, ...], NDArray[np.float32]]:
@@ -301,15 +280,18 @@ def read_held_out(folder: Path) -> tuple[tuple[str, ...], NDArray[np.float32]]:
     """
     import pyarrow.parquet as pq
 
-    path = folder / "held-out.parquet"
-    if not path.is_file():
-        raise ArtifactError(f"{path}: not there; this fold is not finished. Cross-validate again.")
-    try:
-        table = pq.read_table(path)
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path}: not readable as Parquet ({error}). {AGAIN}") from error
+    if not (folder / MEMBER).is_file():
+        raise ArtifactError(f"{folder}: this fold is not finished. Cross-validate again.")
+    record = MemberRecord.load(folder)
+    refuse_damaged(folder, {HELD_OUT: record.files.get(HELD_OUT, "")}, record.again)
+    table = pq.read_table(folder / HELD_OUT, page_checksum_verification=True)
     draws = int(table["draw"].to_numpy().max()) + 1
     run_ids = table["sample_id"].to_pylist()
     values = np.stack([table[family].to_numpy() for family in FAMILIES], axis=1)
     runs = len(run_ids) // draws
     return tuple(run_ids[:runs]), values.reshape(draws, runs, len(FAMILIES))
+
+
+def _digest(run_ids: tuple[str, ...], contexts: NDArray[np.float32]) -> str:
+    described = json.dumps([run_ids, str(contexts.dtype), contexts.shape]).encode()
+    return hashlib.sha256(described + np.ascontiguousarray(contexts).tobytes()).hexdigest()

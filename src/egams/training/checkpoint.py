@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +12,23 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor
 
-from egams.artifact import header, written_whole
+from egams.artifact import Artifact, written_whole
 from egams.errors import ArtifactError
 from egams.spectrogram.resident import ResidentRuns
 
-KIND = "checkpoint"
-FORMAT_VERSION = 1
 ADVICE = "Remove it to start anew, or train into another folder."
+OLDER = b"PK"
+"""Checkpoints of format 1 were files of torch."""
+
+
+class CheckpointRecord(Artifact):
+    """First line of a checkpoint; the rest is a file of torch with the digest `payload`."""
+
+    kind = "checkpoint"
+    format_version = 2
+    again = ADVICE
+
+    payload: str
 
 
 def made_for(
@@ -48,9 +61,13 @@ def write_checkpoint(path: Path, purpose: dict[str, Any], content: dict[str, Any
     content
         Tensors, numbers, texts, and lists and dictionaries of them.
     """
-    described = header(KIND, FORMAT_VERSION) | {"made_for": purpose} | content
-    with written_whole(path) as temporary:
-        torch.save(described, temporary)
+    written = BytesIO()
+    torch.save({"made_for": purpose} | content, written)
+    payload = written.getbuffer()
+    opening = CheckpointRecord(payload=hashlib.sha256(payload).hexdigest()).content()
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        file.write(json.dumps(opening).encode() + b"\n")
+        file.write(payload)
 
 
 def read_checkpoint(path: Path, purpose: dict[str, Any]) -> dict[str, Any]:
@@ -59,22 +76,20 @@ def read_checkpoint(path: Path, purpose: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ArtifactError
-        If it is unreadable, of another format, or of a training set up differently.
+        If it is damaged, of another format, or of a training set up differently.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # Torch's own message advises to load files without the check that keeps them harmless.
-        raise ArtifactError(f"{path}: not readable as a checkpoint. {ADVICE}") from error
-    if not isinstance(content, dict) or content.get("kind") != KIND:
-        raise ArtifactError(f"{path}: is no checkpoint of egams. {ADVICE}")
-    if content.get("format_version") != FORMAT_VERSION:
+    opening, _, payload = path.read_bytes().partition(b"\n")
+    if opening.startswith(OLDER):
         raise ArtifactError(
-            f"{path}: a checkpoint of format {content.get('format_version')}, made by egams "
-            f"{content.get('egams_version')}; this one reads {FORMAT_VERSION}. {ADVICE}"
+            f"{path}: a checkpoint of format 1, made by egams 0.1; this egams reads format "
+            f"{CheckpointRecord.format_version}. {ADVICE} Or install egams 0.1.0."
         )
-    if content.get("made_for") != purpose:
+    record = CheckpointRecord.parse(opening, path)
+    if hashlib.sha256(payload).hexdigest() != record.payload:
+        raise ArtifactError(f"{path}: is damaged: its content and digest differ. {ADVICE}")
+    content: dict[str, Any] = torch.load(BytesIO(payload), map_location="cpu", weights_only=True)
+    if content["made_for"] != purpose:
         raise ArtifactError(
             f"{path}: made by a training with other settings, runs or seed. {ADVICE}"
         )
-    return content
+    return content | {"egams_version": record.egams_version}

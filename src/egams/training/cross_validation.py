@@ -29,8 +29,9 @@ from egams.store.run_store import RunStore
 from egams.study.folds import SAM_FOLD, WHOLE, Folds, FoldSettings, make_folds
 from egams.study.mirror import Mirror
 from egams.study.near_duplicates import NEAR, near_duplicate_groups
+from egams.study.records import StudyManifest, Truth
 from egams.study.storage import Storage
-from egams.study.study import Study, Truth
+from egams.study.study import Study
 from egams.training.compute import HERE, Compute
 from egams.training.member import MemberTask
 from egams.training.trainings import train_all
@@ -177,23 +178,21 @@ def _claimed(
     """The study of these runs and settings, which goes on where it is there already."""
     study = Study.create(
         output,
-        {
-            "data": store.fingerprint,
-            "folds": folds.count,
-            "seed": seed,
-            "draws": draws,
-            "runs_used": len(labelled),
-            # None, as in studies made before there were groups, whose manifests lack the key.
-            "grouped_below": NEAR if folds.grouped else None,
-            "sam_sources": None if sources is None else sources.fingerprint,
-        },
+        StudyManifest(
+            data=store.fingerprint,
+            folds=folds.count,
+            seed=seed,
+            draws=draws,
+            runs_used=len(labelled),
+            grouped_below=NEAR if folds.grouped else None,
+            sam_sources=None if sources is None else sources.fingerprint,
+        ),
     )
+    instruments, labels = store.instruments.tolist(), store.labels
     study.keep_truth(
         {
-            store.ids[position]: Truth(
-                str(store.instruments[position]), store.labels[position].astype(int).tolist()
-            )
-            for position in labelled
+            store.ids[position]: Truth(instruments[position], tuple(labels[position].tolist()))
+            for position in labelled.tolist()
         }
     )
     study.keep_contexts(
@@ -239,7 +238,8 @@ def _sources_apart(given: RunStore | str | Path | None, store: RunStore) -> RunS
 def _refuse_other_settings(study: Study, experiment: Experiment) -> None:
     for fold in study.folds_done(experiment.name):
         folder = study.member_folder(experiment.name, fold)
-        there, requested = study.experiment_of(folder).flat(), experiment.flat()
+        there = study.record(experiment.name, fold).experiment.flat()
+        requested = experiment.flat()
         for name in there | requested:
             if there.get(name) != requested.get(name):
                 raise ArtifactError(

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +26,7 @@ from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.sam_sources import SamSources, sam_sources
 from egams.store.run_store import RunStore
 from egams.study.folds import WHOLE
+from egams.study.records import MemberRecord
 from egams.study.study import Study, write_member
 from egams.training.controls import Controls
 from egams.training.epoch_log import EpochLog
@@ -150,28 +150,23 @@ def train_member(
     seconds = time.perf_counter() - started
     none = np.empty((task.draws, 0, len(FAMILIES)), np.float32)
     probabilities = none if task.fold == WHOLE else drawn(predictor, task.draws)
-    # Where it had been stopped, the seconds are of the rest.
-    timed = {
-        "seed": seed,
-        "seconds": round(seconds, 1),
-        "share_timed": 1 - (steps[0][0] - 1) / steps[0][1] if steps else 1.0,
-    }
+    record = MemberRecord(
+        experiment=experiment,
+        fold=task.fold,
+        seed=seed,
+        seconds=round(seconds, 1),
+        # Where it had been stopped, the seconds are of the rest.
+        share_timed=1 - (steps[0][0] - 1) / steps[0][1] if steps else 1.0,
+        threads=torch.get_num_threads(),
+        device=str(runs.device),
+        started_from=predictor.started_from,
+    )
     write_member(
         study.member_folder(experiment.name, task.fold),
         predictor,
-        _record(task, predictor, runs.device) | timed,
+        record,
         tuple(run_ids[position] for position in task.held_out),
         probabilities,
         log.epochs,
     )
     remove(checkpoint)
-
-
-def _record(task: MemberTask, predictor: Predictor, device: torch.device) -> dict[str, Any]:
-    started_from = predictor.started_from
-    return {
-        "experiment": task.experiment.model_dump(mode="json"),
-        "fold": task.fold,
-        "threads": torch.get_num_threads(),
-        "device": str(device),
-    } | ({} if started_from is None else {"started_from": started_from})

@@ -17,8 +17,9 @@ from egams.jobs.contract import JobReport
 from egams.jobs.stopping import StoppedError, never
 from egams.lock import locked
 from egams.store.run_store import RunStore
+from egams.study.records import MEMBER
 from egams.study.storage import Storage
-from egams.study.study import MEMBER, Study
+from egams.study.study import Study
 from egams.training.member import MemberTask, train_member
 
 STORES = "stores"
@@ -149,7 +150,9 @@ def fetched_store(storage: Storage, fingerprint: str) -> Path:
     cache.mkdir(mode=0o700, exist_ok=True)
     folder = cache / fingerprint
     with locked(cache / f"{fingerprint}.lock"):
-        if not folder.is_dir():
+        try:
+            RunStore.open(folder)
+        except ArtifactError:  # not there yet, of an older egams, or damaged
             storage.get_folder(f"{STORES}/{fingerprint}", folder)
     found = RunStore.open(folder).fingerprint
     if found != fingerprint:

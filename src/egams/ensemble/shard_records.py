@@ -1,0 +1,133 @@
+"""Which runs a folder of predictions and each of its shards is of, and that a shard is whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from egams.artifact import Artifact, digest_of, written_whole
+from egams.errors import ArtifactError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+RECORD = b"egams"
+AGAIN = "Remove it and give the command that predicts it again."
+
+
+class ShardsManifest(Artifact):
+    """What a folder of predictions is of.
+
+    Parameters
+    ----------
+    bundle, source
+        Fingerprints.
+    runs
+        Number of runs of the source.
+    runs_per_shard, draws, seed
+        As `egams.ensemble.shards.predict_shards` takes them.
+    """
+
+    kind = "predictions"
+    format_version = 2
+    again = "Remove the folder and predict again."
+
+    bundle: str
+    source: str
+    runs: int
+    runs_per_shard: int
+    draws: int
+    seed: int
+
+
+class ShardRecord(Artifact):
+    """What the schema of a shard keeps: digests of its manifest, of its run ids and of its rows."""
+
+    kind = "shard"
+    format_version = 2
+    again = AGAIN
+
+    job: str
+    runs: str
+    rows: str
+
+
+def write_shard(path: Path, table: pa.Table, job: str, ids: Sequence[str]) -> None:
+    """Write a shard whole or not at all.
+
+    Parameters
+    ----------
+    table
+        One row for each of `ids`.
+    job
+        Digest of the manifest of its folder.
+    """
+    from pyarrow import parquet
+
+    record = ShardRecord(job=job, runs=_of_runs(ids), rows=_of_rows(table)).content()
+    described = table.replace_schema_metadata({RECORD: json.dumps(record)})
+    with written_whole(path) as temporary:
+        parquet.write_table(described, temporary, write_page_checksum=True)
+
+
+def is_done(path: Path, job: str, ids: Sequence[str]) -> bool:
+    """Whether a shard is there.
+
+    Raises
+    ------
+    ArtifactError
+        If it is unreadable, or of other runs or another job.
+    """
+    from pyarrow import parquet
+
+    if not path.is_file():
+        return False
+    try:
+        metadata = parquet.read_schema(path).metadata or {}
+    except _broken() as error:
+        raise _unreadable(path, error) from error
+    record = ShardRecord.parse(metadata.get(RECORD, b"{}"), path)
+    if (record.job, record.runs) != (job, _of_runs(ids)):
+        raise ArtifactError(f"{path}: holds predictions of other runs. {AGAIN}")
+    return True
+
+
+def read_shard(path: Path) -> pa.Table:
+    """Read a shard.
+
+    Raises
+    ------
+    ArtifactError
+        If it is damaged.
+    """
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(path, page_checksum_verification=True)
+        rows, metadata = _of_rows(table), table.schema.metadata or {}
+    except _broken() as error:
+        raise _unreadable(path, error) from error
+    if ShardRecord.parse(metadata.get(RECORD, b"{}"), path).rows != rows:
+        raise ArtifactError(f"{path}: is damaged: its rows and their digest differ. {AGAIN}")
+    return table
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """What Arrow raises of damaged files."""
+    import pyarrow as pa
+
+    return (OSError, ValueError, LookupError, MemoryError, pa.ArrowException)
+
+
+def _unreadable(path: Path, error: Exception) -> ArtifactError:
+    return ArtifactError(f"{path}: cannot be read as a shard of predictions ({error}). {AGAIN}")
+
+
+def _of_runs(ids: Sequence[str]) -> str:
+    return digest_of({"runs": list(ids)})
+
+
+def _of_rows(table: pa.Table) -> str:
+    return digest_of({"rows": table.to_pylist()})

@@ -1,0 +1,98 @@
+"""What a study keeps as JSON: what it was made from, the truth, and a record of each member."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from egams.artifact import STRICT, Artifact
+from egams.experiments.experiment import Experiment
+from egams.families import Instrument
+
+MEMBER = "member.json"
+FORMAT_VERSION = 2
+
+
+class StudyManifest(Artifact):
+    """What a study was made from.
+
+    Parameters
+    ----------
+    data, sam_sources
+        Fingerprints of the runs, and of the SAM sources where there are any.
+    folds, seed, draws
+        As `egams.training.cross_validation.cross_validate` takes them.
+    runs_used
+        Number of labelled runs.
+    grouped_below
+        Distance of near-duplicates that are kept in one fold; None where runs were dealt one by
+        one.
+    """
+
+    kind = "study"
+    format_version = FORMAT_VERSION
+    again = "Cross-validate again into another folder."
+
+    data: str
+    folds: int
+    seed: int = 0
+    draws: int = 1
+    runs_used: int = 0
+    grouped_below: float | None = None
+    sam_sources: str | None = None
+
+
+@dataclass(frozen=True, config=STRICT)
+class Truth:
+    """What is known of a run: its instrument, and its labels ``[family]``."""
+
+    instrument: Instrument
+    labels: tuple[Annotated[int, Field(ge=0, le=1)], ...]
+
+
+class TruthRecord(Artifact):
+    """What is known of the runs of a study, by run id."""
+
+    kind = "truth"
+    format_version = FORMAT_VERSION
+    file = "truth.json"
+    again = "Cross-validate again into the same folder: what is trained is kept."
+
+    runs: Mapping[str, Truth]
+
+
+class MemberRecord(Artifact):
+    """How a member was trained.
+
+    Parameters
+    ----------
+    experiment, fold, seed
+        What was trained, without which fold, from which seed.
+    seconds, share_timed
+        Time that the training took, and of which share of it: below 1 where it went on from a
+        checkpoint.
+    threads, device
+        What it was trained with.
+    started_from
+        Of a network: see `egams.models.network.NetworkSettings.prepare`.
+    files
+        SHA-256 of the other files in its folder, by name.
+    """
+
+    kind = "member"
+    format_version = FORMAT_VERSION
+    file = MEMBER
+    again = "Remove the folder it is in and cross-validate again."
+
+    experiment: Experiment
+    fold: str
+    seed: int
+    seconds: float
+    share_timed: Annotated[float, Field(gt=0)] = 1.0
+    threads: int
+    device: str
+    started_from: str | None = None
+    files: Mapping[str, str] = {}
