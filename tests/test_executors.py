@@ -17,7 +17,7 @@ import torch
 
 from egams.errors import ConfigError
 from egams.jobs import own_modules
-from egams.jobs.choose import EXECUTORS, chosen_executor, executor_named
+from egams.jobs.choose import EXECUTORS, choose_executor
 from egams.jobs.contract import Executor, Job, JobReport, JobState
 from egams.jobs.local import LocalExecutor
 from egams.jobs.on_ray import RayExecutor
@@ -40,7 +40,7 @@ def executor(request: pytest.FixtureRequest) -> Executor:
     if request.param == "ray":
         pytest.importorskip("ray")
         request.getfixturevalue("cluster")
-    return executor_named(request.param, jobs=None if request.param == "local" else 2)
+    return choose_executor(request.param, jobs=None if request.param == "local" else 2)
 
 
 def run(
@@ -168,7 +168,7 @@ def test_worker_that_is_told_to_stop_keeps_what_it_has(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=stop_it)
     thread.start()
-    final, _, _ = run(executor_named("processes", 1), ["waits", "a"], tmp_path)
+    final, _, _ = run(choose_executor("processes", 1), ["waits", "a"], tmp_path)
     thread.join()
     assert {name: state.state for name, state in final.items()} == {
         "waits": "stopped",
@@ -179,33 +179,33 @@ def test_worker_that_is_told_to_stop_keeps_what_it_has(tmp_path: Path) -> None:
 
 def test_names_and_addresses_that_are_none_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no executor 'slurm'; expected one of local, processes"):
-        executor_named("slurm")
+        choose_executor("slurm")
 
 
 def test_what_contradicts_is_refused() -> None:
     for saying, call in (
-        ("jobs is 0; expected 1", lambda: executor_named(None, 0)),
-        ("'local' does one job at a time", lambda: executor_named("local", 2)),
-        ("for Ray; expected executor 'ray'", lambda: executor_named("processes", 2, gpus=0.5)),
-        ("for Ray; expected executor 'ray'", lambda: executor_named(None, address="h:1")),
-        ("jobs=2 beside an executor", lambda: chosen_executor(LocalExecutor(), 2, 9)),
+        ("jobs is 0; expected 1", lambda: choose_executor(None, 0)),
+        ("'local' does one job at a time", lambda: choose_executor("local", 2)),
+        ("for Ray; expected executor 'ray'", lambda: choose_executor("processes", 2, gpus=0.5)),
+        ("for Ray; expected executor 'ray'", lambda: choose_executor(None, address="h:1")),
+        ("jobs=2 beside an executor", lambda: choose_executor(LocalExecutor(), 2)),
     ):
         with pytest.raises(ConfigError, match=saying):
             call()
-    assert isinstance(chosen_executor(None, 4, tasks=1), LocalExecutor)
-    assert chosen_executor(None, 4, tasks=9).workers == 4
-    assert chosen_executor(None, None, tasks=9).workers == len(os.sched_getaffinity(0))
+    assert isinstance(choose_executor(None, 4, tasks=1), LocalExecutor)
+    assert choose_executor(None, 4, tasks=9).workers == 4
+    assert choose_executor(None, None, tasks=9).workers == len(os.sched_getaffinity(0))
 
 
 UNGUARDED = """
 import sys
 from pathlib import Path
-from egams.jobs.choose import executor_named
+from egams.jobs.choose import choose_executor
 from egams.jobs.contract import Job
 from egams.jobs.stopping import never
 from job_samples import work
 
-runner = executor_named(None, {jobs})
+runner = choose_executor(None, {jobs})
 for state in runner.run(work, [Job(name, (name, Path(sys.argv[1]))) for name in "ab"], None, never):
     print(type(runner).__name__, state.job, state.state, state.reason)
 """
@@ -215,7 +215,7 @@ for state in runner.run(work, [Job(name, (name, Path(sys.argv[1]))) for name in 
     ("how", "jobs", "expected"),
     [
         ("piped", None, "LocalExecutor b finished"),
-        ("piped", 2, "piped to Python cannot be run by several.*Save it in a file.*or pass jobs=1"),
+        ("piped", 2, "code piped to Python is in no file; save it in one.*or pass jobs=1"),
         ("-c", 2, "ProcessExecutor b finished"),
         ("script", 1, "LocalExecutor b finished"),
         ("script", 2, "starts processes again. Put what starts the work behind `if __name__ == "),

@@ -112,7 +112,7 @@ def test_processes_that_cannot_start_are_needed_only_where_requested(csvs, tmp_p
     assert len(prepare(csvs, jobs=2)) > 0, "one task needs no process"
     monkeypatch.setattr(prepare_module, "RUNS_PER_TASK", 2)
     assert len(prepare(csvs)) > 0
-    with pytest.raises(ConfigError, match=r"piped to Python.*Save it in a file"):
+    with pytest.raises(ConfigError, match=r"piped to Python is in no file; save it"):
         prepare(csvs, tmp_path / "store", jobs=2)
     with pytest.raises(ConfigError, match="jobs is 0; expected 1 or more"):
         prepare(csvs, tmp_path / "store", jobs=0)

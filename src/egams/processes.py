@@ -9,11 +9,6 @@ from pathlib import Path
 
 from egams.errors import ConfigError
 
-_GUARD = (
-    "put what starts the work behind `if __name__ == '__main__':` in it, or pass jobs=1 to stay in "
-    "one process"
-)
-
 
 def processes(jobs: int | None, tasks: int) -> int:
     """Return how many processes to work in; 1 is this one.
@@ -41,23 +36,17 @@ def processes(jobs: int | None, tasks: int) -> int:
 
 
 def refuse_where_none_can_start() -> None:
-    """Refuse where a new process could not import the script that is running.
-
-    Raises
-    ------
-    ConfigError
-        If it was piped to Python, or starts processes when it is imported.
-    """
+    """Raise ConfigError where no new process could import the script that is running."""
     if _main_is_in_no_file():
-        raise ConfigError(
-            "code that is piped to Python cannot be run by several processes, since each begins by "
-            f"importing the file it is in. Save it in a file and {_GUARD}."
-        )
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise ConfigError(
-            "this process was started to help with the work, and has to import the script for "
-            f"that; the script starts processes again. {_GUARD.capitalize()}."
-        )
+        problem = "code piped to Python is in no file; save it in one"
+    elif getattr(multiprocessing.current_process(), "_inheriting", False):
+        problem = "importing this script starts processes again"
+    else:
+        return
+    raise ConfigError(
+        "several processes cannot do this, since each begins by importing the script: "
+        f"{problem}. Put what starts the work behind `if __name__ == '__main__':`, or pass jobs=1."
+    )
 
 
 def _main_is_in_no_file() -> bool:

@@ -88,7 +88,7 @@ def cross_validate(
     from egams.cli.show import say, training_bars
     from egams.experiments.yaml_file import read_setting
     from egams.experiments.zoo import experiments_named
-    from egams.jobs.choose import executor_named
+    from egams.jobs.choose import choose_executor
     from egams.logloss import mean_log_loss
     from egams.study.folds import FoldSettings
     from egams.study.gather import study_predictions
@@ -100,7 +100,7 @@ def cross_validate(
     if epochs_share != 1:
         chosen = [entry.shortened(epochs_share) for entry in chosen]
     gpus = 0.0 if device == "cpu" else gpus_per_training
-    runner = executor_named(executor, jobs, address=ray_address, gpus=gpus)
+    runner = choose_executor(executor, jobs, address=ray_address, gpus=gpus)
     settings = FoldSettings(folds, grouped, sam_fold, whole)
     with training_bars(len(chosen) * len(settings.names)) as report:
         study = train(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,13 @@ from egams.ensemble.predictions import Neighbour, Predictions, RunPrediction
 from egams.ensemble.training_runs import TrainingRuns
 from egams.errors import InputError
 from egams.experiments.experiment import Experiment
-from egams.io import RunReader, RunSource, SkippedRun
+from egams.io import SkippedRun
+from egams.io.sniff import Runs
 from egams.models.evidence import Shared
 from egams.models.neighbours import Neighbours
 from egams.models.predict import gather_evidence, predict_draws
 from egams.models.predictor import Predictor
 from egams.models.registry import load_predictor
-from egams.run import Run
 from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare_in_parts
@@ -83,7 +83,7 @@ class Bundle:
 
     def predict(
         self,
-        runs: str | Path | RunSource | RunReader | Run | Iterable[Run] | RunStore,
+        runs: Runs | RunStore,
         *,
         draws: int | None = None,
         seed: int = DRAW_SEED,
@@ -206,7 +206,7 @@ class Bundle:
 
 
 def _parts(
-    runs: str | Path | RunSource | RunReader | Run | Iterable[Run] | RunStore,
+    runs: Runs | RunStore,
     jobs: int | None,
     strict: bool,
     progress: Callable[[int, int], None] | None,

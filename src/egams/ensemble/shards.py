@@ -18,7 +18,7 @@ from egams.ensemble.predictions import Predictions
 from egams.ensemble.shard_records import ShardsManifest, is_done, read_shard, write_shard
 from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.io import RunReader, RunSource, open_source
-from egams.jobs.choose import chosen_executor
+from egams.jobs.choose import choose_executor
 from egams.jobs.contract import Executor, Job, JobReport, JobState, Stop
 from egams.jobs.stopping import StoppedError, never, stop_on_signals
 from egams.lock import alone_in
@@ -163,7 +163,7 @@ def predict_shards(
 
     if progress is not None:
         progress(done, total)
-    runner = chosen_executor(executor, jobs, len(tasks))
+    runner = choose_executor(executor, jobs, tasks=len(tasks))
     work = [Job(task.name, (task,)) for task in tasks]
     with (
         alone_in(folder),

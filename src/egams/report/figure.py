@@ -19,7 +19,7 @@ from egams.conventions import (
     MZ_COUNT,
     TEMPERATURE_COUNT,
 )
-from egams.ensemble.predictions import Predictions, RunPrediction
+from egams.ensemble.predictions import Predictions
 from egams.errors import InputError
 from egams.families import FAMILIES
 from egams.preprocess.prepare_runs import prepare_runs
@@ -94,9 +94,8 @@ def draw_run(run: Run, path: str | Path, *, predictions: Predictions | None = No
     ConfigError
         If the ending of `path` is none of these.
     """
-    parts = _parts(run, predictions)
     with page(path, WIDTH, HEIGHT) as figure:
-        _fill(figure, run, *parts)
+        _fill(figure, run, predictions)
     return Path(path)
 
 
@@ -104,22 +103,16 @@ def plot_run(run: Run, predictions: Predictions | Bundle | None = None) -> Figur
     """Return what `draw_run` draws, as a figure of matplotlib: see `egams.Run.plot`."""
     if not isinstance(predictions, Predictions | None):
         predictions = predictions.predict(run)
-    parts = _parts(run, predictions)
     with styled_figure(WIDTH, HEIGHT) as figure:
-        _fill(figure, run, *parts)
+        _fill(figure, run, predictions)
     return figure
 
 
-def _parts(run: Run, predictions: Predictions | None) -> tuple[PreparedRun, RunPrediction | None]:
+def _fill(figure: Figure, run: Run, predictions: Predictions | None) -> None:
     (prepared,) = prepare_runs([run])
     if isinstance(prepared, InputError):
         raise prepared
-    return prepared, None if predictions is None else predictions[run.run_id]
-
-
-def _fill(
-    figure: Figure, run: Run, prepared: PreparedRun, prediction: RunPrediction | None
-) -> None:
+    prediction = None if predictions is None else predictions[run.run_id]
     width = 0.825 if prediction is None else 0.54
     right = LEFT + width
     _title(figure, run)

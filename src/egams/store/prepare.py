@@ -15,7 +15,8 @@ import numpy as np
 
 from egams.artifact import move_over, refuse_to_replace, remove
 from egams.errors import EgamsError, InputError
-from egams.io import RunReader, RunSource, SkippedRun, open_source
+from egams.io import RunSource, SkippedRun, open_source
+from egams.io.sniff import Runs
 from egams.preprocess.prepare_runs import prepare_runs
 from egams.processes import processes
 from egams.run import Run
@@ -30,7 +31,7 @@ Progress = Callable[[int, int], None]
 
 
 def prepare(
-    runs: str | Path | RunSource | RunReader | Run | Iterable[Run],
+    runs: Runs,
     output: str | Path | None = None,
     *,
     jobs: int | None = None,
@@ -64,7 +65,7 @@ def prepare(
     ArtifactError
         If something other than a store stands at `output`: it is never replaced.
     """
-    source = _as_source(runs)
+    source = open_source(runs)
     if output is not None:
         return _to_folder(
             source, Path(output).resolve(), _processes(source, jobs), strict, progress
@@ -77,7 +78,7 @@ def prepare(
 
 
 def prepare_in_parts(
-    runs: str | Path | RunSource | RunReader | Run | Iterable[Run],
+    runs: Runs,
     runs_in_part: int | None,
     *,
     jobs: int | None = None,
@@ -88,21 +89,11 @@ def prepare_in_parts(
 
     Memory does not grow with the number of runs. None makes one part of all.
     """
-    source = _as_source(runs)
+    source = open_source(runs)
     outcomes = _outcomes(source, source.ids, _processes(source, jobs))
     reported = _report(outcomes, strict, progress, 0, source)
     while part := list(islice(reported, runs_in_part)):
         yield _in_memory(part)
-
-
-def _as_source(runs: str | Path | RunSource | RunReader | Run | Iterable[Run]) -> RunSource:
-    if isinstance(runs, RunReader):
-        return runs.source
-    if isinstance(runs, str | Path | Run):
-        return open_source(runs)
-    if isinstance(runs, RunSource):
-        return runs
-    return open_source(list(runs))
 
 
 def _processes(source: RunSource, jobs: int | None) -> int:

@@ -38,13 +38,7 @@ class Compute:
     time_budget: str | float | None = None
 
     def deadline_from_now(self) -> float | None:
-        """When the time is up, on the clock of `time.monotonic`; None for no limit.
-
-        Raises
-        ------
-        ConfigError
-            If the time budget is no length of time.
-        """
+        """When the time is up, on the clock of `time.monotonic`; None for no limit."""
         return None if self.time_budget is None else time.monotonic() + seconds_of(self.time_budget)
 
 

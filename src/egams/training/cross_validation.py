@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from egams.errors import ArtifactError, ConfigError
 from egams.experiments.experiment import Experiment
 from egams.experiments.zoo import experiments_named
-from egams.jobs.choose import chosen_executor
+from egams.jobs.choose import choose_executor
 from egams.jobs.contract import Executor, Report
 from egams.jobs.device import device_named
 from egams.jobs.local import LocalExecutor
@@ -203,7 +203,7 @@ def _claimed(
 
 
 def _runner(compute: Compute, jobs: int | None, trainings: int) -> Executor:
-    runner = chosen_executor(compute.executor, jobs, trainings)
+    runner = choose_executor(compute.executor, jobs, tasks=trainings)
     if not isinstance(runner, RayExecutor):
         device_named(compute.device)  # refused at once, not by every training
     return runner
