@@ -161,6 +161,20 @@ def test_a_store_is_a_sequence_of_runs(stored: Path):
     assert {path.name for path in stored.iterdir()} == {MANIFEST, DATA}
 
 
+def test_a_slice_of_a_store_is_a_store(stored: Path, tmp_path: Path):
+    store = RunStore.open(stored)
+    for index in (slice(1, 3), slice(None), slice(None, None, -2), slice(2, 2), slice(-1, 99)):
+        some = store[index]
+        assert some.ids == store.ids[index]
+        assert [run.run_id for run in some] == list(store.ids[index])
+        for here, place in zip(some, range(len(store))[index], strict=True):
+            np.testing.assert_array_equal(here.abundance, store[place].abundance)
+    assert np.shares_memory(store[1:3]._data, store._data)
+    assert store[:].fingerprint == store.fingerprint != store[1:].fingerprint
+    assert RunStore.open(store[1:3].path_or_copy(tmp_path / "some")).ids == store.ids[1:3]
+    assert store[1:][1:].ids == store.ids[2:]
+
+
 def test_the_fingerprint_tells_runs_and_labels_apart(stored: Path):
     runs = raw_samples()
     assert prepare(runs, jobs=1).fingerprint == RunStore.open(stored).fingerprint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,12 +17,12 @@ from egams.ensemble.prediction_table import from_table, to_table
 from egams.ensemble.predictions import Predictions
 from egams.ensemble.shard_records import ShardsManifest, is_done, read_shard, write_shard
 from egams.errors import ArtifactError, ConfigError, EgamsError
-from egams.io import RunReader, RunSource, open_source
+from egams.io import RunSource, open_source
+from egams.io.sniff import Runs
 from egams.jobs.choose import choose_executor
-from egams.jobs.contract import Executor, Job, JobReport, JobState, Stop
+from egams.jobs.contract import Executor, Job, JobReport, JobState, Report, Stop
 from egams.jobs.stopping import StoppedError, never, stop_on_signals
 from egams.lock import alone_in
-from egams.run import Run
 from egams.store.prepare import prepare_in_parts
 
 SHARDS = "shards"
@@ -67,8 +67,8 @@ class ShardTask:
 
 def predict_shards(
     bundle: str | Path | None,
-    source: str | Path | RunSource | RunReader | Run | Iterable[Run],
-    folder: str | Path,
+    runs: Runs,
+    output: str | Path,
     *,
     runs_per_shard: int = RUNS_IN_PART,
     draws: int | None = None,
@@ -79,7 +79,7 @@ def predict_shards(
     device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Predict very many runs into a folder of Parquet files.
+    """Predict very many runs into a folder of Parquet files, and return the folder.
 
     Each shard is written whole by one process, and never again: the same call goes on from where
     it was stopped. Memory depends on `runs_per_shard` and `jobs`, not on the number of runs.
@@ -89,9 +89,9 @@ def predict_shards(
     ----------
     bundle
         Folder of a bundle; the shipped one if None.
-    source
-        A path, or what `egams.read` gives. Shards follow its order.
-    folder
+    runs
+        A path, a source or reader, or runs in memory. Shards follow their order.
+    output
         Where to write: ``manifest.json``, and ``shards/shard-00000.parquet`` and so on.
     runs_per_shard
         Runs of a shard, those that cannot be used counted.
@@ -102,14 +102,9 @@ def predict_shards(
     executor
         Where: ``"local"``, ``"processes"``, ``"ray"``, or an executor with settings of its own, as
         `egams.training.cross_validation.cross_validate` takes it. Every node must reach bundle,
-        source and folder under their names here.
+        runs and output under their names here.
     progress
         Called with (runs done, runs in all).
-
-    Returns
-    -------
-    Path
-        The folder.
 
     Raises
     ------
@@ -125,8 +120,8 @@ def predict_shards(
     """
     # Absolute: a task may run in a process that stands elsewhere.
     place = (SHIPPED if bundle is None else Path(bundle)).resolve()
-    folder = Path(folder).resolve()
-    opened = open_source(Path(source).resolve() if isinstance(source, str | Path) else source)
+    folder = Path(output).resolve()
+    opened = open_source(Path(runs).resolve() if isinstance(runs, str | Path) else runs)
     fingerprint = bundle_fingerprint(place)
     # Once here, so that a damaged bundle is one error and not one a shard.
     draws = int(_bundle(place, fingerprint).manifest["draws"]) if draws is None else draws
@@ -153,16 +148,7 @@ def predict_shards(
         for path, ids in shards.items()
         if not is_done(path, job, ids)
     ]
-    done = total - sum(len(task.source.ids) for task in tasks)
-
-    def report(entry: JobReport) -> None:
-        nonlocal done
-        done += entry.done
-        if progress is not None:
-            progress(done, total)
-
-    if progress is not None:
-        progress(done, total)
+    report = _adding_up(total - sum(len(task.source.ids) for task in tasks), total, progress)
     runner = choose_executor(executor, jobs, tasks=len(tasks))
     work = [Job(task.name, (task,)) for task in tasks]
     with (
@@ -173,16 +159,34 @@ def predict_shards(
         failures = [state for state in states if state.state == "failed"]
     if failures:
         raise _failed(failures, len(shards))
+    _finish(list(shards), request.signal)
+    return folder
+
+
+def _adding_up(done: int, total: int, progress: Callable[[int, int], None] | None) -> Report | None:
+    """Report runs of all shards together."""
+    if progress is None:
+        return None
+    progress(done, total)
+
+    def report(entry: JobReport) -> None:
+        nonlocal done
+        done += entry.done
+        progress(done, total)
+
+    return report
+
+
+def _finish(shards: Sequence[Path], signal: int | None) -> None:
     left = sum(not path.is_file() for path in shards)
     if left:
         raise StoppedError(
             f"stopped: {len(shards) - left} of {len(shards)} shards are finished. Give the same "
             "command again to go on.",
-            request.signal,
+            signal,
         )
     for path in shards:
         remove_unfinished(path)
-    return folder
 
 
 def predict_shard(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Annotated, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from egams.artifact import STRICT, Artifact
@@ -67,3 +72,13 @@ class StoreManifest(Artifact):
     runs: tuple[StoredRun, ...]
     skipped: tuple[SkippedRun, ...]
     fingerprint: str
+
+    @classmethod
+    def of(
+        cls, runs: Sequence[StoredRun], skipped: Sequence[SkippedRun], data: NDArray[np.uint8]
+    ) -> Self:
+        """Describe runs whose blocks stand one after the other in `data`."""
+        entries = [entry.model_dump(mode="json") for entry in runs]
+        digest = hashlib.sha256(json.dumps(entries, sort_keys=True).encode())
+        digest.update(np.ascontiguousarray(data).data)
+        return cls(runs=tuple(runs), skipped=tuple(skipped), fingerprint=digest.hexdigest()[:16])

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +18,7 @@ from egams.preprocess.prepare_runs import prepare_runs
 from egams.processes import processes
 from egams.run import Run
 from egams.store.journal import Journal, Outcome
-from egams.store.manifest import StoredRun, StoreManifest
+from egams.store.manifest import StoreManifest
 from egams.store.run_store import RunStore, to_block
 
 RUNS_PER_TASK = 16
@@ -180,18 +177,7 @@ def _in_memory(outcomes: Sequence[Outcome]) -> RunStore:
         for outcome in outcomes
         if outcome.reason is not None
     ]
-    return RunStore(_manifest([block.entry for block in blocks], skipped, data), data)
-
-
-def _manifest(
-    runs: list[StoredRun], skipped: list[SkippedRun], data: np.ndarray[Any, Any]
-) -> StoreManifest:
-    entries = [entry.model_dump(mode="json") for entry in runs]
-    digest = hashlib.sha256(json.dumps(entries, sort_keys=True).encode())
-    digest.update(np.ascontiguousarray(data).data)
-    return StoreManifest(
-        runs=tuple(runs), skipped=tuple(skipped), fingerprint=digest.hexdigest()[:16]
-    )
+    return RunStore(StoreManifest.of([block.entry for block in blocks], skipped, data), data)
 
 
 def _to_folder(
@@ -214,7 +200,7 @@ def _to_folder(
         remove(partial)
         _refuse_none_used(skipped, source.name)
     data = np.memmap(journal.data, dtype=np.uint8, mode="r")
-    _manifest(used, skipped, data).save(partial)
+    StoreManifest.of(used, skipped, data).save(partial)
     journal.lines.unlink()
     move_over(partial, output)
     return RunStore.open(output)

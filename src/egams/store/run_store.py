@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +85,7 @@ def from_block(data: NDArray[np.uint8], entry: StoredRun, where: Path | str) -> 
 
 
 class RunStore(Sequence[PreparedRun]):
-    """Prepared runs, by position.
+    """Prepared runs, by position; a slice is a store in memory, without the skipped runs.
 
     Parameters
     ----------
@@ -146,14 +147,29 @@ class RunStore(Sequence[PreparedRun]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __getitem__(self, index: int) -> PreparedRun:  # type: ignore[override]
-        entry = self._entries[index]
-        end = int(self._ends[index])
-        block = np.asarray(self._data[end - entry.size : end])
-        return from_block(block, entry, self._where)
+    @overload
+    def __getitem__(self, index: int) -> PreparedRun: ...
 
-    def __iter__(self) -> Iterator[PreparedRun]:
-        return (self[index] for index in range(len(self)))
+    @overload
+    def __getitem__(self, index: slice) -> RunStore: ...
+
+    def __getitem__(self, index: int | slice) -> PreparedRun | RunStore:
+        if isinstance(index, slice):
+            return self._some(range(len(self))[index])
+        return from_block(self._block(index), self._entries[index], self._where)
+
+    def _block(self, index: int) -> NDArray[np.uint8]:
+        end = int(self._ends[index])
+        return np.asarray(self._data[end - self._entries[index].size : end])
+
+    def _some(self, places: range) -> RunStore:
+        entries = [self._entries[place] for place in places]
+        if places and places.step == 1:  # the same bytes, not copied
+            start = int(self._ends[places[0]]) - entries[0].size
+            data = self._data[start : int(self._ends[places[-1]])]
+        else:
+            data = np.concatenate([np.empty(0, np.uint8), *map(self._block, places)])
+        return RunStore(StoreManifest.of(entries, (), data), data)
 
     @property
     def ids(self) -> tuple[str, ...]:
