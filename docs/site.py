@@ -40,8 +40,8 @@ API = {
         *("egams.models.layers.with_temperature", "egams.models.layers.mean_and_max"),
     ),
     "ensembles": (
-        *("egams.study.gather.study_predictions", "egams.study.make_bundle.make_bundle"),
-        *("egams.ensemble.ensemble", "egams.ensemble.bundle.Bundle", "egams.ensemble.predictions"),
+        *("egams.study.gather.study_predictions", "egams.ensemble.ensemble"),
+        *("egams.ensemble.bundle.Bundle", "egams.ensemble.predictions"),
     ),
     "scores": ("egams.evaluate.metrics", "egams.evaluate.submission", "egams.report.figure"),
 }

@@ -13,15 +13,22 @@ import pytest
 
 from command_line import ROOT
 
-PAGES = [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md"]
+PAGES = [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```', flags=re.DOTALL | re.MULTILINE)
 NAME = re.compile(r"\begams(?:\.[A-Za-z_]\w*)+")
 FILE = re.compile(r"`([\w.]+/[\w./-]+\.(?:py|yaml|npz|png))\b")
+INLINE = re.compile(r"`(egams (?!demo|COMMAND)[^`]+ [^`]+)`")
+BASH, PYTHON = ("bash", "-euc"), (sys.executable, "-c")
+SIMULATED = """
+egams simulate mars-spectrometry --train 24 --val 4 --sam-share 0 --folders
+cp mars-spectrometry/val_features/S0024.csv my_run.csv
+cp mars-spectrometry/truth/val_labels_truth.csv labels.csv
+"""
 
 
 def blocks(page: str) -> list[tuple[str, str, str]]:
     """Language, title and text of each block of a page, from top to bottom."""
-    return BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
+    return BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
 
 
 def run(command: list[str], folder: Path) -> None:
@@ -35,20 +42,36 @@ def run(command: list[str], folder: Path) -> None:
 
 def test_the_page_for_python_is_one_script(tmp_path: Path) -> None:
     script = tmp_path / "page.py"
-    code = [text for language, _, text in blocks("python.md") if language == "python"]
+    code = [text for language, _, text in blocks("docs/python.md") if language == "python"]
     script.write_text("\n".join(code), encoding="utf-8")
     run([sys.executable, str(script)], tmp_path)
     assert (tmp_path / "predictions.csv").is_file()
 
 
-def test_the_tutorial_runs_as_it_stands(tmp_path: Path) -> None:
-    for language, title, text in blocks("tutorial.md"):
+@pytest.mark.parametrize("page", ["answer.md", "tutorial.md"])
+def test_a_page_for_beginners_runs_as_it_stands(page: str, tmp_path: Path) -> None:
+    for language, title, text in blocks(f"docs/{page}"):
         if title:
             (tmp_path / title).write_text(text, encoding="utf-8")
-        else:
-            start = {"sh": ["bash", "-euc"], "python": [sys.executable, "-c"]}[language]
-            run([*start, text], tmp_path)
+        elif language != "text":
+            run([*(BASH if language == "sh" else PYTHON), text], tmp_path)
     assert (tmp_path / "predictions.csv").is_file()
+
+
+def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:
+    """As it stands, on few runs and with brief trainings; CI runs what begins with make."""
+    brief = " --folds 2 --draws 1 --epochs-share 0.01 --jobs 1"
+    run([*BASH, SIMULATED], tmp_path)
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    listed = [
+        line for kind, _, text in blocks("README.md") if kind == "sh" for line in text.splitlines()
+    ]
+    commands = [line for line in [*listed, *INLINE.findall(page)] if line.startswith("egams ")]
+    assert len(commands) > 10
+    for command in (" ".join(command.split()) for command in commands):
+        run([*BASH, command + brief * ("cross-validate" in command)], tmp_path)
+    (python,) = (text for kind, _, text in blocks("README.md") if kind == "python")
+    run([*PYTHON, python], tmp_path)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import egams as library
 from command_line import egams, readme_commands
+from egams.cli import demo_steps
 from egams.cli.demo_steps import demo_experiments, run_demo
 from egams.cli.main import app
 from egams.ensemble.ensemble import nested_ensemble
@@ -43,7 +44,7 @@ COVERED = {
     *("simulate", "prepare", "cross-validate", "study", "bundle", "predict", "evaluate"),
     *("plot", "zoo", "demo", "compare", "export"),
 }
-"""Commands that a test here runs; of the demo, which takes minutes, only the beginning."""
+"""Commands that a test here runs."""
 
 
 def experiment_options(folder: Path) -> list[str]:
@@ -299,6 +300,14 @@ def test_the_zoo_shows_scores_and_minutes_where_they_are_known(study):
         assert line.split()[0] == name
         assert line.split()[-3] == f"{mean_log_loss(scored.labels, mean):.4f}"
     assert "24 runs in 2 folds" in own
+
+
+def test_the_demo_goes_to_its_end_on_fewer_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo_steps, "TRAIN_RUNS", 24)
+    monkeypatch.setattr(demo_steps, "UNSEEN_RUNS", 4)
+    monkeypatch.setattr(demo_steps, "SHARES", dict.fromkeys(demo_steps.SHARES, 0.01))
+    demo_steps.run_demo(tmp_path / "demo", jobs=1)
+    assert {path.name for path in (tmp_path / "demo").iterdir()} >= {"scores.md", "run.png"}
 
 
 def test_the_demo_takes_no_folder_that_holds_something_else(tmp_path):

@@ -52,7 +52,7 @@ def read_run_rows(path: Path, columns: Sequence[str]) -> dict[str, RunRow]:
     ------
     InputError
         If the file cannot be read, a column is missing or doubled, a row has not as many cells
-        as the header, a run has no id or is there twice, or there are no runs.
+        as the header, or a run has no id or is there twice.
     """
     data = FileBlob(path).read()
     names = parse_header(data[:HEAD], (ID, *columns), str(path))
@@ -89,8 +89,6 @@ def read_run_rows(path: Path, columns: Sequence[str]) -> dict[str, RunRow]:
         raise InputError(
             f"cannot be read as a row ({error})", file=path, row=reader.line_num
         ) from error
-    if not rows:
-        raise InputError("no runs", file=path, expected="a row for each run under the header")
     return rows
 
 
@@ -107,16 +105,20 @@ def read_submission(path: str | Path) -> tuple[tuple[str, ...], FloatArray]:
     Raises
     ------
     InputError
-        As `read_run_rows`, or if a value is not a number from 0 to 1.
+        As `read_run_rows`, or if a value is not a number from 0 to 1, or there are no runs.
     """
-    return _read_families(Path(path), "a number from 0 to 1", lambda p: (p >= 0) & (p <= 1))
+    found = _read_families(Path(path), "a number from 0 to 1", lambda p: (p >= 0) & (p <= 1))
+    if not found[0]:
+        raise InputError("no runs", file=path, expected="a row for each run under the header")
+    return found
 
 
 def _read_families(
     path: Path, expected: str, fits: Callable[[FloatArray], BoolArray]
 ) -> tuple[tuple[str, ...], FloatArray]:
     rows = read_run_rows(path, FAMILIES)
-    values = np.array([[_number(row.cells[name]) for name in FAMILIES] for row in rows.values()])
+    values = np.array([_number(row.cells[name]) for row in rows.values() for name in FAMILIES])
+    values = values.reshape(-1, len(FAMILIES))
     for row, family in np.argwhere(~fits(values)):
         raise list(rows.values())[row].refusal(FAMILIES[family], expected)
     return tuple(rows), values

@@ -100,7 +100,7 @@ def draw_run(run: Run, path: str | Path, *, predictions: Predictions | None = No
 
 
 def plot_run(run: Run, predictions: Predictions | Bundle | None = None) -> Figure:
-    """Return what `draw_run` draws, as a figure of matplotlib: see `egams.Run.plot`."""
+    """Draw `run` and `predictions` of it as a matplotlib figure: see `egams.Run.plot`."""
     if not isinstance(predictions, Predictions | None):
         predictions = predictions.predict(run)
     with styled_figure(WIDTH, HEIGHT) as figure:
