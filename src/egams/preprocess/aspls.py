@@ -30,8 +30,7 @@ from egams.preprocess.folding import SHORTEST, Fold
 from egams.preprocess.kernel import NUMPY, compiled, kernel
 from egams.preprocess.reweighting import Batch, Settings
 
-_SLOTS = 512  # traces worked on together: enough to hide NumPy's call overhead, small for caches
-_EMPTY = 0.125  # share of the slots that may be empty before they are refilled or removed
+_BLOCK = 1024  # traces that NumPy works on together: enough to hide what its calls cost
 _LIKE = 0.4  # shortest trace of a group as a share of its longest: padding costs less than a group
 
 
@@ -100,12 +99,8 @@ def aspls(
             "lam and asymmetric_coef must be positive, max_iter must not be negative."
         )
     traces, lengths = checked(traces, lengths)
-    fit = BaselineFit(
-        np.full(traces.shape, np.nan),
-        np.zeros(len(traces), dtype=np.intp),
-        np.zeros(len(traces), dtype=np.bool_),
-    )
-    settings, instructions = Settings(lam, max_iter, tol, asymmetric_coef), kernel()
+    fit, settings = _no_fit(traces), Settings(lam, max_iter, tol, asymmetric_coef)
+    instructions = kernel()
     for group in _of_like_length(lengths):
         bins = int(lengths[group].max())
         part = _fit(traces[group, :bins], lengths[group], settings, instructions)
@@ -155,56 +150,46 @@ def _of_like_length(lengths: IntArray) -> list[IntArray]:
     return groups
 
 
+def _no_fit(traces: FloatArray) -> BaselineFit:
+    of_trace = len(traces)
+    return BaselineFit(
+        np.full(traces.shape, np.nan), np.zeros(of_trace, np.int64), np.zeros(of_trace, np.bool_)
+    )
+
+
 def _fit(
     traces: FloatArray, lengths: IntArray, settings: Settings, instructions: str
 ) -> BaselineFit:
     """Fit traces of like length ``[trace, bin]``."""
-    module = compiled()
+    fit, module = _no_fit(traces), compiled()
     if instructions == NUMPY or module is None:
-        return _fit_by_numpy(traces, lengths, settings)
-    fit = BaselineFit(
-        np.full(traces.shape, np.nan),
-        np.zeros(len(traces), dtype=np.int64),
-        np.zeros(len(traces), dtype=np.bool_),
-    )
-    arrays = fit.baseline, fit.iterations, fit.converged
+        _fit_by_numpy(fit, traces, lengths, settings)
+        return fit
     module.fit(
-        *(instructions, np.ascontiguousarray(traces), lengths.astype(np.int64), *arrays),
+        *(instructions, np.ascontiguousarray(traces), lengths.astype(np.int64)),
+        *(fit.baseline, fit.iterations, fit.converged),
         *(settings.lam, settings.max_iter, settings.tol, settings.coef),
     )
     return fit
 
 
-def _fit_by_numpy(traces: FloatArray, lengths: IntArray, settings: Settings) -> BaselineFit:
-    """Fit traces of like length ``[trace, bin]``.
-
-    Traces occupy slots, and the slots of finished traces are refilled: so the arrays stay wide,
-    although some traces need five iterations and others a hundred.
-    """
+def _fit_by_numpy(
+    fit: BaselineFit, traces: FloatArray, lengths: IntArray, settings: Settings
+) -> None:
+    """Fit traces of like length ``[trace, bin]`` block by block; what is finished leaves."""
     fold = Fold.of(lengths)
     folded = fold.fold(traces)
     fitted = np.empty_like(folded)
-    iterations = np.zeros(len(lengths), dtype=np.intp)
-    converged = np.zeros(len(lengths), dtype=np.bool_)
-
-    slots = np.arange(min(_SLOTS, len(lengths)))  # the trace in each slot, -1: none
-    started = len(slots)
-    batch = Batch.of(fold.take(slots), np.take(folded, slots, axis=2), settings)
-    while slots.size:
-        early, stable = batch.iterate()
-        done = early | stable | (batch.age > settings.max_iter)
-        leaving = np.flatnonzero(done & (slots >= 0))
-        finished = slots[leaving]
-        fitted[..., finished] = batch.baseline[..., leaving]
-        iterations[finished] = batch.age[leaving] - early[leaving]
-        converged[finished] = (stable & ~early)[leaving]
-        slots[leaving] = -1
-
-        stay = np.flatnonzero(slots >= 0)
-        empty = slots.size - stay.size
-        if empty > _EMPTY * slots.size:
-            entering = np.arange(started, min(started + empty, len(lengths)))
-            started += entering.size
-            slots = np.concatenate([slots[stay], entering])
-            batch = batch.refill(stay, np.take(folded, entering, axis=2), fold.take(slots))
-    return BaselineFit(fold.unfold(fitted, traces.shape[1], np.nan), iterations, converged)
+    for start in range(0, len(lengths), _BLOCK):
+        place = np.arange(start, min(start + _BLOCK, len(lengths)))
+        batch = Batch(fold.take(place), folded[..., place], settings)
+        while place.size:
+            early, stable = batch.iterate()
+            done = early | stable | (batch.age > settings.max_iter)
+            finished = place[done]
+            fitted[..., finished] = batch.baseline[..., done]
+            fit.iterations[finished] = batch.age - early[done]
+            fit.converged[finished] = (stable & ~early)[done]
+            if done.any():
+                place, batch = place[~done], batch.only(~done)
+    fit.baseline[:] = fold.unfold(fitted, traces.shape[1], np.nan)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from egams.arrays import BoolArray, FloatArray, IntArray
+from egams.arrays import BoolArray, FloatArray
 from egams.preprocess.folding import Fold
 from egams.preprocess.logistic import falling
 from egams.preprocess.pentadiagonal import WhittakerSolver, kept
@@ -30,48 +30,28 @@ class Settings:
 
 
 class Batch:
-    """The iteration on a batch of folded traces, each at an age of its own.
+    """The iteration on a batch of folded traces, all in the same iteration.
 
     Arrays are ``[row, side, trace]``: data y, weights w and v = w / (lam alpha).
     """
 
-    def __init__(
-        self,
-        fold: Fold,
-        arrays: tuple[FloatArray, FloatArray, FloatArray],
-        age: IntArray,
-        settings: Settings,
-    ) -> None:
-        self.y, self.w, self.v = arrays
-        self.age, self.settings = age, settings
-        shape = self.y.shape
+    def __init__(self, fold: Fold, y: FloatArray, settings: Settings) -> None:
+        """Begin with all weights and all alpha 1."""
+        self.fold, self.y, self.settings, self.age = fold, y, settings, 0
         self.inside = (fold.depth >= 0).astype(np.float64)
+        self.w, self.v = np.ones(y.shape), np.full(y.shape, kept(1 / settings.lam))
         self.w[: len(self.inside)] *= self.inside
         self.w_norm = np.sqrt(_sum(self.w * self.w))
-        self.baseline = np.zeros(shape)
+        self.baseline = np.zeros(y.shape)
         self.solver = WhittakerSolver(fold)
-        self._residual, self._size, self._negative, self._w_next = np.empty((4, *shape))
+        self._residual, self._size, self._negative, self._w_next = np.empty((4, *y.shape))
 
-    @classmethod
-    def of(cls, fold: Fold, y: FloatArray, settings: Settings) -> Batch:
-        """A batch of traces before their first iteration: all weights and all alpha are 1."""
-        age = np.zeros(fold.traces, dtype=np.intp)
-        arrays = y, np.ones(y.shape), np.full(y.shape, kept(1 / settings.lam))
-        return cls(fold, arrays, age, settings)
-
-    def refill(self, stay: IntArray, y: FloatArray, fold: Fold) -> Batch:
-        """Go on with the slots `stay`, and with new traces `y` after them."""
-
-        def joined(old: FloatArray, new: FloatArray | float) -> FloatArray:
-            values = np.empty((*y.shape[:2], fold.traces))
-            np.take(old, stay, axis=2, out=values[..., : stay.size])
-            values[..., stay.size :] = new
-            return values
-
-        age = np.zeros(fold.traces, dtype=np.intp)
-        age[: stay.size] = self.age[stay]
-        arrays = joined(self.y, y), joined(self.w, 1.0), joined(self.v, kept(1 / self.settings.lam))
-        return Batch(fold, arrays, age, self.settings)
+    def only(self, some: BoolArray) -> Batch:
+        """Return some of the traces, to go on with."""
+        y, w, v = (np.compress(some, values, axis=2) for values in (self.y, self.w, self.v))
+        batch = Batch(self.fold.take(np.flatnonzero(some)), y, self.settings)
+        batch.w, batch.v, batch.w_norm, batch.age = w, v, self.w_norm[some], self.age
+        return batch
 
     def iterate(self) -> tuple[BoolArray, BoolArray]:
         """Fit all baselines once and reweight.
@@ -85,7 +65,7 @@ class Batch:
         """
         residual, size, w_next = self._residual, self._size, self._w_next
         self.age += 1
-        with np.errstate(all="ignore"):  # finished traces may divide by zero until they leave
+        with np.errstate(all="ignore"):  # traces without noise divide by zero, then leave
             self.baseline = self.solver.solve(self.v, self.y)
             np.subtract(self.y, self.baseline, out=residual)
             np.abs(residual, out=size)
