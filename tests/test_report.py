@@ -14,7 +14,6 @@ from egams.families import FAMILIES, INSTRUMENTS
 from egams.preprocess.prepare_runs import prepare_runs
 from egams.report.figure import draw_run
 from egams.report.page import DPI
-from egams.report.reliability import draw_reliability
 from egams.report.typical import typical_spectrogram
 from egams.run import Run
 from egams.simulate import SimulationConfig, simulate_run
@@ -151,35 +150,18 @@ def test_spectrogram_tells_measured_from_floor():
     np.testing.assert_array_equal(image[18] == 0.0, (columns >= 259) & (columns <= 342))
 
 
-@pytest.mark.parametrize("draw", ["run", "reliability"])
-def test_paths_that_cannot_be_written_are_told(draw, tmp_path):
-    def drawn(path):
-        if draw == "reliability":
-            return draw_reliability(np.eye(4), np.full((4, 4), 0.3), path)
-        return draw_run(
-            simulate_run(np.random.default_rng(0), config=SimulationConfig.tiny()), path
-        )
-
+def test_paths_that_cannot_be_written_are_told(run, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"file/run\.png: the figure cannot be written"):
-        drawn(tmp_path / "file" / "run.png")
+        draw_run(run, tmp_path / "file" / "run.png")
     (tmp_path / "run.png").mkdir()
     with pytest.raises(InputError, match="cannot be written"):
-        drawn(tmp_path / "run.png")
+        draw_run(run, tmp_path / "run.png")
     with pytest.raises(ConfigError, match=r"no figure ends in '\.gif'"):
-        drawn(tmp_path / "run.gif")
+        draw_run(run, tmp_path / "run.gif")
 
 
 def test_a_run_that_cannot_be_prepared_is_told(tmp_path):
     cold = Run("cold", np.linspace(0, 20, 30), np.arange(10.0), np.ones((30, 10)))
     with pytest.raises(InputError, match="run 'cold': no reading is left"):
         draw_run(cold, tmp_path / "run.png")
-
-
-def test_reliability_of_one_run_and_of_many(tmp_path):
-    rng = np.random.default_rng(3)
-    for runs in (1, 300):
-        p = rng.beta(0.3, 1.0, (runs, 10))
-        y = (rng.uniform(size=p.shape) < p).astype(int)
-        data = draw_reliability(y, p, tmp_path / "reliability.png").read_bytes()
-        assert png_size(data) == (5.0 * DPI, 5.6 * DPI)
