@@ -12,7 +12,7 @@ import numpy as np
 from egams.arrays import BoolArray, FloatArray
 from egams.preprocess.folding import Fold
 from egams.preprocess.logistic import falling
-from egams.preprocess.pentadiagonal import WhittakerSolver, kept
+from egams.preprocess.pentadiagonal import bands, kept, smooth
 
 _LEAST = float(np.finfo(np.float64).eps)  # what pybaselines divides by in place of 0
 _ALPHA_FLOOR = 1e-150  # stands for alpha = 0, whose row reads x = y: v stays finite
@@ -43,8 +43,7 @@ class Batch:
         self.w[: len(self.inside)] *= self.inside
         self.w_norm = np.sqrt(_sum(self.w * self.w))
         self.baseline = np.zeros(y.shape)
-        self.solver = WhittakerSolver(fold)
-        self._residual, self._size, self._negative, self._w_next = np.empty((4, *y.shape))
+        self.bands = bands(fold)
 
     def only(self, some: BoolArray) -> Batch:
         """Return some of the traces, to go on with."""
@@ -63,46 +62,35 @@ class Batch:
         stable
             Traces whose weights have changed by less than the tolerance.
         """
-        residual, size, w_next = self._residual, self._size, self._w_next
         self.age += 1
         with np.errstate(all="ignore"):  # traces without noise divide by zero, then leave
-            self.baseline = self.solver.solve(self.v, self.y)
-            np.subtract(self.y, self.baseline, out=residual)
-            np.abs(residual, out=size)
-            count, std = self._noise()
-            largest = np.maximum.reduce(size, axis=0).max(axis=0)
+            self.baseline = smooth(self.bands, self.v, self.y)
+            residual = self.y - self.baseline
+            size = np.abs(residual)
+            count, std = _noise(residual, size)
+            largest = size.max(axis=(0, 1))
+            w_before, norm_before = self.w, np.maximum(self.w_norm, _LEAST)
 
-            # w = 1 / (1 + exp(k / std (r - std)))
-            np.subtract(residual, std, out=w_next)
-            w_next *= self.settings.coef / std
-            falling(w_next)
-            w_next[: len(self.inside)] *= self.inside
-
-            np.subtract(w_next, self.w, out=residual)
-            np.square(residual, out=residual)
-            change = np.sqrt(_sum(residual)) / np.maximum(self.w_norm, _LEAST)
-            np.square(w_next, out=residual)
-            self.w_norm = np.sqrt(_sum(residual))
-            self.w, self._w_next = w_next, self.w
+            self.w = falling((residual - std) * (self.settings.coef / std))
+            self.w[: len(self.inside)] *= self.inside
+            self.w_norm = np.sqrt(_sum(self.w * self.w))
+            change = np.sqrt(_sum(np.square(self.w - w_before))) / norm_before
 
             # v = w / (lam alpha), alpha = |r| / max |r|
-            np.maximum(size, np.maximum(largest * _ALPHA_FLOOR, _TINY), out=size)
-            np.divide(w_next, size, out=self.v)
-            self.v *= largest / self.settings.lam
+            size = np.maximum(size, np.maximum(largest * _ALPHA_FLOOR, _TINY))
+            self.v = self.w / size * (largest / self.settings.lam)
         return ~(count >= 2), change < self.settings.tol
 
-    def _noise(self) -> tuple[FloatArray, FloatArray]:
-        """Number and standard deviation (n - 1) of the negative residuals of each trace."""
-        twice, sign = self._negative, self._w_next
-        np.subtract(self._residual, self._size, out=twice)  # r - |r| is 2 r or 0, exactly
-        np.sign(twice, out=sign)
-        count = -_sum(sign)
-        # sign * mean + negative is the deviation where the residual is negative, and 0 elsewhere
-        sign *= _sum(twice) / count
-        sign += twice
-        np.square(sign, out=sign)
-        std = 0.5 * np.sqrt(_sum(sign) / (count - 1))
-        return count, np.where(std == 0, _LEAST, std)
+
+def _noise(residual: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Number and standard deviation (n - 1) of the negative residuals of each trace."""
+    twice = residual - size  # 2 r or 0, exactly
+    sign = np.sign(twice)
+    count = -_sum(sign)
+    # sign * mean + negative is the deviation where the residual is negative, and 0 elsewhere
+    deviation = sign * (_sum(twice) / count) + twice
+    std = 0.5 * np.sqrt(_sum(np.square(deviation)) / (count - 1))
+    return count, np.where(std == 0, _LEAST, std)
 
 
 def _sum(folded: FloatArray) -> FloatArray:
