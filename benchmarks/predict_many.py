@@ -34,8 +34,7 @@ from egams.models.predict import predict_draws
 from egams.models.trained_network import NetworkPredictor
 from egams.simulate import SimulationConfig, simulate_runs
 from egams.spectrogram.descriptors import run_descriptors
-from egams.spectrogram.draw import windows
-from egams.spectrogram.draw_each import draw_each
+from egams.spectrogram.draw import draw_each, windows
 from egams.spectrogram.render import render
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare

@@ -18,8 +18,7 @@ from egams.evaluate.submission import evaluate_files
 from egams.evaluate.table import Table
 from egams.evaluate.tables import clip_table, experiment_table, score_table, tta_table
 from egams.families import FAMILIES
-from egams.io.run_rows import read_labels, read_submission
-from egams.io.write import write_submission
+from egams.io.run_rows import read_labels, read_submission, write_submission
 from egams.logloss import mean_log_loss, run_losses
 
 

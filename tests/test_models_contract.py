@@ -28,8 +28,7 @@ from egams.models.trained_network import NetworkPredictor
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
 from egams.spectrogram.descriptors import run_descriptors
-from egams.spectrogram.draw import windows
-from egams.spectrogram.draw_each import draw_each
+from egams.spectrogram.draw import draw_each, windows
 from egams.training.model_contract import KEPT, check_model
 from egams.training.neighbours import fit_neighbours
 from egams.training.train import train_experiment

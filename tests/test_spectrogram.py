@@ -11,8 +11,7 @@ import torch
 from scipy import stats
 
 from egams.spectrogram.config import SpectrogramConfig
-from egams.spectrogram.draw import BACKGROUND_POWER, Draws, draw, windows
-from egams.spectrogram.draw_each import draw_each
+from egams.spectrogram.draw import BACKGROUND_POWER, Draws, draw, draw_each, windows
 from egams.spectrogram.render import mixed_labels, render
 from egams.spectrogram.resident import ResidentRuns, column_temperatures
 from prepared_samples import prepared_samples

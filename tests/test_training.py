@@ -23,8 +23,7 @@ from egams.experiments.experiment import Experiment
 from egams.experiments.training_config import TrainingConfig
 from egams.models.trained_network import NetworkPredictor
 from egams.spectrogram.config import SpectrogramConfig
-from egams.spectrogram.draw import windows
-from egams.spectrogram.draw_each import draw_each
+from egams.spectrogram.draw import draw_each, windows
 from egams.spectrogram.render import render
 from egams.training.checkpoint import write_checkpoint
 from egams.training.controls import Controls

@@ -16,7 +16,7 @@ from egams.arrays import FloatArray
 from egams.errors import ConfigError, InputError, meant
 from egams.families import FAMILIES
 from egams.io import SkippedRun
-from egams.io.write import write_submission
+from egams.io.run_rows import write_submission
 
 if TYPE_CHECKING:
     import pandas as pd

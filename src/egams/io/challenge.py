@@ -7,8 +7,7 @@ from pathlib import Path, PurePosixPath
 from egams.errors import InputError
 from egams.io.annotations import Annotations, Record
 from egams.io.blob import Blob, RefusedBlob
-from egams.io.csv_source import folder_blobs, run_id_of
-from egams.io.zip_source import is_unsafe, zip_blobs
+from egams.io.csv_source import folder_blobs, is_unsafe, run_id_of, zip_blobs
 
 
 def challenge_blobs(root: Path, annotations: Annotations) -> dict[str, Blob]:

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from egams.arrays import BoolArray, FloatArray
+from egams.artifact import written_whole
 from egams.errors import InputError
 from egams.families import FAMILIES
 from egams.io.blob import FileBlob
 from egams.io.text import HEAD, parse_header
+from egams.logloss import truth_probability
 
 ID = "sample_id"
 
@@ -111,6 +114,43 @@ def read_submission(path: str | Path) -> tuple[tuple[str, ...], FloatArray]:
     if not found[0]:
         raise InputError("no runs", file=path, expected="a row for each run under the header")
     return found
+
+
+def write_submission(path: str | Path, run_ids: Sequence[str], probabilities: ArrayLike) -> None:
+    """Write probabilities in the challenge's layout, to a temporary name and renamed.
+
+    Every number is written with the digits that bring the same float64 back.
+
+    Parameters
+    ----------
+    path
+        CSV file to write.
+    run_ids
+        Name of each run.
+    probabilities
+        ``[run, family]``.
+
+    Raises
+    ------
+    InputError
+        If shapes disagree, a run appears twice, or a probability is NaN or outside 0..1.
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    if p.shape != (len(run_ids), len(FAMILIES)):
+        raise InputError(
+            f"{len(run_ids)} runs, probabilities of shape {p.shape}", expected="[run, family]"
+        )
+    if len(set(run_ids)) < len(run_ids):
+        raise InputError("a run appears twice", expected="each run once")
+    if p.size:
+        truth_probability(np.zeros(p.shape), p)
+    with (
+        written_whole(Path(path)) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([ID, *FAMILIES])
+        writer.writerows([name, *row] for name, row in zip(run_ids, p.tolist(), strict=True))
 
 
 def _read_families(

@@ -11,10 +11,16 @@ from egams.families import Instrument
 from egams.io.annotations import Annotations, annotations_from
 from egams.io.blob import Blob, FileBlob
 from egams.io.challenge import challenge_blobs
-from egams.io.csv_source import LABELS, METADATA, CsvSource, by_run_id, folder_blobs
+from egams.io.csv_source import (
+    LABELS,
+    METADATA,
+    CsvSource,
+    by_run_id,
+    folder_blobs,
+    zip_blobs,
+)
 from egams.io.memory_source import open_memory
 from egams.io.source import RunReader, RunSource
-from egams.io.zip_source import zip_blobs
 from egams.run import Run
 
 Runs = str | Path | Run | RunSource | RunReader | Iterable[Run]

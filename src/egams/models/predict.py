@@ -14,8 +14,7 @@ from egams.families import FAMILIES
 from egams.models.predictor import Evidence, Predictor
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.descriptors import run_descriptors
-from egams.spectrogram.draw import windows
-from egams.spectrogram.draw_each import draw_each
+from egams.spectrogram.draw import draw_each, windows
 from egams.spectrogram.render import render
 from egams.spectrogram.resident import ResidentRuns
 
@@ -45,7 +44,7 @@ def predict_draws(
     draws
         Test-time draws.
     seed
-        Whole numbers, none negative: see `egams.spectrogram.draw_each`.
+        Whole numbers, none negative: see `egams.spectrogram.draw.draw_each`.
     evidence
         As `gather_evidence` gives it for these runs, where several experiments share it.
 

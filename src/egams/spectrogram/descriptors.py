@@ -8,8 +8,7 @@ from torch import Tensor
 from egams.conventions import HELIUM
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import Context
-from egams.spectrogram.draw import windows
-from egams.spectrogram.draw_each import draw_each
+from egams.spectrogram.draw import draw_each, windows
 from egams.spectrogram.render import render
 from egams.spectrogram.resident import ResidentRuns
 

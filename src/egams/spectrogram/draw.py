@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -160,6 +163,51 @@ def draw(
     return replace(unmixed, mixed=mixed, by_mean=by_mean, partner=partner)
 
 
+def draw_each(
+    runs: ResidentRuns,
+    table: Windows,
+    positions: Tensor,
+    config: SpectrogramConfig,
+    draws: int,
+    seed: Sequence[int],
+) -> Draws:
+    """Draw every run `draws` times, from a generator that depends on `seed` and the run alone.
+
+    A run is known by its context, not by its name or place: renamed, reordered or alone, it gets
+    the same draws. Nothing is mixed.
+
+    Parameters
+    ----------
+    positions
+        Which of `runs` ``[run]``.
+    draws
+        Draws of each.
+    seed
+        Whole numbers, none negative.
+
+    Returns
+    -------
+    Draws
+        Of ``run * draws`` spectrograms, the draws of a run one after the other.
+    """
+    config = config.for_prediction()
+    generator = torch.Generator(runs.device)
+    contexts = runs.context[positions].cpu().numpy()
+    each = [
+        draw(
+            runs,
+            table,
+            position.expand(draws),
+            config,
+            generator.manual_seed(_seed_of(context.tobytes(), seed)),
+        )
+        for position, context in zip(positions, contexts, strict=True)
+    ]
+    tensors = [entry.name for entry in fields(Draws) if entry.name != "partner"]
+    joined = {name: torch.cat([getattr(one, name) for one in each]) for name in tensors}
+    return Draws(**joined, partner=None)
+
+
 def _columns(
     table: Windows, config: SpectrogramConfig, B: int, generator: torch.Generator
 ) -> Tensor:
@@ -186,3 +234,8 @@ def _draw_scans(table: Windows, run: Tensor, columns: Tensor, generator: torch.G
     point = torch.rand(number.shape, generator=generator, device=run.device, dtype=torch.float64)
     found = torch.searchsorted(table.key, number + point, side="right")
     return torch.where(table.empty[run[:, None], columns], -1, table.scan[found])
+
+
+def _seed_of(run: bytes, seed: Sequence[int]) -> int:
+    digest = hashlib.blake2b(np.array(seed, dtype="<i8").tobytes() + run, digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
