@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from egams.cli.options import (
-    ExecutorName,
-    GpusPerTraining,
-    Import,
-    Jobs,
-    RayAddress,
-    SamSources,
-    Seed,
-    StorageUrl,
-    TimeBudget,
-    TrackerName,
-    TrainingDevice,
-)
+from egams.cli.options import ExecutorName, Import, Jobs, Seed
 
 
 def cross_validate(
@@ -55,29 +43,60 @@ def cross_validate(
     whole: Annotated[
         bool, typer.Option("--whole", help="Also train on all runs, for a bundle to predict with.")
     ] = False,
-    sam_sources: SamSources = None,
+    sam_sources: Annotated[
+        Path | None,
+        typer.Option(
+            help="Store of SAM testbed runs without labels, whose backgrounds make some commercial "
+            "runs SAM-like."
+        ),
+    ] = None,
     seed: Seed = 0,
     draws: Annotated[int, typer.Option(min=1, help="Test-time draws of each held-out run.")] = 16,
     epochs_share: Annotated[
         float, typer.Option(min=0, help="Train for this share of the epochs (or trees), for tries.")
     ] = 1.0,
     jobs: Jobs = None,
-    device: TrainingDevice = "auto",
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        typer.Option(help="Where to train; auto: on a GPU where there is one."),
+    ] = "auto",
     compiled: Annotated[
         bool,
         typer.Option(
             "--compile", help="Compile networks: a minute or more a process, then faster steps."
         ),
     ] = False,
-    time_budget: TimeBudget = None,
+    time_budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="25m, 1h30m or seconds: then trainings stop with a checkpoint, and none begins.",
+        ),
+    ] = None,
     executor: Annotated[
         ExecutorName | None,
         typer.Option(help="Train in this process, in several (the default), or on a Ray cluster."),
     ] = None,
-    storage: StorageUrl = None,
-    ray_address: RayAddress = "auto",
-    gpus_per_training: GpusPerTraining = None,
-    tracker: TrackerName = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Folder that every node can reach (s3://bucket/folder, a shared folder); the "
+            "study's folder here becomes a copy of it.",
+        ),
+    ] = None,
+    ray_address: Annotated[
+        str,
+        typer.Option(help="auto: the cluster this machine is in; local: one of its own; HOST:PORT"),
+    ] = "auto",
+    gpus_per_training: Annotated[
+        float | None,
+        typer.Option(min=0, help="With Ray: share of a GPU for each training, such as 0.25."),
+    ] = None,
+    tracker: Annotated[
+        Literal["tensorboard", "mlflow"] | None,
+        typer.Option(help="Also send epochs and scores there while it trains."),
+    ] = None,
     imports: Import = None,
 ) -> None:
     """Train experiments and predict the held-out runs.

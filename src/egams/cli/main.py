@@ -1,4 +1,4 @@
-"""`egams`: the list of commands, and what becomes of errors."""
+"""`egams`: the list of commands, its version, and what becomes of errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from egams.cli.predict import predict
 from egams.cli.prepare import prepare
 from egams.cli.simulate import simulate
 from egams.cli.study import study_app
-from egams.cli.version import print_version
 from egams.cli.zoo import zoo
 from egams.errors import EgamsError
 from egams.jobs.stopping import StoppedError
@@ -32,25 +31,35 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    demo,
-    simulate,
-    prepare,
-    cross_validate,
-    compare,
-    bundle,
-    export,
-    predict,
-    evaluate,
-    plot,
-    zoo,
-):
+TRAIN = (demo, simulate, prepare, cross_validate, compare, bundle, export)
+USE = (predict, evaluate, plot, zoo)
+for command in TRAIN + USE:
     app.command()(command)
 app.add_typer(study_app)
 
 DEBUG = "--debug"
 REFUSED = 2
 INTERRUPTED = 130
+
+
+def print_version(context: typer.Context, wanted: bool) -> None:
+    """Print the version, with ``--verbose`` what a report of a fault needs, and end."""
+    if not wanted:
+        return
+    import platform
+    from importlib.metadata import version
+
+    from egams import __version__
+
+    typer.echo(f"egams {__version__}")
+    if context.params.get("verbose"):
+        from egams.preprocess.kernel import kernel, kernels
+
+        typer.echo(f"baseline kernel {kernel()}, of {', '.join(kernels())}")
+        typer.echo(f"python {platform.python_version()}, {platform.platform()}")
+        for name in ("numpy", "torch"):
+            typer.echo(f"{name} {version(name)}")
+    raise typer.Exit
 
 
 @app.callback()

@@ -44,6 +44,12 @@ Seed = Annotated[int, typer.Option(min=0, help="Same seed, same machine: same nu
 Study = Annotated[
     Path, typer.Argument(metavar="STUDY", help="Folder that egams cross-validate wrote.")
 ]
+Bundle = Annotated[
+    Path | None,
+    typer.Option(
+        "--bundle", "-b", help="Folder that egams bundle wrote; the shipped one if left out."
+    ),
+]
 AtMost = Annotated[
     int | None,
     typer.Option(
@@ -71,41 +77,3 @@ Import = Annotated[
     ),
 ]
 ExecutorName = Literal["local", "processes", "ray"]
-TrainingDevice = Annotated[
-    Literal["auto", "cpu", "cuda"],
-    typer.Option(help="Where to train: a GPU where there is one, or as said."),
-]
-TimeBudget = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TIME",
-        help="25m, 1h30m or seconds: then trainings stop with a checkpoint, and none begins.",
-    ),
-]
-StorageUrl = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        help="Folder that every node can reach (s3://bucket/folder, a shared folder); the "
-        "study's folder here becomes a copy of it.",
-    ),
-]
-RayAddress = Annotated[
-    str,
-    typer.Option(help="auto: the cluster this machine is in; local: one of its own; HOST:PORT"),
-]
-GpusPerTraining = Annotated[
-    float | None,
-    typer.Option(min=0, help="With Ray: share of a GPU for each training, such as 0.25."),
-]
-SamSources = Annotated[
-    Path | None,
-    typer.Option(
-        help="Store of SAM testbed runs without labels, whose backgrounds make some commercial "
-        "runs SAM-like."
-    ),
-]
-TrackerName = Annotated[
-    Literal["tensorboard", "mlflow"] | None,
-    typer.Option(help="Also send epochs and scores there while it trains."),
-]

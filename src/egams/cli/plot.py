@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from egams.cli.options import Import, Metadata, OfInstrument, Source
+from egams.cli.options import Bundle, Import, Metadata, OfInstrument, Source
 
 
 def plot(
@@ -17,14 +17,7 @@ def plot(
     run: Annotated[
         str | None, typer.Option(help="Which run to draw, where the source holds several.")
     ] = None,
-    bundle: Annotated[
-        Path | None,
-        typer.Option(
-            "--bundle",
-            "-b",
-            help="Bundle whose probabilities to draw beside the run; the shipped one if left out.",
-        ),
-    ] = None,
+    bundle: Bundle = None,
     data_only: Annotated[
         bool, typer.Option("--data-only", help="Draw the run without probabilities.")
     ] = False,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from egams.cli.options import (
+    Bundle,
     ExecutorName,
     Import,
     Jobs,
@@ -27,12 +28,7 @@ if TYPE_CHECKING:
 def predict(
     *,
     source: Source,
-    bundle: Annotated[
-        Path | None,
-        typer.Option(
-            "--bundle", "-b", help="Folder that egams bundle wrote; the shipped one if left out."
-        ),
-    ] = None,
+    bundle: Bundle = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -72,39 +68,28 @@ def predict(
     imports: Import = None,
 ) -> None:
     """Say which families are in the samples, and how sure."""
+    from egams.artifact import write_json
+    from egams.cli.show import console, prediction_table, progress_bar, say, say_apart, say_used
+    from egams.ensemble.bundle import load_bundle
     from egams.errors import ConfigError
     from egams.io import read
 
     reader = read(source, instrument=instrument, metadata=metadata, labels=labels, split=split)
-    asked: dict[str, Any] = {"draws": draws, "seed": seed, "jobs": jobs, "strict": strict}
-    if runs_per_shard is None:
-        if executor is not None:
-            raise ConfigError("--executor runs shards; expected --runs-per-shard beside it.")
-        _predict_at_once(bundle, reader, output, details, asked)
+    settings: dict[str, Any] = {"draws": draws, "seed": seed, "jobs": jobs, "strict": strict}
+    if runs_per_shard is not None:
+        if output is None or details is not None:
+            raise ConfigError(
+                "--runs-per-shard writes a folder that holds the details too; expected --output "
+                "FOLDER and no --details."
+            )
+        settings |= {"runs_per_shard": runs_per_shard, "executor": executor}
+        _predict_shards(bundle, reader, output, settings)
         return
-    if output is None or details is not None:
-        raise ConfigError(
-            "--runs-per-shard writes a folder that holds the details too; expected --output FOLDER "
-            "and no --details."
-        )
-    asked |= {"runs_per_shard": runs_per_shard, "executor": executor}
-    _predict_shards(bundle, reader, output, asked)
-
-
-def _predict_at_once(
-    bundle: Path | None,
-    reader: RunReader,
-    output: Path | None,
-    details: Path | None,
-    asked: dict[str, Any],
-) -> None:
-    from egams.artifact import write_json
-    from egams.cli.show import console, prediction_table, progress_bar, say, say_apart, say_used
-    from egams.ensemble.bundle import load_bundle
-
+    if executor is not None:
+        raise ConfigError("--executor runs shards; expected --runs-per-shard beside it.")
     loaded = load_bundle(bundle)
     with progress_bar("reading") as progress:
-        predictions = loaded.predict(reader, progress=progress, **asked)
+        predictions = loaded.predict(reader, progress=progress, **settings)
     console().print(prediction_table(predictions))
     say_apart(predictions)
     say_used(predictions.instruments, [run.notes for run in predictions], predictions.skipped)
@@ -117,13 +102,13 @@ def _predict_at_once(
 
 
 def _predict_shards(
-    bundle: Path | None, reader: RunReader, folder: Path, asked: dict[str, Any]
+    bundle: Path | None, reader: RunReader, folder: Path, settings: dict[str, Any]
 ) -> None:
     from egams.cli.show import RUNS_SHOWN, progress_bar, say
     from egams.ensemble.shards import SHARDS, predict_shards, read_shards
 
     with progress_bar("predicting") as progress:
-        predict_shards(bundle, reader, folder, progress=progress, **asked)
+        predict_shards(bundle, reader, folder, progress=progress, **settings)
     used = flagged = 0
     skipped: list[SkippedRun] = []
     for predictions in read_shards(folder):

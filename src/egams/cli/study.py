@@ -101,9 +101,3 @@ def oof(
     scored = study_predictions(OpenStudy.open(study))
     write_out_of_fold(scored, output, at_most=ensemble)
     say(f"{len(scored.names)} experiments and the ensemble on {len(scored.run_ids)} runs: {output}")
-
-
-@study_app.callback()
-def _group() -> None:
-    # With a callback typer keeps a group of one command a group.
-    pass
