@@ -1,7 +1,8 @@
-"""What every executor keeps to, and how a job is tried, wherever that is."""
+"""What every executor keeps to: which job is next, and how one is tried, wherever that is."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -77,19 +78,19 @@ class Executor(Protocol):
     workers: int | None
 
     def run(self, work: Work, jobs: Sequence[Job], report: Report | None, stop: Stop) -> States:
-        """Run jobs, and say what becomes of each, as it happens.
+        """Run jobs, and yield what becomes of each, as it happens.
 
         Parameters
         ----------
         work
             Called as ``work(*job.arguments, report=..., stop=...)``; must be importable by name,
-            as `jobs` must pickle. It asks `stop` now and then, and raises StoppedError where that
-            says yes.
+            as `jobs` must pickle. It calls `stop` now and then, and raises StoppedError where that
+            is true.
         report
             Called in this process with the progress of every job.
         stop
-            Asked in this process again and again; once it says yes, no job begins, and running
-            ones are asked to stop. A job that was not begun has no final state.
+            Called in this process again and again; once it is true, no job begins, and running
+            ones are told to stop. A job that was not begun has no final state.
         """
         ...
 
@@ -102,10 +103,36 @@ class Ended:
     reason: str = ""
     died: bool = False
 
-    def final(self, job: Job) -> JobState:
-        """Return what to say where this try was the last."""
-        again = " (tried twice)" if self.died else ""
-        return JobState(job.name, self.state, self.reason + again)
+
+class JobQueue:
+    """Jobs that wait, and those that died and are to be tried again.
+
+    A second try waits until nothing else runs: if memory ran out, it has all of it then.
+    """
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._first = deque(jobs)
+        self._second: deque[tuple[Job, str]] = deque()
+        self._tried_again: set[str] = set()
+
+    def next(self, running: int) -> tuple[Job, JobState] | None:
+        """Take the next job and the state it begins in, given how many run; None if none is due."""
+        if self._first:
+            job = self._first.popleft()
+            return job, JobState(job.name, "running")
+        if self._second and running == 0:
+            job, reason = self._second.popleft()
+            return job, JobState(job.name, "running", f"second try: {reason}")
+        return None
+
+    def ended(self, job: Job, ended: Ended) -> Iterator[JobState]:
+        """Yield the final state of a job; nothing where it will be tried again."""
+        if ended.died and job.name not in self._tried_again:
+            self._tried_again.add(job.name)
+            self._second.append((job, ended.reason))
+        else:
+            again = " (tried twice)" if ended.died else ""
+            yield JobState(job.name, ended.state, ended.reason + again)
 
 
 def try_job(work: Work, job: Job, report: Report | None, stop: Stop) -> Ended:
@@ -125,7 +152,7 @@ def _no_memory(error: Exception) -> bool:
 
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    # Torch on a CPU, and CUDA outside torch's own allocator, say it in words alone.
+    # Torch on a CPU, and CUDA outside torch's own allocator, have no class of error for it.
     words = str(error).lower()
     return isinstance(error, RuntimeError) and (
         "out of memory" in words or "allocate memory" in words

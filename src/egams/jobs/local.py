@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from egams.jobs.contract import Job, Report, States, Stop, Work, try_job
-from egams.jobs.queue import JobQueue
+from egams.jobs.contract import Job, JobQueue, Report, States, Stop, Work, try_job
 
 
 class LocalExecutor:
@@ -19,6 +18,4 @@ class LocalExecutor:
         while not stop() and (taken := queue.next(0)):
             job, begins = taken
             yield begins
-            said = queue.ended(job, try_job(work, job, report, stop))
-            if said is not None:
-                yield said
+            yield from queue.ended(job, try_job(work, job, report, stop))

@@ -16,6 +16,7 @@ from egams.errors import ConfigError
 from egams.jobs.contract import (
     Ended,
     Job,
+    JobQueue,
     JobReport,
     JobState,
     Report,
@@ -25,12 +26,12 @@ from egams.jobs.contract import (
     try_job,
 )
 from egams.jobs.own_modules import OwnModule, load_all, own_modules
-from egams.jobs.queue import JobQueue
 
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_BETWEEN_REPORTS = 1.0
 NODES_LOST = 5
 """Nodes that a job may outlive: machines that are lent go often, and that is no fault of a job."""
+NODE_LOST = Ended("failed", "the node it ran on was lost", died=True)
 OWN_OBJECT_STORE = 100 * 2**20
 """Bytes; jobs and reports are small, and results are files."""
 
@@ -63,7 +64,7 @@ class RayExecutor:
         Raises
         ------
         ConfigError
-            If Ray is not installed, there is no cluster, or no node has the GPU asked for.
+            If Ray is not installed, there is no cluster, or no node has the GPU requested.
         """
         ray = _ray()
         with _connected(ray, self.address, self.workers):
@@ -82,12 +83,8 @@ class RayExecutor:
         return self.gpus
 
 
-class _NodeLost(Ended):
-    """A node is lost with all that ran on it: no fault of the job."""
-
-
 class _Tasks:
-    """The tasks of one run: which there are, and what is heard of them."""
+    """The tasks of one run: which there are, and what they report."""
 
     def __init__(
         self, ray: Any, work: Work, jobs: Sequence[Job], gpus: float, workers: int | None
@@ -97,7 +94,6 @@ class _Tasks:
         self.queue = JobQueue(jobs)
         self.room = workers or len(jobs)
         self.submitted: dict[Any, tuple[Job, JobState]] = {}
-        self.begun: set[str] = set()
         self.nodes_lost: Counter[str] = Counter()
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
@@ -112,7 +108,13 @@ class _Tasks:
         while True:
             if not stopping and stop():
                 stopping = True
-                self._keep_only(self.ray.get(self.mailbox.ask_to_stop.remote()))
+                begun = self.ray.get(self.mailbox.ask_to_stop.remote())
+                # The others wait for room, and will end as soon as they begin.
+                self.submitted = {
+                    reference: (job, begins)
+                    for reference, (job, begins) in self.submitted.items()
+                    if job.name in begun
+                }
             # Another node has memory of its own: second tries need not wait for quiet here.
             while (
                 not stopping and len(self.submitted) < self.room and (taken := self.queue.next(0))
@@ -121,7 +123,7 @@ class _Tasks:
             if not self.submitted:
                 return
             ready, _ = self.ray.wait(list(self.submitted), timeout=SECONDS_BETWEEN_LOOKS)
-            yield from self._hear(report)
+            yield from self._news(report)
             for reference in ready:
                 yield from self._end(reference)
 
@@ -131,15 +133,7 @@ class _Tasks:
         reference = self.task.remote(self.work, packed, own_modules(), self.mailbox)
         self.submitted[reference] = (job, begins)
 
-    def _keep_only(self, begun: set[str]) -> None:
-        """Forget the tasks that wait for room: they will end as soon as they begin."""
-        self.submitted = {
-            reference: (job, begins)
-            for reference, (job, begins) in self.submitted.items()
-            if job.name in begun
-        }
-
-    def _hear(self, report: Report | None) -> Iterator[JobState]:
+    def _news(self, report: Report | None) -> Iterator[JobState]:
         begins = {job.name: state for job, state in self.submitted.values()}
         for news in self.ray.get(self.mailbox.take.remote()):
             if isinstance(news, str):
@@ -152,16 +146,11 @@ class _Tasks:
         ended = self._how(reference)
         if ended is None:  # it was not begun
             return
-        if isinstance(ended, _NodeLost) and self._may_move(job):
+        self.nodes_lost[job.name] += ended is NODE_LOST
+        if ended is NODE_LOST and self.nodes_lost[job.name] <= NODES_LOST:
             self._submit(job, JobState(job.name, "running", ended.reason))
-            return
-        said = self.queue.ended(job, ended)
-        if said is not None:
-            yield said
-
-    def _may_move(self, job: Job) -> bool:
-        self.nodes_lost[job.name] += 1
-        return self.nodes_lost[job.name] <= NODES_LOST
+        else:
+            yield from self.queue.ended(job, ended)
 
     def _how(self, reference: Any) -> Ended | None:
         errors = self.ray.exceptions
@@ -170,7 +159,7 @@ class _Tasks:
         except errors.RayTaskError as error:
             return Ended("failed", f"{type(error.cause).__name__}: {error.cause}")
         except errors.NodeDiedError:
-            return _NodeLost("failed", "the node it ran on was lost", died=True)
+            return NODE_LOST
         except errors.RayError as error:
             reason = str(error).strip().splitlines()[0]
             return Ended("failed", f"{type(error).__name__}: {reason}", died=True)
@@ -178,7 +167,7 @@ class _Tasks:
 
 
 class Mailbox:
-    """What tasks tell the process that asked for them, and what it tells them: to stop."""
+    """What tasks report to the process that submitted them, and its request that they stop."""
 
     def __init__(self) -> None:
         self.news: list[JobReport | str] = []
@@ -186,14 +175,14 @@ class Mailbox:
         self.stopping = False
 
     def begin(self, job: str) -> bool:
-        """Say that a job begins; answers whether it may."""
+        """Note that a job begins; returns whether it may."""
         if not self.stopping:
             self.begun.add(job)
             self.news.append(job)
         return not self.stopping
 
     def report(self, entry: JobReport) -> None:
-        """Say how far a job is."""
+        """Note how far a job is."""
         self.news.append(entry)
 
     def is_stopping(self) -> bool:
@@ -254,7 +243,7 @@ def _connected(ray: Any, address: str, workers: int | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anyone unasked
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # sends nothing to its makers
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == "local":
         quiet |= {"include_dashboard": False, "num_cpus": workers}

@@ -10,17 +10,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from egams.jobs.contract import (
-    Ended,
-    Job,
-    JobReport,
-    Report,
-    States,
-    Stop,
-    Work,
-)
+from egams.jobs.contract import Ended, Job, JobQueue, JobReport, Report, States, Stop, Work
 from egams.jobs.own_modules import own_modules
-from egams.jobs.queue import JobQueue
 from egams.jobs.worker import HELD_BACK, serve
 from egams.processes import refuse_where_none_can_start
 
@@ -65,8 +56,7 @@ class ProcessExecutor:
                     stopping = True
                     workers.ask_to_stop()
                 while not stopping and len(workers.busy) < (self.workers or 1):
-                    taken = queue.next(len(workers.busy))
-                    if taken is None:
+                    if (taken := queue.next(len(workers.busy))) is None:
                         break
                     job, begins = taken
                     workers.begin(job, fresh=begins.again)
@@ -74,9 +64,7 @@ class ProcessExecutor:
                 if not workers.busy:
                     return
                 for job, ended in workers.listen(report):
-                    said = queue.ended(job, ended)
-                    if said is not None:
-                        yield said
+                    yield from queue.ended(job, ended)
         finally:
             workers.end()
 
@@ -167,18 +155,14 @@ def _receive(worker: _Worker) -> JobReport | Ended:
         news: JobReport | Ended = worker.pipe.recv()
     except (EOFError, OSError):
         worker.process.join()
-        return Ended("failed", _how_it_died(worker.process.exitcode), died=True)
+        code = worker.process.exitcode or 0
+        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        reason = (
+            f"the process it ran in died ({how}); memory may have run out "
+            "(or a script starts trainings outside `if __name__ == '__main__':`)"
+        )
+        return Ended("failed", reason, died=True)
     return news
-
-
-def _how_it_died(exit_code: int | None) -> str:
-    how = f"exit status {exit_code}"
-    if exit_code is not None and exit_code < 0:
-        how = signal.Signals(-exit_code).name
-    return (
-        f"the process it ran in died ({how}); memory may have run out "
-        "(or a script starts trainings outside `if __name__ == '__main__':`)"
-    )
 
 
 def _end(worker: _Worker) -> None:

@@ -13,12 +13,12 @@ from egams.errors import EgamsError
 
 
 class StoppedError(EgamsError):
-    """A training was asked to stop; its checkpoint holds all that was done.
+    """A training stopped on request; its checkpoint holds all that was done.
 
     Parameters
     ----------
     signal
-        Number of the signal that asked for it; None where the time was up.
+        Number of the signal that requested it; None where the time was up.
     """
 
     def __init__(self, message: str, signal: int | None = None) -> None:
@@ -27,12 +27,12 @@ class StoppedError(EgamsError):
 
 
 def never() -> bool:
-    """Ask for no stop."""
+    """Request no stop."""
     return False
 
 
 class StopRequest:
-    """Says yes from the moment a signal arrived or the time is up.
+    """True from the moment a signal arrives or the time is up.
 
     Parameters
     ----------
@@ -56,10 +56,10 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals(deadline: float | None = None) -> Iterator[StopRequest]:
-    """Let Ctrl-C and SIGTERM ask for a stop within the block; the second one ends it at once.
+    """Let Ctrl-C and SIGTERM request a stop within the block; the second one ends it at once.
 
-    Outside the main thread, where Python hears no signals, only the time counts; and so it is for
-    a signal that whoever started this process chose to ignore.
+    Outside the main thread, where Python receives no signals, only the time counts; and so it is
+    for a signal that whoever started this process chose to ignore.
     """
     request = StopRequest(deadline)
     before: dict[int, Any] = {}

@@ -6,12 +6,11 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import Any
 
 from egams.jobs.contract import Job, JobReport, Work, try_job
 from egams.jobs.own_modules import OwnModule, load_all
 
-HELD_BACK = {signal.SIGINT, signal.SIGTERM} if hasattr(signal, "SIGTERM") else {signal.SIGINT}
+HELD_BACK = {signal.SIGINT, signal.SIGTERM}
 
 
 def serve(pipe: Connection, work: Work, modules: Sequence[OwnModule] = ()) -> None:
@@ -22,17 +21,22 @@ def serve(pipe: Connection, work: Work, modules: Sequence[OwnModule] = ()) -> No
     Whatever arrives while a job runs means that it should stop: a message to end, or the end of
     the pipe, which comes when the process at the other side dies. So nothing outlives it.
     """
-    asked_to_stop = _listen_to_signals()
+    terminated: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: terminated.append(number))
+    # A terminal sends Ctrl-C to every process: it is for the parent to answer.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
     load_all(modules)
 
     def stop() -> bool:
-        return bool(asked_to_stop) or pipe.poll()
+        return bool(terminated) or pipe.poll()
 
     def report(entry: JobReport) -> None:
         with suppress(OSError):  # nobody listens any more; `stop` notices too
             pipe.send(entry)
 
-    while not asked_to_stop:
+    while not terminated:
         try:
             job: Job | None = pipe.recv()
         except (EOFError, OSError):
@@ -44,17 +48,3 @@ def serve(pipe: Connection, work: Work, modules: Sequence[OwnModule] = ()) -> No
             pipe.send(ended)
         if ended.died:
             return  # a fresh process has all its memory
-
-
-def _listen_to_signals() -> list[int]:
-    """Note SIGTERM; leave Ctrl-C, which a terminal sends to every process, to the parent."""
-    received: list[int] = []
-
-    def note(number: int, _frame: Any) -> None:
-        received.append(number)
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, note)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
-    return received
