@@ -95,7 +95,7 @@ def test_interval_covers_the_true_change_about_as_often_as_it_says() -> None:
     for _ in range(300):
         group = np.repeat(np.arange(60), 3)
         noise = rng.normal(0, 1, 60)[group] + rng.normal(0, 0.2, 180)
-        change = interval(0.3 + noise, rng, group, resamples=400)
+        change = interval(0.3 + noise, rng, group)
         covered += change.low <= 0.3 <= change.high
     assert 0.91 < covered / 300 < 0.98
 
@@ -120,7 +120,7 @@ def test_verdict_says_whether_the_interval_excludes_zero(
 def test_table_of_a_study(study: Study) -> None:
     pair = compare_experiments(study, "few", "more")
     assert pair.groups is None
-    table = comparison_table(pair, np.random.default_rng(0), resamples=200)
+    table = comparison_table(pair, np.random.default_rng(0))
     assert table.column("part") == ("all runs", "commercial", "sam_testbed")
     assert table.column("runs") == (18, 14, 4)
     truth, held = study.truth(), study.out_of_fold("more", ["0", "1", "2"])
@@ -144,7 +144,7 @@ def test_studies_on_other_folds_are_paired_by_run(study: Study, grouped: Study) 
     where = np.argsort(held.run_ids)[5]
     loss = run_losses([truth[held.run_ids[where]].labels], held.probabilities.mean(0)[[where]])
     assert np.isclose(pair.first[5], loss[0])
-    table = comparison_table(pair, np.random.default_rng(0), resamples=50)
+    table = comparison_table(pair, np.random.default_rng(0))
     assert "groups of near-duplicate runs" in table.caption
     assert str(grouped.folder) in table.caption
 
@@ -161,8 +161,6 @@ def test_what_cannot_be_compared_is_refused(study: Study, tmp_path: Path) -> Non
         compare_experiments(study, "few", "few", Study.open(other))
     with pytest.raises(InputError, match="losses of 2 runs, 3 groups"):
         interval(np.ones(2), np.random.default_rng(0), np.arange(3))
-    with pytest.raises(ConfigError, match="resamples is 0"):
-        interval(np.ones(2), np.random.default_rng(0), resamples=0)
 
 
 def test_command_prints_the_table(study: Study, grouped: Study) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from command_line import egams
+from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.errors import InputError
 from egams.evaluate import metrics
 from egams.evaluate.bootstrap import interval
@@ -136,10 +137,12 @@ def test_tables_say_what_was_chosen_where_and_survive_parquet(tmp_path):
     folds = np.arange(90) % 3
     rng = np.random.default_rng(0)
     draws = np.clip(p + 0.2 * rng.standard_normal((3, 4, *p.shape)), 0, 1).astype(np.float32)
+    runs = tuple(f"S{number}" for number in range(90))
+    scored = OutOfFoldPredictions(("a", "b", "c"), runs, of, folds, y, draws)
     tables = {
-        "score": score_table(y, p, of, rng, resamples=50),
-        "experiment": experiment_table(y, {"b": p, "a": draws[0, 0]}, of, rng, resamples=50),
-        "tta": tta_table(y, draws, ["a", "b", "c"], folds),
+        "score": score_table(y, p, of, rng),
+        "experiment": experiment_table(y, {"b": p, "a": draws[0, 0]}, of, rng),
+        "tta": tta_table(scored),
         "clip": clip_table(y, p, of, folds),
     }
     assert [row[0] for row in tables["score"].rows] == [

@@ -18,6 +18,7 @@ from egams.ensemble.clip import (
     clip_probabilities,
     nested_clip,
 )
+from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.ensemble.selection import nested_selection, select_members, selected_mean
 from egams.errors import ConfigError, InputError
 from egams.evaluate.tables import selection_table, tta_table
@@ -138,7 +139,8 @@ def test_thirty_models_and_800_runs_take_no_time():
 def test_tta_groups_take_the_luck_out():
     y, p, names, folds = oof(2)
     draws = np.repeat(p[:, None], 16, axis=1)
-    table = tta_table(y, draws, names, folds)
+    runs, of = np.array([""]).repeat(len(y)), np.array(["commercial"]).repeat(len(y))
+    table = tta_table(OutOfFoldPredictions(tuple(names), tuple(runs), of, folds, y, draws))
     assert table.column("draws") == (1, 2, 4, 8, 16)
     for name in ("best ensemble", "full ensemble", "best single"):
         assert len({round(score, 9) for score in table.column(name)}) == 1

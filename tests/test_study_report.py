@@ -16,12 +16,7 @@ from egams.ensemble.ensemble import ensemble_scores, fit_ensemble, nested_ensemb
 from egams.ensemble.selection import select_members
 from egams.ensemble.stacking import fit_stack
 from egams.errors import ConfigError
-from egams.evaluate.correlation import (
-    MEAN,
-    correlations,
-    error_correlation_table,
-    logit_correlation_table,
-)
+from egams.evaluate.correlation import MEAN, correlation_tables, correlations
 from egams.evaluate.study_report import PAGE, SECTIONS, write_report
 from egams.evaluate.study_tables import limit_table, parts_table, study_tables
 from egams.evaluate.table import Table
@@ -52,7 +47,7 @@ def test_correlations_by_hand() -> None:
 def test_correlation_tables_are_of_log_odds_and_of_errors() -> None:
     odds = np.array([[-1.0, 0.0, 1.0], [1.0, -2.0, 1.0], [-2.0, 0.0, 2.0]])
     p = (1 / (1 + np.exp(-odds)))[:, :, None]
-    table = logit_correlation_table(p, ("a", "b", "c"))
+    table, _ = correlation_tables(np.zeros((3, 1)), p, ("a", "b", "c"))
     assert table.columns == ("log odds of", "a", "b", "c", MEAN)
     expected = [[1, 0, 1], [0, 1, 0], [1, 0, 1]]
     np.testing.assert_allclose([row[1:4] for row in table.rows], expected, atol=1e-12)
@@ -60,10 +55,11 @@ def test_correlation_tables_are_of_log_odds_and_of_errors() -> None:
     # Errors of a: 0.2, -0.2, 0; of b: 0.3, -0.3, 0; of c: 0.1, 0.1, -0.2.
     y = np.array([[1.0], [0.0], [0.0]])
     p = np.array([[0.8, 0.2, 0.0], [0.7, 0.3, 0.0], [0.9, -0.1, 0.2]])[:, :, None]
-    table = error_correlation_table(y, p, ("a", "b", "c"))
+    _, table = correlation_tables(y, p, ("a", "b", "c"))
     expected = [[1, 1, 0], [1, 1, 0], [0, 0, 1]]
     np.testing.assert_allclose([row[1:4] for row in table.rows], expected, atol=1e-12)
-    assert error_correlation_table(y, p[:1], ("a",)).rows == (("a", pytest.approx(1), None),)
+    _, table = correlation_tables(y, p[:1], ("a",))
+    assert table.rows == (("a", pytest.approx(1), None),)
 
 
 def test_parts_by_hand() -> None:

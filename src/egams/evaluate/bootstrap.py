@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from egams.arrays import FloatArray, IntArray
-from egams.errors import ConfigError, InputError
+from egams.errors import InputError
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -36,11 +36,7 @@ class Interval:
 
 
 def interval(
-    losses: FloatArray,
-    rng: np.random.Generator,
-    groups: IntArray | None = None,
-    *,
-    resamples: int = RESAMPLES,
+    losses: FloatArray, rng: np.random.Generator, groups: IntArray | None = None
 ) -> Interval:
     """Percentile interval of the mean of losses (Efron and Tibshirani 1993, ch. 13).
 
@@ -55,30 +51,24 @@ def interval(
         Draws the resamples.
     groups
         Number of the group of near-duplicates of each run ``[run]``; None resamples runs.
-    resamples
-        How many.
 
     Raises
     ------
     InputError
         If there is no run, or not one group for each.
-    ConfigError
-        If `resamples` is below 1.
     """
     if len(losses) == 0 or (groups is not None and len(groups) != len(losses)):
         named = "" if groups is None else f", {len(groups)} groups"
         raise InputError(f"losses of {len(losses)} runs{named}", expected="at least one run")
-    if resamples < 1:
-        raise ConfigError(f"resamples is {resamples}; expected 1 or more.")
     _, group = np.unique(np.arange(len(losses)) if groups is None else groups, return_inverse=True)
     total, runs = np.bincount(group, losses), np.bincount(group).astype(np.float64)
     count = len(runs)
-    drawn = rng.multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
+    drawn = rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(np.float64)
     tail = (1 - LEVEL) / 2
     low, high = np.quantile((drawn @ total) / (drawn @ runs), [tail, 1 - tail])
     return Interval(float(total.sum() / runs.sum()), float(low), float(high))
 
 
 def resampled(groups: IntArray | None) -> str:
-    """Say what `interval` resamples, for a caption."""
+    """Name what `interval` resamples, for a caption."""
     return "runs" if groups is None else "groups of near-duplicate runs"

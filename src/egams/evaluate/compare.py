@@ -44,7 +44,7 @@ class Pair:
 
 
 def verdict(change: Interval) -> str:
-    """Say in words what a change in loss amounts to."""
+    """Put in words what a change in loss amounts to."""
     if change.high < 0:
         return "better: the interval excludes zero"
     if change.low > 0:
@@ -52,7 +52,7 @@ def verdict(change: Interval) -> str:
     return "no difference shown: the interval includes zero"
 
 
-def comparison_table(pair: Pair, rng: np.random.Generator, *, resamples: int = RESAMPLES) -> Table:
+def comparison_table(pair: Pair, rng: np.random.Generator) -> Table:
     """Change in mean log loss of the second experiment against the first, and by instrument.
 
     Parameters
@@ -66,7 +66,7 @@ def comparison_table(pair: Pair, rng: np.random.Generator, *, resamples: int = R
     for name, runs in parts.items():
         first, second = pair.first[runs], pair.second[runs]
         groups = None if pair.groups is None else pair.groups[runs]
-        change = interval(second - first, rng, groups, resamples=resamples)
+        change = interval(second - first, rng, groups)
         losses = float(first.mean()), float(second.mean())
         ends = change.estimate, change.low, change.high
         rows.append((name, len(first), *losses, *ends, verdict(change)))
@@ -74,7 +74,7 @@ def comparison_table(pair: Pair, rng: np.random.Generator, *, resamples: int = R
         ("part", "runs", "A", "B", "change", "low", "high", "B is"),
         tuple(rows),
         f"Mean log loss, out of fold. A: {pair.names[0]}. B: {pair.names[1]}. change: B less A, "
-        f"below 0 where B is better; interval: {100 * LEVEL:.0f} % of {resamples} resamples of the "
+        f"below 0 where B is better; interval: {100 * LEVEL:.0f} % of {RESAMPLES} resamples of the "
         f"{resampled(pair.groups)}, the same for both.",
     )
 
@@ -114,16 +114,14 @@ def compare_experiments(study: Study, first: str, second: str, other: Study | No
         )
     groups = near_duplicates(study, ids)
     return Pair(
-        names=(first, second) if other is None else (_place(study, first), _place(other, second)),
+        names=(first, second)
+        if other is None
+        else (f"{first} of {study.folder}", f"{second} of {other.folder}"),
         first=losses,
         second=other_losses,
         instruments=np.array([truth[run].instrument for run in ids]),
         groups=near_duplicates(beside, ids) if groups is None else groups,
     )
-
-
-def _place(study: Study, experiment: str) -> str:
-    return f"{experiment} of {study.folder}"
 
 
 def _losses(study: Study, experiment: str) -> tuple[list[str], FloatArray]:

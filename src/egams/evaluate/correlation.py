@@ -28,24 +28,12 @@ def correlations(values: ArrayLike) -> FloatArray:
         return np.corrcoef(flat.reshape(len(flat), -1)).reshape(len(flat), -1)
 
 
-def logit_correlation_table(probabilities: ArrayLike, names: Sequence[str]) -> Table:
-    """Correlation of members' log odds, and the mean of each with the others.
-
-    Parameters
-    ----------
-    probabilities
-        Out-of-fold probabilities ``[member, run, family]``.
-    names
-        ``[member]``.
-    """
-    caption = POOLED.format("the log odds of experiments")
-    return _table("log odds of", correlations(logit(np.asarray(probabilities))), names, caption)
-
-
-def error_correlation_table(
+def correlation_tables(
     labels: ArrayLike, probabilities: ArrayLike, names: Sequence[str]
-) -> Table:
-    """Correlation of members' errors, label less probability; the lower, the more they add.
+) -> tuple[Table, Table]:
+    """Correlations of members' log odds and of their errors, each with its mean with the others.
+
+    An error is the label less the probability; the lower their correlation, the more members add.
 
     Parameters
     ----------
@@ -56,10 +44,15 @@ def error_correlation_table(
     names
         ``[member]``.
     """
-    errors = np.asarray(labels, dtype=np.float64) - np.asarray(probabilities)
-    caption = POOLED.format("the errors of experiments (label less probability)")
-    caption += " Members whose errors are less alike gain more from being averaged."
-    return _table("errors of", correlations(errors), names, caption)
+    p = np.asarray(probabilities)
+    odds, errors = correlations(logit(p)), correlations(np.asarray(labels, np.float64) - p)
+    of_odds = POOLED.format("the log odds of experiments")
+    of_errors = POOLED.format("the errors of experiments (label less probability)")
+    of_errors += " Members whose errors are less alike gain more from being averaged."
+    return (
+        _table("log odds of", odds, names, of_odds),
+        _table("errors of", errors, names, of_errors),
+    )
 
 
 def _table(first: str, found: FloatArray, names: Sequence[str], caption: str) -> Table:

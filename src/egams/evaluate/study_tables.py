@@ -22,7 +22,7 @@ from egams.ensemble.ensemble import (
 from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.ensemble.selection import nested_selection, select_members
 from egams.errors import ArtifactError
-from egams.evaluate.correlation import error_correlation_table, logit_correlation_table
+from egams.evaluate.correlation import correlation_tables
 from egams.evaluate.table import Cell, Table
 from egams.evaluate.tables import (
     OUT_OF_FOLD,
@@ -71,11 +71,12 @@ def study_tables(
     nested = nested_ensemble(scored, at_most=at_most)
     called = ENSEMBLE if at_most is None else f"{ENSEMBLE} of at most {at_most}"
     alone = dict(zip(scored.names, mean, strict=True))
+    of_odds, of_errors = correlation_tables(y, mean, scored.names)
     made = {
         "experiments": experiment_table(y, alone, of, rng, groups=groups),
         "ensemble-size": selection_table(selection, nested_selection(y, mean, scored.names, folds)),
         "ensemble-limits": limit_table(scored, at_most),
-        "draws": tta_table(y, scored.probabilities, scored.names, folds),
+        "draws": tta_table(scored),
         "clips": clip_table(y, mean_probability(mean[members]), of, folds),
         "weights": _weight_table(ensemble),
         "scores": score_table(
@@ -88,9 +89,9 @@ def study_tables(
             "fitted on the other folds.",
         ),
         "parts": parts_table(y, {called: nested.probabilities} | alone, of),
-        "correlation-logits": logit_correlation_table(mean, scored.names),
-        "correlation-errors": error_correlation_table(y, mean, scored.names),
-        "sets": set_table(y, nested, of),
+        "correlation-logits": of_odds,
+        "correlation-errors": of_errors,
+        "sets": _set_table(y, nested, of),
     }
     reasons = left_out(study)
     with suppress(ArtifactError):  # most studies have no fold "sam"
@@ -160,19 +161,10 @@ def parts_table(
     )
 
 
-def set_table(labels: ArrayLike, nested: NestedEnsemble, instruments: NDArray[np.str_]) -> Table:
-    """How many labels the sets hold, of each instrument.
-
-    Parameters
-    ----------
-    labels
-        0 or 1 ``[run, family]``.
-    nested
-        Sets of each fold, with thresholds found on the other folds.
-    instruments
-        ``[run]``.
-    """
-    y = np.asarray(labels)
+def _set_table(
+    y: NDArray[np.float32], nested: NestedEnsemble, instruments: NDArray[np.str_]
+) -> Table:
+    """How many labels the sets hold, of each instrument."""
     rows: list[tuple[Cell, ...]] = []
     for name in INSTRUMENTS:
         here = instruments == name

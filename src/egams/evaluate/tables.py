@@ -7,16 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from egams.arrays import BoolArray, FloatArray, IntArray
+from egams.arrays import FloatArray, IntArray
 from egams.ensemble.average import draw_groups, mean_probability
 from egams.ensemble.clip import CLIP_GRID, choose_clip, clip_probabilities, nested_clip
-from egams.ensemble.selection import (
-    NestedSelection,
-    Selection,
-    nested_selection,
-    selected_mean,
-)
-from egams.evaluate.bootstrap import LEVEL, RESAMPLES, interval, resampled
+from egams.ensemble.out_of_fold import OutOfFoldPredictions
+from egams.ensemble.selection import NestedSelection, Selection, nested_selection, selected_mean
+from egams.evaluate.bootstrap import LEVEL, interval, resampled
 from egams.evaluate.metrics import average_precision, calibration_error, mean_defined, roc_auc
 from egams.evaluate.table import Cell, Table
 from egams.families import FAMILIES, INSTRUMENTS
@@ -38,7 +34,6 @@ def score_table(
     *,
     groups: IntArray | None = None,
     basis: str = OUT_OF_FOLD,
-    resamples: int = RESAMPLES,
 ) -> Table:
     """Scores over all runs, of each instrument and of each family.
 
@@ -68,7 +63,7 @@ def score_table(
     for name, (runs, families) in parts.items():
         truth, guess = y[runs, families], p[runs, families]
         of_part = None if groups is None else groups[runs]
-        loss = interval(run_losses(truth, guess), rng, of_part, resamples=resamples)
+        loss = interval(run_losses(truth, guess), rng, of_part)
         counts = (len(truth), int(truth.sum()))
         ends = (loss.estimate, loss.low, loss.high)
         rows.append((name, *ends, *_other_scores(truth, guess), *counts))
@@ -87,7 +82,6 @@ def experiment_table(
     rng: np.random.Generator,
     *,
     groups: IntArray | None = None,
-    resamples: int = RESAMPLES,
 ) -> Table:
     """Compare experiments on the same runs, best first, each with its difference to the best.
 
@@ -110,8 +104,8 @@ def experiment_table(
     order = sorted(p, key=lambda name: (float(losses[name].mean()), name))
     rows: list[tuple[Cell, ...]] = []
     for name in order:
-        loss = interval(losses[name], rng, groups, resamples=resamples)
-        gap = interval(losses[name] - losses[order[0]], rng, groups, resamples=resamples)
+        loss = interval(losses[name], rng, groups)
+        gap = interval(losses[name] - losses[order[0]], rng, groups)
         behind = (None,) * 3 if name == order[0] else (gap.estimate, gap.low, gap.high)
         each = [float(losses[name][of == i].mean()) if i in of else None for i in INSTRUMENTS]
         others = _other_scores(y, p[name])
@@ -164,37 +158,32 @@ def selection_table(selection: Selection, nested: NestedSelection) -> Table:
     return Table(columns, tuple(rows), caption)
 
 
-def tta_table(
-    labels: ArrayLike,
-    draws: ArrayLike,
-    names: Sequence[str],
-    folds: ArrayLike,
-) -> Table:
+def tta_table(scored: OutOfFoldPredictions) -> Table:
     """Number of test-time draws against score: best ensemble, full ensemble, best single model.
 
     A count of n is scored on every disjoint group of n draws and the scores are averaged. (The
     write-up's table takes one group, and its scores go up and down by luck.) Members are chosen
-    once, with all draws.
-
-    Parameters
-    ----------
-    labels
-        0 or 1 ``[run, family]``.
-    draws
-        Out-of-fold probabilities ``[member, draw, run, family]``.
-    names
-        Name of each member.
-    folds
-        Fold of each run ``[run]``: members are chosen nested.
+    once, with all draws, nested.
     """
-    y, p = np.asarray(labels), np.asarray(draws)
-    means = p.mean(axis=1, dtype=np.float64)
-    choices = _choices(y, means, names, folds)
+    y, p, names, folds = scored.labels, scored.probabilities, scored.names, scored.folds
+    means = scored.mean_over_draws
+    best = nested_selection(y, means, names, folds)
+    single = nested_selection(y, means, names, folds, max_size=1)
+
+    def score(group: FloatArray, chosen: NestedSelection) -> float:
+        averaged = np.empty(y.shape)
+        for fold, selection in zip(chosen.folds, chosen.selections, strict=True):
+            averaged[folds == fold] = selected_mean(group[:, folds == fold], names, selection)
+        return mean_log_loss(y, averaged)
+
     rows: list[tuple[Cell, ...]] = []
     for count in (count for count in DRAWS if count <= p.shape[1]):
         groups = draw_groups(p, count)
-        scores = np.array([_ensemble_scores(y, group, names, choices) for group in groups])
-        rows.append((count, len(groups), *scores.mean(axis=0).tolist()))
+        scores = [
+            (score(group, best), mean_log_loss(y, mean_probability(group)), score(group, single))
+            for group in groups
+        ]
+        rows.append((count, len(groups), *np.mean(scores, axis=0).tolist()))
     return Table(
         ("draws", "groups", "best ensemble", "full ensemble", "best single"),
         tuple(rows),
@@ -245,30 +234,3 @@ def clip_table(
     return Table(
         ("instrument", "clip", "log loss", "choice"), tuple(rows), " ".join([caption, *notes])
     )
-
-
-_Choice = tuple[BoolArray, Selection, Selection]
-"""Runs to score, the ensemble chosen for them and the single model chosen for them."""
-
-
-def _choices(
-    y: NDArray[np.generic], means: FloatArray, names: Sequence[str], folds: ArrayLike
-) -> list[_Choice]:
-    ensembles = nested_selection(y, means, names, folds)
-    singles = nested_selection(y, means, names, folds, max_size=1)
-    return [
-        (np.asarray(folds) == fold, ensemble, single)
-        for fold, ensemble, single in zip(
-            ensembles.folds, ensembles.selections, singles.selections, strict=True
-        )
-    ]
-
-
-def _ensemble_scores(
-    y: NDArray[np.generic], p: FloatArray, names: Sequence[str], choices: Sequence[_Choice]
-) -> tuple[float, float, float]:
-    best, single = np.empty(y.shape), np.empty(y.shape)
-    for runs, ensemble, alone in choices:
-        best[runs] = selected_mean(p[:, runs], names, ensemble)
-        single[runs] = selected_mean(p[:, runs], names, alone)
-    return mean_log_loss(y, best), mean_log_loss(y, mean_probability(p)), mean_log_loss(y, single)
