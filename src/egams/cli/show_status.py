@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from egams.jobs.duration import duration
-from egams.study.status import State, StudyStatus, TrainingStatus
+from egams.study.progress import State
+from egams.study.status import StudyStatus, TrainingStatus
 
 STATES: dict[State, str] = {
     "running": "green",
@@ -36,16 +37,12 @@ def status_view(status: StudyStatus, now: float) -> Group:
             Text(training.experiment),
             training.fold,
             Text(training.state, STATES[training.state]),
-            _epochs(training),
+            "" if training.total is None else f"{training.done} of {training.total}",
             "" if training.seconds_each is None else duration(training.seconds_each),
             "" if training.updated is None else f"{duration(now - training.updated)} ago",
             Text(_note(training)),
         )
     return Group(table, _scores(status), Text(_summary(status)))
-
-
-def _epochs(training: TrainingStatus) -> str:
-    return "" if training.total is None else f"{training.done} of {training.total}"
 
 
 def _note(training: TrainingStatus) -> str:
@@ -59,7 +56,7 @@ def _note(training: TrainingStatus) -> str:
 
 def _scores(status: StudyStatus) -> Table:
     finished = Counter(each.experiment for each in status.trainings if each.state == "finished")
-    asked = Counter(each.experiment for each in status.trainings)
+    requested = Counter(each.experiment for each in status.trainings)
     table = Table(
         box=box.SIMPLE,
         pad_edge=False,
@@ -68,20 +65,19 @@ def _scores(status: StudyStatus) -> Table:
     )
     for name in ("experiment", "finished", "log loss so far"):
         table.add_column(name, justify="left" if name == "experiment" else "right")
-    for name, count in asked.items():
-        loss = status.log_loss.get(name)
-        shown = "" if loss is None else f"{loss:.4f}"
-        table.add_row(Text(name), f"{finished[name]} of {count}", shown)
+    for name, count in requested.items():
+        loss = f"{status.log_loss[name]:.4f}" if name in status.log_loss else ""
+        table.add_row(Text(name), f"{finished[name]} of {count}", loss)
     return table
 
 
 def _summary(status: StudyStatus) -> str:
     counts = Counter(each.state for each in status.trainings)
-    said = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
-    said = f"{len(status.trainings)} trainings: {said or 'none'}"
+    summary = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    summary = f"{len(status.trainings)} trainings: {summary or 'none'}"
     if status.seconds_left is not None:
-        said += f"; about {duration(status.seconds_left)} left"
+        summary += f"; about {duration(status.seconds_left)} left"
     if status.unmeasured:
         more = "more " if status.seconds_left is not None else ""
-        said += f"; {more}for {status.unmeasured} of which no epoch is measured yet"
-    return said
+        summary += f"; {more}for {status.unmeasured} of which no epoch is measured yet"
+    return summary

@@ -65,18 +65,17 @@ class Mirror:
     def sync(self, members: Iterable[Member]) -> None:
         """Bring finished members here, and there, wherever they were trained."""
         for member in members:
-            here, there = self.study.is_done(*member), self.storage.exists(_name(member, MEMBER))
+            here = self.study.is_done(*member)
+            there = self.storage.exists(f"{_name(member)}/{MEMBER}")
             if there and not here:
                 self.fetch(member)
             if here and not there:
-                folder = self.study.member_folder(*member)
-                self.storage.put_folder(folder, _name(member), MEMBER)
+                self.storage.put_folder(self.study.member_folder(*member), _name(member), MEMBER)
 
     def fetch(self, member: Member) -> None:
         """Bring a finished member here."""
         self.storage.get_folder(_name(member), self.study.member_folder(*member))
 
 
-def _name(member: Member, file: str = "") -> str:
-    experiment, fold = member
-    return f"{experiment}/fold-{fold}" + (f"/{file}" if file else "")
+def _name(member: Member) -> str:
+    return "{}/fold-{}".format(*member)

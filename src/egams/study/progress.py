@@ -20,10 +20,12 @@ SECONDS_BETWEEN_WRITES = 2.0
 Member = tuple[str, str]
 """Names of an experiment and of the fold it is trained without."""
 
+State = Literal["finished", "running", "silent", "stopped", "failed", "waiting"]
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What the last call of `cross_validate` was asked for.
+    """What the last call of `cross_validate` is to train.
 
     Parameters
     ----------
@@ -55,36 +57,36 @@ class Progress:
     Parameters
     ----------
     state
-        What its last sign of life said.
+        Running, stopped or failed, by its last sign of life; `egams.study.status` finds the others.
     done, total
-        Epochs (or boosters).
+        Epochs (or boosters); no `total` where unknown.
     loss
         Of the last epoch; None where there is none.
     seconds_each
         Of an epoch, measured since it began or went on; None before the second one.
     updated
-        When it last gave a sign of life, in seconds since 1970.
+        Last sign of life, in seconds since 1970; None where there was none.
     reason
         Why it stopped, failed or begins again.
     """
 
-    state: Literal["running", "stopped", "failed"]
+    state: State
     done: int = 0
     total: int | None = None
     loss: float | None = None
     seconds_each: float | None = None
-    updated: float = 0.0
+    updated: float | None = None
     reason: str = ""
 
     @classmethod
     def read(cls, study: Study, member: Member) -> Progress | None:
-        """Read what is known of an unfinished training; None if nothing is."""
+        """Read how far an unfinished training is; None where it left no sign of life."""
         content = _content(study.progress_file(*member))
         return cls(**content) if content else None
 
 
 def _content(path: Path) -> dict[str, Any]:
-    # These files help people look on; nothing depends on them, so a damaged one says nothing.
+    # These files help people look on; nothing depends on them, so a damaged one is as none.
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -4,55 +4,38 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from egams.logloss import mean_log_loss
 from egams.study.folds import SAM_FOLD, WHOLE
 from egams.study.progress import Member, Plan, Progress
-from egams.study.records import MEMBER, MemberRecord
+from egams.study.records import MEMBER
 from egams.study.study import Study
 
 SILENT_AFTER = 60.0
 """Seconds without a sign of life after which a running training is called silent; or three epochs,
 where those take longer."""
 
-State = Literal["finished", "running", "silent", "stopped", "failed", "waiting"]
 
+@dataclass(frozen=True, kw_only=True)
+class TrainingStatus(Progress):
+    """What is known of one training: its progress, in one of all states.
 
-@dataclass(frozen=True)
-class TrainingStatus:
-    """What is known of one training.
+    ``"silent"``: running, but long without a sign of life; its process may be dead.
+    ``"stopped"``: with a checkpoint, where it had an epoch.
 
     Parameters
     ----------
     experiment, fold
         What is trained, and the fold it is trained without.
-    state
-        ``"silent"``: running, but long without a sign of life; its process may be dead.
-        ``"stopped"``: with a checkpoint, where it had an epoch.
-    done, total
-        Epochs (or boosters); None where unknown.
-    seconds_each
-        Of an epoch.
-    updated
-        Last sign of life, in seconds since 1970.
-    reason
-        Why it stopped, failed or was tried again.
     seconds
         Time that a finished training took, from its first epoch on.
     """
 
     experiment: str
     fold: str
-    state: State
-    done: int | None = None
-    total: int | None = None
-    seconds_each: float | None = None
-    updated: float | None = None
-    reason: str = ""
     seconds: float | None = None
 
 
@@ -63,7 +46,7 @@ class StudyStatus:
     Parameters
     ----------
     trainings
-        Everything that the last call asked for, and whatever else is in the study.
+        Everything that the last call was to train, and whatever else is in the study.
     log_loss
         Of each experiment with a finished fold: out of fold over its finished folds.
     seconds_left
@@ -99,41 +82,33 @@ def study_status(study: Study, now: float | None = None) -> StudyStatus:
     """
     now = time.time() if now is None else now
     plan = Plan.read(study)
-    members = list(dict.fromkeys([*plan.members, *_found(study)]))
+    members = dict.fromkeys([*plan.members, *_found(study)])
     trainings = tuple(_training(study, member, now) for member in members)
     left, unmeasured = _time_left(trainings, plan.jobs)
     return StudyStatus(trainings, _log_losses(study, trainings), left, unmeasured)
 
 
 def _found(study: Study) -> list[Member]:
-    """Members that have left a trace in the study, asked for by the last call or not."""
+    """Members that have left a trace in the study, part of the last call or not."""
     paths = [*study.folder.glob(f"*/fold-*/{MEMBER}"), *study.folder.glob("*/fold-*.progress.json")]
-    return sorted({_member(path.relative_to(study.folder).parts) for path in paths})
-
-
-def _member(parts: tuple[str, ...]) -> Member:
-    return parts[0], parts[1].removeprefix("fold-").removesuffix(".progress.json")
+    parts = [path.relative_to(study.folder).parts for path in paths]
+    names = [(name, fold.removesuffix(".progress.json")) for name, fold, *_ in parts]
+    return sorted({(name, fold.removeprefix("fold-")) for name, fold in names})
 
 
 def _training(study: Study, member: Member, now: float) -> TrainingStatus:
+    seconds = None
     if study.is_done(*member):
-        return _finished(member, study.record(*member))
-    known = Progress.read(study, member)
-    if known is None:
+        record, known = study.record(*member), Progress("finished")
+        seconds = record.seconds / record.share_timed
+    else:
         begun = study.checkpoint(*member).is_file()
-        return TrainingStatus(*member, "stopped" if begun else "waiting")
-    state: State = known.state
-    if state == "running" and now - known.updated > max(
-        SILENT_AFTER, 3 * (known.seconds_each or 0)
-    ):
-        state = "silent"
-    return TrainingStatus(
-        *member, state, known.done, known.total, known.seconds_each, known.updated, known.reason
-    )
-
-
-def _finished(member: Member, record: MemberRecord) -> TrainingStatus:
-    return TrainingStatus(*member, "finished", seconds=record.seconds / record.share_timed)
+        known = Progress.read(study, member) or Progress("stopped" if begun else "waiting")
+    silence = now - (known.updated or 0)
+    if known.state == "running" and silence > max(SILENT_AFTER, 3 * (known.seconds_each or 0)):
+        known = replace(known, state="silent")
+    experiment, fold = member
+    return TrainingStatus(**asdict(known), experiment=experiment, fold=fold, seconds=seconds)
 
 
 def _time_left(trainings: tuple[TrainingStatus, ...], jobs: int | None) -> tuple[float | None, int]:
@@ -157,7 +132,7 @@ def _whole(experiment: str, trainings: tuple[TrainingStatus, ...]) -> float | No
 
 
 def _needed(training: TrainingStatus, whole: float | None) -> float | None:
-    if training.total and training.done is not None:
+    if training.total:
         if training.seconds_each:
             return (training.total - training.done) * training.seconds_each
         return None if whole is None else whole * (1 - training.done / training.total)

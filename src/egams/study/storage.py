@@ -43,7 +43,7 @@ class Storage:
     @property
     def within_one_process(self) -> bool:
         """Whether no other process sees what is put there."""
-        return "memory" in _protocols(self._files)
+        return "memory" in self._files.protocol  # one name, or a tuple of several
 
     def exists(self, name: str) -> bool:
         """Whether there is such a file."""
@@ -116,8 +116,3 @@ class Storage:
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}"
-
-
-def _protocols(files: Any) -> tuple[str, ...]:
-    named = files.protocol
-    return (named,) if isinstance(named, str) else tuple(named)

@@ -82,33 +82,23 @@ def train_all(
         if study.is_done(*task.member):
             remove_unfinished(study.member_folder(*task.member))
             remove_unfinished(study.checkpoint(*task.member))
-    _tell(len(tasks), len(undone), ended, request)
+    _refuse_unfinished(len(tasks), len(undone), ended, request)
 
 
 def _stored(tasks: Sequence[MemberTask], mirror: Mirror) -> list[Job]:
     """Put the prepared runs where every node can reach them, and name them by fingerprint."""
-    fingerprints: dict[Path, str] = {}
-    for path in {task.store for task in tasks} | {task.sam_like for task in tasks}:
-        if path is not None:
-            fingerprints[path] = RunStore.open(path).fingerprint
-            put_store(mirror.storage, path, fingerprints[path])
-    return [
-        Job(
-            task.name,
-            (
-                StoredTask(
-                    task,
-                    mirror.storage.url,
-                    fingerprints[task.store],
-                    None if task.sam_like is None else fingerprints[task.sam_like],
-                ),
-            ),
-        )
-        for task in tasks
-    ]
+    paths = {path for task in tasks for path in (task.store, task.sam_like) if path is not None}
+    of: dict[Path | None, str] = {path: RunStore.open(path).fingerprint for path in paths}
+    for path in paths:
+        put_store(mirror.storage, path, of[path])
+    url = mirror.storage.url
+    stored = [StoredTask(task, url, of[task.store], of.get(task.sam_like)) for task in tasks]
+    return [Job(each.task.name, (each,)) for each in stored]
 
 
-def _tell(total: int, undone: int, ended: Sequence[JobState], request: StopRequest) -> None:
+def _refuse_unfinished(
+    total: int, undone: int, ended: Sequence[JobState], request: StopRequest
+) -> None:
     by_state = Counter(state.state for state in ended)
     failed = [state for state in ended if state.state == "failed"]
     left = undone - by_state["finished"] - len(failed)
@@ -128,7 +118,7 @@ def _tell(total: int, undone: int, ended: Sequence[JobState], request: StopReque
             "Give the same command again to go on."
         )
     if left and (request.signal or not failed):
-        # A worker that was told to stop from outside, and nobody else: no planned end.
+        # A worker received a signal from outside, and this process none: no planned end.
         number = request.signal or (None if request.time_is_up else int(signal.SIGTERM))
         raise StoppedError("\n".join(parts), number)
     if failed:
