@@ -1,4 +1,4 @@
-"""The steps of the demo: what a user of the library would write, with a line said for each."""
+"""The steps of the demo: what a user of the library would write, with a line printed for each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import egams
 from egams.artifact import remove, write_json, write_text
 from egams.cli.show import console, prediction_table, progress_bar, say, say_used, training_bars
 from egams.ensemble.bundle import load_bundle
-from egams.ensemble.predictions import Predictions
 from egams.errors import ConfigError
 from egams.evaluate.submission import evaluate_files
 from egams.experiments.experiment import Experiment
@@ -37,16 +36,7 @@ def demo_experiments() -> list[Experiment]:
 
 
 def run_demo(folder: Path, seed: int = 0, jobs: int | None = None) -> None:
-    """Go the whole way once, and say what is done.
-
-    Parameters
-    ----------
-    folder
-        Where everything is written; new, empty, or of an earlier demo.
-    seed
-        Of the simulation and the training.
-    jobs
-        Processes; None takes one for each core.
+    """Go the whole way once, and print what is done: see `egams.cli.demo`.
 
     Raises
     ------
@@ -86,8 +76,15 @@ def run_demo(folder: Path, seed: int = 0, jobs: int | None = None) -> None:
     predictions.to_csv(folder / PREDICTIONS)
 
     say("\nScore them against the truth")
-    _score(folder)
-    _draw(folder, predictions)
+    truth = folder / CHALLENGE / "truth" / "test_labels_truth.csv"
+    metadata = folder / CHALLENGE / "metadata.csv"
+    scores = evaluate_files(folder / PREDICTIONS, truth, metadata).scores
+    scores.print(console())
+    write_text(folder / SCORES, scores.markdown())
+    # The run whose families are surest shows best what a family looks like.
+    surest = predictions.run_ids[int(predictions.probabilities.sum(1).argmax())]
+    run = egams.io.open_source(folder / CHALLENGE).load(surest)
+    draw_run(run, folder / PICTURE, predictions=predictions)
     _finish(folder, seed)
 
 
@@ -124,23 +121,6 @@ def _simulate(folder: Path, seed: int) -> None:
             config=SIMULATION,
             progress=lambda done: progress(done, total),
         )
-
-
-def _score(folder: Path) -> None:
-    scores = evaluate_files(
-        folder / PREDICTIONS,
-        folder / CHALLENGE / "truth" / "test_labels_truth.csv",
-        folder / CHALLENGE / "metadata.csv",
-    ).scores
-    scores.print(console())
-    write_text(folder / SCORES, scores.markdown())
-
-
-def _draw(folder: Path, predictions: Predictions) -> None:
-    """Draw the unseen run whose families are surest: it shows best what a family looks like."""
-    surest = predictions.run_ids[int(predictions.probabilities.sum(1).argmax())]
-    run = egams.io.open_source(folder / CHALLENGE).load(surest)
-    draw_run(run, folder / PICTURE, predictions=predictions)
 
 
 def _finish(folder: Path, seed: int) -> None:

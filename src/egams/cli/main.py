@@ -65,8 +65,7 @@ def print_version(context: typer.Context, wanted: bool) -> None:
 @app.callback()
 def egams(
     version: Annotated[
-        bool,
-        typer.Option("--version", callback=print_version, help="Print the version."),
+        bool, typer.Option("--version", callback=print_version, help="Print the version.")
     ] = False,
     verbose: Annotated[
         bool,

@@ -34,12 +34,7 @@ def prepare(
     from egams.store.prepare import prepare as prepare_runs
 
     reader = read(
-        source,
-        instrument=instrument,
-        metadata=metadata,
-        labels=labels,
-        split=split,
-        verify=verify,
+        source, instrument=instrument, metadata=metadata, labels=labels, split=split, verify=verify
     )
     with progress_bar("preparing") as progress:
         store = prepare_runs(reader, output, jobs=jobs, strict=strict, progress=progress)

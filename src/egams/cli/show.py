@@ -64,9 +64,7 @@ def say(line: str) -> None:
 
 
 def say_used(
-    instruments: Sequence[str],
-    notes: Sequence[Sequence[str]],
-    skipped: Sequence[SkippedRun],
+    instruments: Sequence[str], notes: Sequence[Sequence[str]], skipped: Sequence[SkippedRun]
 ) -> None:
     """Say how many runs were used and which were not, and each kind of note once."""
     kinds = ", ".join(f"{count} {name}" for name, count in Counter(instruments).items())
@@ -85,23 +83,20 @@ def gathered(notes: Sequence[Sequence[str]]) -> dict[str, int]:
     return {same[0] if len(set(same)) == 1 else kind: len(same) for kind, same in kinds.items()}
 
 
+def lined_table(caption: str | None = None) -> Table:
+    """Return an empty table with a line under its head, the caption below it at the left."""
+    return Table(box=box.SIMPLE, pad_edge=False, caption=caption, caption_justify="left")
+
+
 def prediction_table(predictions: Predictions) -> Table:
     """Show one run in full, several in a row each."""
-    if len(predictions) == 1:
-        return run_table(predictions[0])
-    return probability_table(predictions)
+    return _run_table(predictions[0]) if len(predictions) == 1 else _runs_table(predictions)
 
 
-def run_table(run: RunPrediction) -> Table:
+def _run_table(run: RunPrediction) -> Table:
     """Show one run: a row a family, the likeliest first."""
-    table = Table(
-        box=box.SIMPLE,
-        pad_edge=False,
-        title=Text(run.run_id),
-        title_justify="left",
-        caption=SETS,
-        caption_justify="left",
-    )
+    table = lined_table(SETS)
+    table.title, table.title_justify = Text(run.run_id), "left"
     for name in ("family", "probability", "between models", "between draws", "at 90 %"):
         table.add_column(name, justify="left" if name in ("family", "at 90 %") else "right")
     for place in (-run.probabilities).argsort(kind="stable").tolist():
@@ -128,21 +123,16 @@ def say_apart(predictions: Predictions) -> None:
             say(f"  {neighbour}")
 
 
-def probability_table(predictions: Predictions, limit: int = RUNS_SHOWN) -> Table:
+def _runs_table(predictions: Predictions) -> Table:
     """Probabilities in percent, a row a run; the families more likely than not are bold."""
-    more = len(predictions) - limit
-    caption = "Probability in percent."
-    table = Table(
-        box=box.SIMPLE,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-        caption=caption + (f" {more} more runs are not shown." if more > 0 else ""),
-        caption_justify="left",
-    )
+    more = len(predictions) - RUNS_SHOWN
+    rest = f" {more} more runs are not shown." if more > 0 else ""
+    table = lined_table(f"Probability in percent.{rest}")
+    table.padding = (0, 1, 0, 0)
     table.add_column("run", overflow="fold")
     for family in FAMILIES:
         table.add_column(_HEADINGS.get(family, family), justify="right", no_wrap=True)
-    for run in predictions[:limit]:
+    for run in predictions[:RUNS_SHOWN]:
         table.add_row(Text(run.run_id), *map(_percent, run.probabilities.tolist()))
     return table
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
-from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from egams.cli.show import lined_table
 from egams.jobs.duration import duration
 from egams.study.progress import State
 from egams.study.status import StudyStatus, TrainingStatus
@@ -27,7 +27,7 @@ STATES: dict[State, str] = {
 
 def status_view(status: StudyStatus, now: float) -> Group:
     """Show every training in a row, then experiments with their log loss, then the time left."""
-    table = Table(box=box.SIMPLE, pad_edge=False)
+    table = lined_table()
     for name in ("experiment", "fold", "state", "epochs", "an epoch", "last sign", ""):
         right = name in ("epochs", "an epoch", "last sign")
         table.add_column(name, justify="right" if right else "left", overflow="fold")
@@ -57,12 +57,7 @@ def _note(training: TrainingStatus) -> str:
 def _scores(status: StudyStatus) -> Table:
     finished = Counter(each.experiment for each in status.trainings if each.state == "finished")
     requested = Counter(each.experiment for each in status.trainings)
-    table = Table(
-        box=box.SIMPLE,
-        pad_edge=False,
-        caption="Log loss out of fold, over the runs of the folds that are finished.",
-        caption_justify="left",
-    )
+    table = lined_table("Log loss out of fold, over the runs of the folds that are finished.")
     for name in ("experiment", "finished", "log loss so far"):
         table.add_column(name, justify="left" if name == "experiment" else "right")
     for name, count in requested.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from egams.artifact import written_whole
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, JustifyMethod
 
 Cell = str | int | float | None
 
@@ -67,12 +67,9 @@ class Table:
             caption=Text(self.caption), caption_justify="left", box=None, pad_edge=False
         )
         for place, name in enumerate(self.columns):
+            justify: JustifyMethod = "right" if self._is_number(name) else "left"
             # The first column holds names, to be copied, so they are never broken.
-            shown.add_column(
-                Text(name),
-                justify="right" if self._is_number(name) else "left",
-                no_wrap=place == 0,
-            )
+            shown.add_column(Text(name), justify=justify, no_wrap=place == 0)
         for row in self.rows:
             shown.add_row(*(Text(_text(cell)) for cell in row))
         console.print(shown)

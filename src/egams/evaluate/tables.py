@@ -193,10 +193,7 @@ def tta_table(scored: OutOfFoldPredictions) -> Table:
 
 
 def clip_table(
-    labels: ArrayLike,
-    probabilities: ArrayLike,
-    instruments: Instruments,
-    folds: ArrayLike,
+    labels: ArrayLike, probabilities: ArrayLike, instruments: Instruments, folds: ArrayLike
 ) -> Table:
     """Clip against score for each instrument, and what nested choice makes of it.
 

@@ -22,7 +22,11 @@ SECONDS_BETWEEN_LOOKS = 0.2
 class _Worker:
     process: BaseProcess
     pipe: Connection
-    job: Job | None = None
+
+    def end(self) -> None:
+        self.pipe.close()
+        self.process.kill()
+        self.process.join()
 
 
 class ProcessExecutor:
@@ -74,57 +78,47 @@ class _Workers:
 
     def __init__(self, work: Work) -> None:
         self.work = work
-        self.busy: list[_Worker] = []
+        self.busy: dict[Connection, tuple[_Worker, Job]] = {}
         self.idle: list[_Worker] = []
 
     def begin(self, job: Job, *, fresh: bool) -> None:
         """Hand a job to an idle process, or to a fresh one that has all memory to itself."""
-        if fresh:
-            self._end_all(self.idle)
-        while self.idle and self.idle[-1].pipe.poll():  # died while it was idle
-            _end(self.idle.pop())
+        while self.idle and (fresh or self.idle[-1].pipe.poll()):  # died while it was idle
+            self.idle.pop().end()
         worker = self.idle.pop() if self.idle else _start(self.work)
-        worker.job = job
-        self.busy.append(worker)
+        self.busy[worker.pipe] = (worker, job)
         with suppress(OSError):  # dead by now: `listen` will find that
             worker.pipe.send(job)
 
     def ask_to_stop(self) -> None:
         """Let every busy process end after what it is at."""
-        for worker in self.busy:
+        for pipe in self.busy:
             with suppress(OSError):
-                worker.pipe.send(None)
+                pipe.send(None)
 
     def listen(self, report: Report | None) -> list[tuple[Job, Ended]]:
         """Wait a moment for news, pass reports on, and return the jobs that ended, and how."""
         ended = []
-        by_pipe = {worker.pipe: worker for worker in self.busy}
-        for pipe in wait(list(by_pipe), SECONDS_BETWEEN_LOOKS):
+        for pipe in wait(list(self.busy), SECONDS_BETWEEN_LOOKS):
             assert isinstance(pipe, Connection)
-            worker = by_pipe[pipe]
+            worker, job = self.busy[pipe]
             news = _receive(worker)
             if isinstance(news, JobReport):
                 if report is not None:
                     report(news)
                 continue
-            assert worker.job is not None
-            ended.append((worker.job, news))
-            self.busy.remove(worker)
-            worker.job = None
+            ended.append((job, news))
+            del self.busy[pipe]
             if news.died or news.state == "stopped":  # it is gone, or going
-                _end(worker)
+                worker.end()
             else:
                 self.idle.append(worker)
         return ended
 
     def end(self) -> None:
         """End all processes: idle ones hold nothing, and busy ones only if all must end at once."""
-        self._end_all(self.idle)
-        self._end_all(self.busy)
-
-    def _end_all(self, workers: list[_Worker]) -> None:
-        while workers:
-            _end(workers.pop())
+        for worker in [*self.idle, *(worker for worker, _ in self.busy.values())]:
+            worker.end()
 
 
 def _start(work: Work) -> _Worker:
@@ -163,9 +157,3 @@ def _receive(worker: _Worker) -> JobReport | Ended:
         )
         return Ended("failed", reason, died=True)
     return news
-
-
-def _end(worker: _Worker) -> None:
-    worker.pipe.close()
-    worker.process.kill()
-    worker.process.join()

@@ -65,17 +65,18 @@ class Mirror:
     def sync(self, members: Iterable[Member]) -> None:
         """Bring finished members here, and there, wherever they were trained."""
         for member in members:
-            here = self.study.is_done(*member)
-            there = self.storage.exists(f"{_name(member)}/{MEMBER}")
+            name = member_name(member)
+            here, there = self.study.is_done(*member), self.storage.exists(f"{name}/{MEMBER}")
             if there and not here:
                 self.fetch(member)
             if here and not there:
-                self.storage.put_folder(self.study.member_folder(*member), _name(member), MEMBER)
+                self.storage.put_folder(self.study.member_folder(*member), name, MEMBER)
 
     def fetch(self, member: Member) -> None:
         """Bring a finished member here."""
-        self.storage.get_folder(_name(member), self.study.member_folder(*member))
+        self.storage.get_folder(member_name(member), self.study.member_folder(*member))
 
 
-def _name(member: Member) -> str:
+def member_name(member: Member) -> str:
+    """Name in storage of the folder of a member."""
     return "{}/fold-{}".format(*member)

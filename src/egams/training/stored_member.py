@@ -17,6 +17,7 @@ from egams.jobs.contract import JobReport
 from egams.jobs.stopping import StoppedError, never
 from egams.lock import locked
 from egams.store.run_store import RunStore
+from egams.study.mirror import member_name
 from egams.study.records import MEMBER
 from egams.study.storage import Storage
 from egams.study.study import Study
@@ -63,20 +64,15 @@ def train_stored_member(
         If `stop` returned True; the checkpoint is kept.
     """
     storage, task = Storage(stored.storage), stored.task
-    name = f"{task.experiment.name}/fold-{task.fold}"
+    name = member_name(task.member)
     if storage.exists(f"{name}/{MEMBER}"):
         return
     with tempfile.TemporaryDirectory(prefix="egams-training-") as scratch:
         study = Study(Path(scratch))
         sam_like = None if stored.sam_like is None else fetched_store(storage, stored.sam_like)
-        here = replace(
-            task,
-            store=fetched_store(storage, stored.store),
-            study=study.folder,
-            sam_like=sam_like,
-        )
-        checkpoint = study.checkpoint(task.experiment.name, task.fold)
-        kept = _KeptCheckpoint(checkpoint, storage, f"{name}.checkpoint")
+        store = fetched_store(storage, stored.store)
+        here = replace(task, store=store, study=study.folder, sam_like=sam_like)
+        kept = _KeptCheckpoint(study.checkpoint(*task.member), storage, f"{name}.checkpoint")
 
         def upload_then_stop() -> bool:
             kept.put_if_new()
@@ -89,8 +85,8 @@ def train_stored_member(
             kept.put_if_new()
             raise
         _write_journal(storage, task, started)
-        storage.put_folder(study.member_folder(task.experiment.name, task.fold), name, MEMBER)
-        kept.remove()
+        storage.put_folder(study.member_folder(*task.member), name, MEMBER)
+        storage.remove(f"{name}.checkpoint")
 
 
 class _KeptCheckpoint:
@@ -107,9 +103,6 @@ class _KeptCheckpoint:
         if made != self._put:
             self._storage.put_file(self._file, self._name)
             self._put = made
-
-    def remove(self) -> None:
-        self._storage.remove(self._name)
 
     def _made(self) -> tuple[int, int]:
         if not self._file.is_file():
