@@ -25,7 +25,7 @@ def plot(
     instrument: OfInstrument = None,
     imports: Import = None,
 ) -> None:
-    """Draw one run, and what a bundle says of it.
+    """Draw one run, and what a bundle predicts of it.
 
     Ion traces over temperature with their baselines, and the spectrogram that models see.
     """

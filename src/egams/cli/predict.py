@@ -52,7 +52,7 @@ def predict(
         ),
     ] = None,
     draws: Annotated[
-        int | None, typer.Option(min=1, help="Test-time draws; as many as the bundle says if none.")
+        int | None, typer.Option(min=1, help="Test-time draws; as many as the bundle has if none.")
     ] = None,
     seed: Seed = 0,
     metadata: Metadata = None,

@@ -66,7 +66,7 @@ def say(line: str) -> None:
 def say_used(
     instruments: Sequence[str], notes: Sequence[Sequence[str]], skipped: Sequence[SkippedRun]
 ) -> None:
-    """Say how many runs were used and which were not, and each kind of note once."""
+    """Print how many runs were used and which were not, and each kind of note once."""
     kinds = ", ".join(f"{count} {name}" for name, count in Counter(instruments).items())
     say(f"{len(instruments)} runs used ({kinds}), {len(skipped)} skipped")
     for entry in skipped:
@@ -111,7 +111,7 @@ def _run_table(run: RunPrediction) -> Table:
 
 
 def say_apart(predictions: Predictions) -> None:
-    """Say which runs are unlike the training runs and why, and what the only run is near to."""
+    """Print which runs are unlike the training runs and why, and what the only run is near to."""
     flagged = [run for run in predictions if run.flags]
     for run in flagged[:RUNS_SHOWN]:
         say(f"unlike the training runs: {run.run_id}: {'; '.join(run.flags)}")

@@ -12,7 +12,7 @@ from egams.cli.options import AtMost, Import, Seed, Study
 SECONDS_BETWEEN_VIEWS = 2.0
 
 study_app = typer.Typer(
-    name="study", help="Look at a study: how far it is, and what it says.", no_args_is_help=True
+    name="study", help="Look at a study: how far it is, and what came of it.", no_args_is_help=True
 )
 
 

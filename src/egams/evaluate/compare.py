@@ -16,8 +16,6 @@ from egams.logloss import run_losses
 from egams.study.gather import near_duplicates
 from egams.study.study import Study
 
-ALL = "all runs"
-
 
 @dataclass(frozen=True)
 class Pair:
@@ -60,7 +58,7 @@ def comparison_table(pair: Pair, rng: np.random.Generator) -> Table:
     rng
         Draws the resamples.
     """
-    parts = {ALL: np.ones(len(pair.first), dtype=bool)}
+    parts = {"all runs": np.ones(len(pair.first), dtype=bool)}
     parts |= {name: pair.instruments == name for name in INSTRUMENTS if name in pair.instruments}
     rows: list[tuple[Cell, ...]] = []
     for name, runs in parts.items():

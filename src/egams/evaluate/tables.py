@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from egams.arrays import FloatArray, IntArray
 from egams.ensemble.average import draw_groups, mean_probability
+from egams.ensemble.calibration import Instruments
 from egams.ensemble.clip import CLIP_GRID, choose_clip, clip_probabilities, nested_clip
 from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.ensemble.selection import NestedSelection, Selection, nested_selection, selected_mean
@@ -18,11 +19,8 @@ from egams.evaluate.table import Cell, Table
 from egams.families import FAMILIES, INSTRUMENTS
 from egams.logloss import mean_log_loss, run_losses
 
-Instruments = Sequence[str] | NDArray[np.str_]
-
 OUT_OF_FOLD = "Each run is scored by models that were not trained on it."
 NESTED = "Members chosen on the runs of the other folds; scored on the held-out fold."
-SAME_RUNS = "Members chosen on the same runs they are scored on, so the scores are optimistic."
 DRAWS = (1, 2, 4, 8, 16)
 
 
@@ -151,8 +149,9 @@ def selection_table(selection: Selection, nested: NestedSelection) -> Table:
     rows = zip(sizes, selection.added, *scores, strict=True)
     caption = (
         "Ensemble size against mean log loss, out of fold. Columns 'ensemble' and 'best': "
-        f"{SAME_RUNS} Column 'nested', where each fold has an order of its own: {NESTED} With the "
-        f"size chosen in the same way: {nested.score:.4f}."
+        "Members chosen on the same runs they are scored on, so the scores are optimistic. Column "
+        f"'nested', where each fold has an order of its own: {NESTED} With the size chosen in the "
+        f"same way: {nested.score:.4f}."
     )
     columns = ("size", "model added", "ensemble", "single", "best", "nested")
     return Table(columns, tuple(rows), caption)

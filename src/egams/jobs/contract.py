@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -137,13 +136,18 @@ class JobQueue:
 
 def try_job(work: Work, job: Job, report: Report | None, stop: Stop) -> Ended:
     """Do a job in this process, on one thread of torch."""
-    with _one_thread():
-        try:
-            work(*job.arguments, report=report, stop=stop)
-        except StoppedError as error:
-            return Ended("stopped", str(error))
-        except Exception as error:
-            return Ended("failed", f"{type(error).__name__}: {error}", _no_memory(error))
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        work(*job.arguments, report=report, stop=stop)
+    except StoppedError as error:
+        return Ended("stopped", str(error))
+    except Exception as error:
+        return Ended("failed", f"{type(error).__name__}: {error}", _no_memory(error))
+    finally:
+        torch.set_num_threads(threads)
     return Ended("finished")
 
 
@@ -157,15 +161,3 @@ def _no_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and (
         "out of memory" in words or "allocate memory" in words
     )
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

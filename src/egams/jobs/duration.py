@@ -6,7 +6,7 @@ import re
 
 from egams.errors import ConfigError
 
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
+_UNITS = (3600.0, 60.0, 1.0)
 _WRITTEN = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
@@ -20,10 +20,8 @@ def seconds_of(written: str | float) -> float:
     """
     text = str(written).replace(" ", "").lower()
     found = _WRITTEN.fullmatch(text)
-    parts = found.groups() if found else ()
-    seconds = sum(
-        float(part) * unit for part, unit in zip(parts, _UNITS.values(), strict=False) if part
-    )
+    parts = found.groups() if found else (None, None, None)
+    seconds = sum(float(part) * unit for part, unit in zip(parts, _UNITS, strict=True) if part)
     if seconds <= 0:
         raise ConfigError(
             f"'{written}' is no length of time; expected something like 25m, 1h30m or 90 (seconds)."

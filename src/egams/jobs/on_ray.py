@@ -206,15 +206,15 @@ def _in_task(work: Work, packed: bytes, modules: Sequence[OwnModule], mailbox: A
     job: Job = ray.cloudpickle.loads(packed)
     if not ray.get(mailbox.begin.remote(job.name)):
         return None
-    asked = reported = 0.0
-    answer = False
+    looked = reported = 0.0
+    stopping = False
 
     def stop() -> bool:
-        nonlocal asked, answer
-        if not answer and time.monotonic() - asked > SECONDS_BETWEEN_REPORTS:
-            asked = time.monotonic()
-            answer = ray.get(mailbox.is_stopping.remote())
-        return answer
+        nonlocal looked, stopping
+        if not stopping and time.monotonic() - looked > SECONDS_BETWEEN_REPORTS:
+            looked = time.monotonic()
+            stopping = ray.get(mailbox.is_stopping.remote())
+        return stopping
 
     def report(entry: JobReport) -> None:
         nonlocal reported
