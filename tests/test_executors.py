@@ -129,7 +129,8 @@ def test_process_that_dies_takes_only_its_job_with_it(executor: Executor, tmp_pa
     for name in ("dies", "dies-once"):
         first, second = tries(tmp_path, name)
         assert first != second
-        (again,) = [state for state in said if state.job == name and state.again]
+        begun = [state for state in said if (state.job, state.state) == (name, "running")]
+        (again,) = [state for state in begun if state.reason]
         assert "second try" in again.reason
         assert "died" in again.reason
     if executor.workers is not None and not isinstance(executor, RayExecutor):

@@ -7,7 +7,7 @@ whole where they are known (Davison and Hinkley 1997, section 3.8).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,7 @@ RESAMPLES = 1000
 LEVEL = 0.95
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(NamedTuple):
     """A mean loss, or a difference of two, and where it lies in 95 % of the resamples.
 
     Parameters

@@ -66,8 +66,7 @@ def comparison_table(pair: Pair, rng: np.random.Generator) -> Table:
         groups = None if pair.groups is None else pair.groups[runs]
         change = interval(second - first, rng, groups)
         losses = float(first.mean()), float(second.mean())
-        ends = change.estimate, change.low, change.high
-        rows.append((name, len(first), *losses, *ends, verdict(change)))
+        rows.append((name, len(first), *losses, *change, verdict(change)))
     return Table(
         ("part", "runs", "A", "B", "change", "low", "high", "B is"),
         tuple(rows),

@@ -63,8 +63,7 @@ def score_table(
         of_part = None if groups is None else groups[runs]
         loss = interval(run_losses(truth, guess), rng, of_part)
         counts = (len(truth), int(truth.sum()))
-        ends = (loss.estimate, loss.low, loss.high)
-        rows.append((name, *ends, *_other_scores(truth, guess), *counts))
+        rows.append((name, *loss, *_other_scores(truth, guess), *counts))
     return Table(
         ("part", "log loss", "low", "high", "AP", "ROC AUC", "ECE", "runs", "positives"),
         tuple(rows),
@@ -104,10 +103,9 @@ def experiment_table(
     for name in order:
         loss = interval(losses[name], rng, groups)
         gap = interval(losses[name] - losses[order[0]], rng, groups)
-        behind = (None,) * 3 if name == order[0] else (gap.estimate, gap.low, gap.high)
+        behind = (None,) * 3 if name == order[0] else gap
         each = [float(losses[name][of == i].mean()) if i in of else None for i in INSTRUMENTS]
-        others = _other_scores(y, p[name])
-        rows.append((name, loss.estimate, loss.low, loss.high, *behind, *each, *others))
+        rows.append((name, *loss, *behind, *each, *_other_scores(y, p[name])))
     return Table(
         (
             *("experiment", "log loss", "low", "high"),

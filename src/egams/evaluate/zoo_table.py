@@ -16,11 +16,6 @@ from egams.spectrogram.config import SpectrogramConfig
 from egams.study.status import study_status
 from egams.study.study import Study
 
-COLUMNS = (
-    *("experiment", "model", "parameters", "MACs", "representation", "augmentation"),
-    *("log loss", "minutes a fold", "author's score"),
-)
-
 
 def zoo_table(experiments: Iterable[Experiment], measured: Mapping[str, Measured]) -> Table:
     """Describe experiments, a row each.
@@ -62,7 +57,11 @@ def zoo_table(experiments: Iterable[Experiment], measured: Mapping[str, Measured
             None if row is None else row.author_score,
         )
         rows.append(cells)
-    return Table(COLUMNS, tuple(rows), caption)
+    columns = (
+        *("experiment", "model", "parameters", "MACs", "representation", "augmentation"),
+        *("log loss", "minutes a fold", "author's score"),
+    )
+    return Table(columns, tuple(rows), caption)
 
 
 def study_measured(study: Study) -> dict[str, Measured]:

@@ -40,17 +40,12 @@ class JobState:
     state
         ``"running"``: it begins, perhaps again; the others are final.
     reason
-        Why it begins again, stopped or failed.
+        Why it stopped, failed or begins again; empty where it begins for the first time.
     """
 
     job: str
     state: Literal["running", "finished", "stopped", "failed"]
     reason: str = ""
-
-    @property
-    def again(self) -> bool:
-        """Whether this is a second try that begins."""
-        return self.state == "running" and bool(self.reason)
 
 
 Report = Callable[[JobReport], None]

@@ -63,7 +63,7 @@ class ProcessExecutor:
                     if (taken := queue.next(len(workers.busy))) is None:
                         break
                     job, begins = taken
-                    workers.begin(job, fresh=begins.again)
+                    workers.begin(job, fresh=bool(begins.reason))
                     yield begins
                 if not workers.busy:
                     return
