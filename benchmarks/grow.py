@@ -30,7 +30,7 @@ import torch
 
 from egams.experiments.zoo import experiment_named
 from egams.models.neighbours import EVIDENCE_FEATURES, NeighboursConfig
-from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.prepare_runs import PreparedRun
 from egams.simulate import simulate_runs
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from egams.experiments.experiment import Experiment
-from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.prepare_runs import PreparedRun
 from egams.simulate import SimulationConfig, simulate_runs
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from egams.ensemble.ensemble import ensemble_scores, fit_ensemble
 from egams.families import FAMILIES
 from egams.logloss import mean_log_loss
-from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.prepare_runs import PreparedRun
 from egams.store.run_store import RunStore
 from egams.study.folds import Folds
 from egams.study.gather import study_predictions

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from egams.experiments.experiment import Experiment
 from egams.experiments.training_config import Precision
 from egams.experiments.zoo import experiments_named
-from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.prepare_runs import PreparedRun
 from egams.spectrogram.draw import windows
 from egams.spectrogram.resident import ResidentRuns
 from egams.training.network.batches import batches

@@ -8,8 +8,7 @@ from functools import cache
 import numpy as np
 
 from egams.families import Instrument
-from egams.preprocess.prepare_runs import prepare_runs
-from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.prepare_runs import PreparedRun, prepare_runs
 from egams.run import Run
 from egams.simulate import SimulationConfig, simulate_run
 

@@ -26,10 +26,9 @@ from hypothesis import strategies as st
 from egams.errors import ConfigError, InputError
 from egams.preprocess.aspls import aspls
 from egams.preprocess.baseline import baseline, straight_line
-from egams.preprocess.folding import Fold
 from egams.preprocess.kernel import KERNEL, NUMPY, compiled, kernels
-from egams.preprocess.logistic import falling
-from egams.preprocess.pentadiagonal import bands, smooth
+from egams.preprocess.pentadiagonal import Fold, bands, smooth
+from egams.preprocess.reweighting import falling
 
 GOLDEN = Path(__file__).parent / "golden" / "aspls.npz"
 FEW = 2  # max_iter up to which rounding errors stay below 1e-6

@@ -12,8 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from egams.ensemble.novelty import Novelty, fit_novelty
 from egams.errors import InputError
-from egams.preprocess.prepare_runs import prepare_runs
-from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.prepare_runs import PreparedRun, prepare_runs
 from egams.run import Run
 from egams.simulate import simulate_run
 from egams.spectrogram.context import context_of

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from egams.errors import InputError
 from egams.preprocess.binning import at_temperatures, bin_centres, bin_readings
-from egams.preprocess.prepare_runs import prepare_runs
-from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.prepare_runs import PreparedRun, prepare_runs
 from egams.preprocess.restrict import restrict, scans
 from egams.run import Run
 from egams.simulate import simulate_run

@@ -12,9 +12,8 @@ from egams.ensemble.predictions import Predictions, RunPrediction
 from egams.errors import ConfigError, InputError
 from egams.families import FAMILIES, INSTRUMENTS
 from egams.preprocess.prepare_runs import prepare_runs
-from egams.report.figure import draw_run
+from egams.report.figure import draw_run, typical_spectrogram
 from egams.report.page import DPI
-from egams.report.typical import typical_spectrogram
 from egams.run import Run
 from egams.simulate import SimulationConfig, simulate_run
 

@@ -18,8 +18,7 @@ from egams.experiments.experiment import Experiment
 from egams.models.lightgbm import LightgbmConfig
 from egams.models.neighbours import Neighbours, NeighboursConfig
 from egams.models.predict import predict_draws
-from egams.preprocess.prepare_runs import prepare_runs
-from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.prepare_runs import PreparedRun, prepare_runs
 from egams.spectrogram.context import Context, background_at
 from egams.spectrogram.descriptors import DESCRIPTORS, run_descriptors
 from egams.spectrogram.resident import NOT_MEASURED, ResidentRuns

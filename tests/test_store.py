@@ -20,8 +20,7 @@ from egams.artifact import MANIFEST, sealed
 from egams.errors import ArtifactError
 from egams.families import INSTRUMENTS
 from egams.io import open_source
-from egams.preprocess.prepare_runs import prepare_runs
-from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.prepare_runs import PreparedRun, prepare_runs
 from egams.run import Run
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import draw, windows

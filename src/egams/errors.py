@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,15 +54,9 @@ class InputError(EgamsError):
         super().__init__(self._sentence())
 
     def _sentence(self) -> str:
-        place = ", ".join(
-            part
-            for part in (
-                self.file,
-                None if self.row is None else f"row {self.row}",
-                None if self.column is None else f"column '{self.column}'",
-            )
-            if part
-        )
+        row = None if self.row is None else f"row {self.row}"
+        column = None if self.column is None else f"column '{self.column}'"
+        place = ", ".join(filter(None, (self.file, row, column)))
         text = f"{place}: {self.problem}" if place else self.problem
         if self.expected:
             text += f"; expected {self.expected}"
@@ -69,19 +64,8 @@ class InputError(EgamsError):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions with keyword-only arguments do not survive pickling between workers otherwise.
-        where = (self.problem, self.file, self.row, self.column, self.expected, self.hint)
-        return (_rebuild_input_error, where)
-
-
-def _rebuild_input_error(
-    problem: str,
-    file: str | None,
-    row: int | None,
-    column: str | None,
-    expected: str | None,
-    hint: str | None,
-) -> InputError:
-    return InputError(problem, file=file, row=row, column=column, expected=expected, hint=hint)
+        where = ("file", "row", "column", "expected", "hint")
+        return partial(InputError, **{name: getattr(self, name) for name in where}), (self.problem,)
 
 
 class ConfigError(EgamsError):

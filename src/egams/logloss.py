@@ -48,7 +48,7 @@ def truth_probability(labels: ArrayLike, probabilities: ArrayLike) -> FloatArray
     return np.where(y == 1, p, 1.0 - p)
 
 
-def mean_log_loss(labels: ArrayLike, probabilities: ArrayLike, eps: float = EPS) -> float:
+def mean_log_loss(labels: ArrayLike, probabilities: ArrayLike) -> float:
     """Mean over runs and families of the binary log loss: the score of the challenge.
 
     Parameters
@@ -57,15 +57,13 @@ def mean_log_loss(labels: ArrayLike, probabilities: ArrayLike, eps: float = EPS)
         0 or 1 ``[run, family]``.
     probabilities
         Probabilities ``[run, family]``.
-    eps
-        Smallest probability that is scored.
 
     Raises
     ------
     InputError
         As `truth_probability`.
     """
-    return float(log_loss_of_truth(truth_probability(labels, probabilities), eps).mean())
+    return float(log_loss_of_truth(truth_probability(labels, probabilities)).mean())
 
 
 def run_losses(labels: ArrayLike, probabilities: ArrayLike) -> FloatArray:
@@ -73,9 +71,9 @@ def run_losses(labels: ArrayLike, probabilities: ArrayLike) -> FloatArray:
     return np.asarray(log_loss_of_truth(truth_probability(labels, probabilities)).mean(-1))
 
 
-def log_loss_of_truth(truth: FloatArray, eps: float = EPS) -> FloatArray:
-    """Log loss of every entry, ``-log(max(truth, eps))``, shaped like `truth`."""
-    return -np.log(np.maximum(truth, eps))
+def log_loss_of_truth(truth: FloatArray) -> FloatArray:
+    """Log loss of every entry, ``-log(max(truth, EPS))``, shaped like `truth`."""
+    return -np.log(np.maximum(truth, EPS))
 
 
 def _refuse(bad: BoolArray, what: str, expected: str) -> None:

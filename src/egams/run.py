@@ -86,12 +86,10 @@ class Run:
             raise self._error(f"{self.mz.size} m/z for {mzs} columns of abundance", "one for each")
         if mzs > 1 and not bool(np.all(np.diff(self.mz) > 0)):
             raise self._error("m/z do not ascend", "strictly ascending m/z")
-        if self.temperature.shape not in ((scans,), (scans, mzs)):
-            raise self._error(
-                f"temperature has shape {self.temperature.shape}", f"[{scans}] or [{scans}, {mzs}]"
-            )
-        if self.time is not None and self.time.shape not in ((scans,), (scans, mzs)):
-            raise self._error(f"time has shape {self.time.shape}", f"[{scans}] or [{scans}, {mzs}]")
+        for name, values in (("temperature", self.temperature), ("time", self.time)):
+            if values is not None and values.shape not in ((scans,), (scans, mzs)):
+                expected = f"[{scans}] or [{scans}, {mzs}]"
+                raise self._error(f"{name} has shape {values.shape}", expected)
         measured = ~np.isnan(self.abundance)
         if bool(np.any(measured & ~np.isfinite(self.reading_temperature))):
             raise self._error("a measured value has no finite temperature", "degC for each reading")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from egams.errors import InputError
-from egams.io.annotations import Annotations, Record
+from egams.io.annotations import Annotations
 from egams.io.blob import Blob, RefusedBlob
 from egams.io.csv_source import folder_blobs, is_unsafe, run_id_of, zip_blobs
 
@@ -29,14 +29,15 @@ def challenge_blobs(root: Path, annotations: Annotations) -> dict[str, Blob]:
         If a zip is damaged, or no row at all has features here.
     """
     name = annotations.metadata_name
-    paths = {record.run_id: _features_path(record) for record in annotations.records.values()}
+    records = annotations.records
+    paths = {run: record.features_path or f"{run}.csv" for run, record in records.items()}
     folders = sorted({str(PurePosixPath(p).parent) for p in paths.values() if not is_unsafe(p)})
     found: dict[str, Blob] = {}
     for folder in folders:
         found |= _blobs_in(root, folder)
     blobs: dict[str, Blob] = {}
     for run_id, path in paths.items():
-        row = annotations.records[run_id].row
+        row = records[run_id].row
         if is_unsafe(path):
             problem = f"features_path '{path}' leads out of the folder"
             blobs[run_id] = RefusedBlob(name, problem, row)
@@ -54,10 +55,6 @@ def challenge_blobs(root: Path, annotations: Annotations) -> dict[str, Blob]:
         refused = RefusedBlob(blob.name, f"there is no row for it in {name}")
         blobs[path if run_id in blobs else run_id] = refused
     return blobs
-
-
-def _features_path(record: Record) -> str:
-    return record.features_path or f"{record.run_id}.csv"
 
 
 def _blobs_in(root: Path, folder: str) -> dict[str, Blob]:

@@ -19,8 +19,7 @@ from egams.io.csv_source import (
     folder_blobs,
     zip_blobs,
 )
-from egams.io.memory_source import open_memory
-from egams.io.source import RunReader, RunSource
+from egams.io.source import RunReader, RunSource, open_memory
 from egams.run import Run
 
 Runs = str | Path | Run | RunSource | RunReader | Iterable[Run]

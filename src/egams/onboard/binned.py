@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from egams.arrays import FloatArray, IntArray
 from egams.conventions import BIN_COUNT, MZ_COUNT
 from egams.preprocess.binning import bin_readings
-from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.prepare_runs import PreparedRun
 from egams.preprocess.restrict import Readings, restrict, scans
 from egams.run import Run
 

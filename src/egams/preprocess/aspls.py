@@ -26,9 +26,9 @@ import numpy as np
 
 from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.errors import ConfigError, InputError
-from egams.preprocess.folding import SHORTEST, Fold
 from egams.preprocess.kernel import NUMPY, compiled, kernel
-from egams.preprocess.reweighting import Batch, Settings
+from egams.preprocess.pentadiagonal import SHORTEST, Fold
+from egams.preprocess.reweighting import STEEPNESS, Batch, Settings
 
 _BLOCK = 1024  # traces that NumPy works on together: enough to hide what its calls cost
 _LIKE = 0.4  # shortest trace of a group as a share of its longest: padding costs less than a group
@@ -62,7 +62,6 @@ def aspls(
     lam: float = 2e6,
     max_iter: int = 100,
     tol: float = 1e-3,
-    asymmetric_coef: float = 0.5,
 ) -> BaselineFit:
     """Fit the asPLS baseline of every trace (method, section 3).
 
@@ -77,8 +76,6 @@ def aspls(
     max_iter, tol
         Stop after this many iterations, or once the weights change by less than `tol`
         (relative, Euclidean norm).
-    asymmetric_coef
-        Steepness k of the weights.
 
     Returns
     -------
@@ -90,16 +87,15 @@ def aspls(
     InputError
         If shapes disagree, a trace is shorter than 4 bins or holds a value that is not finite.
     ConfigError
-        If `lam` or `asymmetric_coef` is not positive or `max_iter` is negative, or the environment
-        names a kernel that does not run here.
+        If `lam` is not positive or `max_iter` is negative, or the environment names a kernel that
+        does not run here.
     """
-    if lam <= 0 or asymmetric_coef <= 0 or max_iter < 0:
+    if lam <= 0 or max_iter < 0:
         raise ConfigError(
-            f"asPLS with lam {lam}, asymmetric_coef {asymmetric_coef}, max_iter {max_iter}; "
-            "lam and asymmetric_coef must be positive, max_iter must not be negative."
+            f"asPLS with lam {lam}, max_iter {max_iter}; expected lam above 0, max_iter 0 or more."
         )
     traces, lengths = checked(traces, lengths)
-    fit, settings = _no_fit(traces), Settings(lam, max_iter, tol, asymmetric_coef)
+    fit, settings = _no_fit(traces), Settings(lam, max_iter, tol)
     instructions = kernel()
     for group in _of_like_length(lengths):
         bins = int(lengths[group].max())
@@ -168,7 +164,7 @@ def _fit(
     module.fit(
         *(instructions, np.ascontiguousarray(traces), lengths.astype(np.int64)),
         *(fit.baseline, fit.iterations, fit.converged),
-        *(settings.lam, settings.max_iter, settings.tol, settings.coef),
+        *(settings.lam, settings.max_iter, settings.tol, STEEPNESS),
     )
     return fit
 

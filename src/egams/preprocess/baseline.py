@@ -38,20 +38,18 @@ def baseline(traces: FloatArray, lengths: IntArray | None = None) -> FloatArray:
     return found
 
 
-def straight_line(trace: FloatArray, *, tol: float = 1e-3, max_iter: int = 250) -> FloatArray:
+def straight_line(trace: FloatArray) -> FloatArray:
     """Fit a line again and again, cutting the trace down to the line each time.
 
     Modified polynomial of order 1 (Gan et al. 2006, "Baseline correction by improved iterative
     polynomial fitting with automatic threshold", Chemometr. Intell. Lab. Syst. 82, 59-65), as
-    pybaselines 1.2 computes it (``polynomial.modpoly``).
+    pybaselines 1.2 computes it (``polynomial.modpoly``): until the line moves by less than 1e-3
+    (relative, Euclidean norm), or 250 times.
 
     Parameters
     ----------
     trace
         Abundance in even temperature bins ``[bin]``.
-    tol, max_iter
-        Stop once the line moves by less than `tol` (relative, Euclidean norm), or after this many
-        iterations.
 
     Returns
     -------
@@ -61,11 +59,11 @@ def straight_line(trace: FloatArray, *, tol: float = 1e-3, max_iter: int = 250) 
     fit = np.linalg.pinv(powers)
     with np.errstate(all="ignore"):
         line: FloatArray = powers @ (fit @ trace)
-        for _ in range(max_iter):
+        for _ in range(250):
             before = line
             trace = np.minimum(trace, before)
             line = powers @ (fit @ trace)
             scale = max(float(np.linalg.norm(before)), float(np.finfo(np.float64).eps))
-            if np.linalg.norm(line - before) < tol * scale:
+            if np.linalg.norm(line - before) < 1e-3 * scale:
                 break
     return line

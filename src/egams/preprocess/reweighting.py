@@ -10,13 +10,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from egams.arrays import BoolArray, FloatArray
-from egams.preprocess.folding import Fold
-from egams.preprocess.logistic import falling
-from egams.preprocess.pentadiagonal import bands, kept, smooth
+from egams.preprocess.pentadiagonal import Fold, bands, kept, smooth
+
+STEEPNESS = 0.5
+"""k of the weights ``1 / (1 + exp(k (r - std) / std))``: `asymmetric_coef` of pybaselines."""
 
 _LEAST = float(np.finfo(np.float64).eps)  # what pybaselines divides by in place of 0
 _ALPHA_FLOOR = 1e-150  # stands for alpha = 0, whose row reads x = y: v stays finite
 _TINY = float.fromhex("0x1p-1022")  # nothing is divided by less, however small the trace
+
+_STEEPEST = 300.0  # w < 1e-130 is nothing, and its square would be a subnormal, 100 times slower
+_WHOLE = 1.5 * 2.0**52  # added, it leaves a whole number in the low bits
+_PER_LN_2 = float.fromhex("0x1.71547652b82fep0")
+_LN_2 = float.fromhex("0x1.62e42feep-1")  # short enough for its product with n to be exact
+_LN_2_REST = float.fromhex("0x1.a39ef35793c76p-33")
+_EXPONENT_OF_1 = 1023 << 52
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,6 @@ class Settings:
     lam: float
     max_iter: int
     tol: float
-    coef: float
 
 
 class Batch:
@@ -71,7 +78,7 @@ class Batch:
             largest = size.max(axis=(0, 1))
             w_before, norm_before = self.w, np.maximum(self.w_norm, _LEAST)
 
-            self.w = falling((residual - std) * (self.settings.coef / std))
+            self.w = falling((residual - std) * (STEEPNESS / std))
             self.w[: len(self.inside)] *= self.inside
             self.w_norm = np.sqrt(_sum(self.w * self.w))
             change = np.sqrt(_sum(np.square(self.w - w_before))) / norm_before
@@ -91,6 +98,38 @@ def _noise(residual: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArr
     deviation = sign * (_sum(twice) / count) + twice
     std = 0.5 * np.sqrt(_sum(np.square(deviation)) / (count - 1))
     return count, np.where(std == 0, _LEAST, std)
+
+
+def falling(x: FloatArray) -> FloatArray:
+    """Return ``1 / (1 + exp(x))``, to the same bits on every machine; NaN stays NaN.
+
+    NumPy's own exp differs from processor to processor, and the compiled fit could not follow it.
+    ``exp(x) = 2^n exp(r)`` with ``|r| <= ln 2 / 2``, and ``exp(r) = (even + odd) / (even - odd)``,
+    the even and the odd powers of r in the diagonal Pade approximant of order 6. Its coefficients
+    are whole numbers, its truncation error is below 2e-19; with rounding the result is within
+    4 units in the last place. ln 2 comes in two parts, as in fdlibm's ``e_exp.c``.
+    """
+    r = np.clip(x, -_STEEPEST, _STEEPEST)
+    n = r * _PER_LN_2
+    n += _WHOLE
+    power = ((n.view(np.int64) << 52) + _EXPONENT_OF_1).view(np.float64)
+    n -= _WHOLE
+    r -= n * _LN_2
+    r -= n * _LN_2_REST
+    square = r * r
+    even, odd = square + 840.0, square * 42.0
+    for summand in (75600.0, 665280.0):
+        even *= square
+        even += summand
+    odd += 10080.0
+    odd *= square
+    odd += 332640.0
+    odd *= r
+    less = even - odd
+    even += odd
+    even *= power
+    even += less
+    return np.divide(less, even, out=less)
 
 
 def _sum(folded: FloatArray) -> FloatArray:

@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from matplotlib import colormaps
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
+from numpy.typing import NDArray
 
 from egams.arrays import FloatArray
 from egams.conventions import (
     BIN_WIDTH,
     COLUMN_STEP,
     FIRST_COLUMN,
+    HELIUM_SCALE,
     HIGHEST_TEMPERATURE,
     MZ_COUNT,
     TEMPERATURE_COUNT,
@@ -22,8 +25,7 @@ from egams.conventions import (
 from egams.ensemble.predictions import Predictions
 from egams.errors import InputError
 from egams.families import FAMILIES
-from egams.preprocess.prepare_runs import prepare_runs
-from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.prepare_runs import PreparedRun, prepare_runs
 from egams.report.page import (
     BLUE,
     FAINT,
@@ -37,14 +39,20 @@ from egams.report.page import (
     page,
     styled_figure,
 )
-from egams.report.typical import VIEW, typical_spectrogram
 from egams.run import Run
+from egams.spectrogram.config import SpectrogramConfig
+from egams.spectrogram.draw import Draws
+from egams.spectrogram.render import render
+from egams.spectrogram.resident import ResidentRuns, column_temperatures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from egams.ensemble.bundle import Bundle
+
+VIEW = SpectrogramConfig(unit_range=False)
+"""Floor 1e-4, divided by the run's maximum, log10: what most experiments see."""
 
 WIDTH, HEIGHT, LEFT = 10.0, 7.2, 0.075
 
@@ -238,3 +246,46 @@ def _draw_families(axes: Axes, probability: FloatArray, spread: FloatArray, run:
         for label, family in zip(axes.get_yticklabels(), order, strict=True):
             label.set_fontweight("bold" if run.labels[family] > 0 else "normal")
         axes.set_title("Bold: labelled", loc="right")
+
+
+def typical_spectrogram(run: PreparedRun) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Render a run with each random choice at its most likely or mean value.
+
+    Every column is its nearest scan, the background quantiles weigh the same, the baseline is
+    left in and no m/z is scaled.
+
+    Returns
+    -------
+    image
+        Log10 of the signal relative to its maximum ``[m/z, temperature]``.
+    measured
+        False where a value stands for something that was not measured ``[m/z, temperature]``.
+    """
+    runs = ResidentRuns.load([run])
+    scan = _nearest_scans(run, VIEW.reach)
+    one = torch.ones(1)
+    draws = Draws(
+        run=torch.zeros(1, dtype=torch.int64),
+        scan=torch.from_numpy(scan)[None],
+        subtract_baseline=torch.zeros(1, dtype=torch.bool),
+        background_weight=torch.full((1, runs.background.shape[2]), 1 / runs.background.shape[2]),
+        mz_scale=torch.ones(1, MZ_COUNT),
+        faint_scale=one,
+        helium_scale=HELIUM_SCALE * one,
+        total_scale=one,
+        mixed=torch.empty(0, dtype=torch.int64),
+        by_mean=torch.empty(0, dtype=torch.bool),
+        partner=None,
+    )
+    image: NDArray[np.float32] = render(runs, draws, VIEW)[0].numpy()
+    measured = np.zeros((MZ_COUNT, len(scan)), dtype=np.bool_)
+    measured[run.mz] = (~np.isnan(run.abundance[scan]) & (scan >= 0)[:, None]).T
+    return image, measured
+
+
+def _nearest_scans(run: PreparedRun, reach: float) -> NDArray[np.int64]:
+    """Likeliest candidate of each column ``[temperature]``; -1 where there is none."""
+    columns = column_temperatures().numpy()[:, None]
+    candidate = np.abs(np.floor(run.temperature) - columns) <= reach
+    distance = np.where(candidate, np.abs(run.temperature - columns), np.inf)
+    return np.where(candidate.any(1), distance.argmin(1), -1).astype(np.int64)

@@ -12,12 +12,10 @@ from egams.simulate.config import SimulationConfig
 from egams.simulate.sample import (
     Programme,
     Recording,
-    add_currents,
-    background_currents,
     draw_one,
     draw_releases,
-    gas_currents,
     ion_currents,
+    mixture,
 )
 
 FEWEST_SCANS, MOST_SCANS = 135, 385
@@ -83,9 +81,8 @@ def simulate_commercial(
     temperature = np.interp(time, programme.time, programme.temperature)
     temperature += 0.4 * np.sin(time / 90.0) + rng.normal(0.0, 0.02, scans)
 
-    evolved = gas_currents(draw_releases(families, rng, config), programme, rng)
-    background = background_currents(COMMERCIAL_BACKGROUND, programme, rng)
-    currents = add_currents(background, evolved)
+    releases = draw_releases(families, rng, config)
+    currents = mixture(releases, COMMERCIAL_BACKGROUND, programme, rng)
     mz = np.array(layout.mz, dtype=np.float64)
     ions = ion_currents(currents, programme.time, time[:, None], mz)
     sigma = np.sqrt(layout.floor_noise**2 + _SHOT * ions + (_GAIN_NOISE * ions) ** 2)

@@ -93,9 +93,12 @@ def simulate_runs(
     """
     # Spawned now, not on iteration, so that what else spawns from `rng` meanwhile does not matter.
     children = rng.spawn(n)
-    return (_drawn_run(child, config, f"S{first + k:04d}") for k, child in enumerate(children))
-
-
-def _drawn_run(rng: np.random.Generator, config: SimulationConfig, run_id: str) -> Run:
-    instrument: Instrument = "sam_testbed" if rng.uniform() < config.sam_share else "commercial"
-    return simulate_run(rng, instrument=instrument, config=config, run_id=run_id)
+    return (
+        simulate_run(
+            child,
+            instrument="sam_testbed" if child.uniform() < config.sam_share else "commercial",
+            config=config,
+            run_id=f"S{first + k:04d}",
+        )
+        for k, child in enumerate(children)
+    )

@@ -14,11 +14,9 @@ from egams.simulate.config import SimulationConfig
 from egams.simulate.sample import (
     Programme,
     Recording,
-    add_currents,
-    background_currents,
     draw_releases,
-    gas_currents,
     ion_currents,
+    mixture,
     settle,
 )
 
@@ -79,9 +77,8 @@ def simulate_sam(
 
     releases = draw_releases(families, rng, config)
     releases += [settle(release, rng) for release in CUP_OF_SAM if rng.uniform() < _CUP_SHOWS]
-    evolved = gas_currents(releases, programme, rng)
-    background = background_currents(SAM_BACKGROUND, programme, rng)
-    ions = ion_currents(add_currents(background, evolved), programme.time, time, mz)
+    currents = mixture(releases, SAM_BACKGROUND, programme, rng)
+    ions = ion_currents(currents, programme.time, time, mz)
     visited = ~np.isnan(time)
     abundance = np.full(time.shape, np.nan)
     abundance[visited] = count(_DARK + GAIN * ions[visited], rng)

@@ -17,7 +17,6 @@ from egams.simulate.chemistry import (
     CONTAMINATION,
     FAMILY_MINERALS,
     GASES,
-    Mineral,
     Release,
 )
 from egams.simulate.config import SimulationConfig
@@ -60,12 +59,10 @@ class Programme:
     temperature: FloatArray
 
     @classmethod
-    def ramp(
-        cls, start: float, top: float, rate: float, *, hold: float = 0.0, points: int = 1500
-    ) -> Programme:
+    def ramp(cls, start: float, top: float, rate: float, *, hold: float = 0.0) -> Programme:
         """Heat from `start` to `top` degC at `rate` degC/min and stay there for `hold` s."""
         seconds = (top - start) / rate * 60.0
-        time = np.linspace(0.0, seconds + hold, points)
+        time = np.linspace(0.0, seconds + hold, 1500)
         return cls(time, np.minimum(start + rate / 60.0 * time, top))
 
     @property
@@ -115,7 +112,9 @@ def draw_releases(
     run_shift = rng.normal(0.0, 0.025)
     for family, part in zip(present, parts, strict=True):
         mineral_shift = run_shift + rng.normal(0.0, 0.03)
-        for release in _draw_mineral(family, rng).releases:
+        minerals = FAMILY_MINERALS[family]
+        mineral = draw_one(minerals, [each.weight for each in minerals], rng)
+        for release in mineral.releases:
             settled = settle(release, rng)
             if release.only_with and not set(release.only_with) & set(families):
                 continue
@@ -144,7 +143,7 @@ def gas_currents(
             spread=release.spread,
             purge=_PURGE,
         )
-        currents = add_currents(currents, {release.gas: release.amount * rate})
+        currents[release.gas] = currents.get(release.gas, 0.0) + release.amount * rate
     for gas, current in currents.items():
         residence = rng.uniform(*GASES[gas].residence)
         # Most of a gas passes straight through; some sits in cold corners of the line.
@@ -154,13 +153,17 @@ def gas_currents(
     return currents
 
 
-def add_currents(
-    left: Mapping[str, FloatArray], right: Mapping[str, FloatArray]
+def mixture(
+    releases: Collection[DrawnRelease],
+    levels: Mapping[str, tuple[float, float]],
+    programme: Programme,
+    rng: np.random.Generator,
 ) -> dict[str, FloatArray]:
-    """Sum the currents of two sources of gas, gas by gas."""
-    total = dict(left)
-    for gas, current in right.items():
-        total[gas] = total[gas] + current if gas in total else current
+    """Current of each gas, evolved and background together, A ``[time]``."""
+    evolved = gas_currents(releases, programme, rng)
+    total = background_currents(levels, programme, rng)
+    for gas, current in evolved.items():
+        total[gas] = total.get(gas, 0.0) + current
     return total
 
 
@@ -236,8 +239,3 @@ def _grains(whole: DrawnRelease, rng: np.random.Generator) -> list[DrawnRelease]
         replace(whole, amount=whole.amount * shoulder, peak=whole.peak + offset),
         replace(whole, amount=whole.amount * skirt, spread=whole.spread + 0.12),
     ]
-
-
-def _draw_mineral(family: str, rng: np.random.Generator) -> Mineral:
-    minerals = FAMILY_MINERALS[family]
-    return draw_one(minerals, [mineral.weight for mineral in minerals], rng)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from egams.conventions import MZ_COUNT
-from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.prepare_runs import PreparedRun
 
 CONTEXT_FEATURES = 2 * MZ_COUNT + 6
 LOWEST_BACKGROUND = 1e-8

@@ -43,8 +43,9 @@ def run_descriptors(runs: ResidentRuns, positions: Tensor) -> list[Tensor]:
     for batch in torch.split(positions, RUNS_AT_ONCE):
         drawn = draw_each(runs, table, batch, DESCRIPTOR_CONFIG, DESCRIPTOR_DRAWS, DESCRIPTOR_SEED)
         image = render(runs, drawn, DESCRIPTOR_CONFIG)
-        drawn_descriptors = _descriptors(image, Context.decode(runs.context[drawn.run]).level)
-        parts.append([_mean_over_draws(descriptor) for descriptor in drawn_descriptors])
+        of_draws = _descriptors(image, Context.decode(runs.context[drawn.run]).level)
+        of_runs = [each.reshape(-1, DESCRIPTOR_DRAWS, each.shape[1]) for each in of_draws]
+        parts.append([each.mean(1) for each in of_runs])
     return [torch.cat(of_all) for of_all in zip(*parts, strict=True)]
 
 
@@ -67,8 +68,3 @@ def _coarser(image: Tensor, columns: int) -> Tensor:
     """Average neighbouring columns and flatten ``[B, m/z * temperature]``."""
     B, M, T = image.shape
     return image.reshape(B, M, T // columns, columns).mean(3).flatten(1)
-
-
-def _mean_over_draws(descriptor: Tensor) -> Tensor:
-    """``[run, feature]`` from ``[run * draw, feature]``."""
-    return descriptor.reshape(-1, DESCRIPTOR_DRAWS, descriptor.shape[1]).mean(1)

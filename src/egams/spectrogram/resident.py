@@ -13,7 +13,7 @@ from torch import Tensor
 from egams.arrays import FloatArray
 from egams.conventions import COLUMN_STEP, FIRST_COLUMN, MZ_COUNT, TEMPERATURE_COUNT
 from egams.families import FAMILIES
-from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.prepare_runs import PreparedRun
 from egams.spectrogram.context import context_of
 
 NOT_MEASURED = -1.0

@@ -15,7 +15,7 @@ from egams.artifact import written_whole
 from egams.errors import ArtifactError
 from egams.families import FAMILIES
 from egams.io import SkippedRun
-from egams.preprocess.prepared_run import PreparedRun
+from egams.preprocess.prepare_runs import PreparedRun
 from egams.store.codec import ABUNDANCE_ORDER, BASELINE_ORDER, decode, encode, rounding_steps
 from egams.store.manifest import StoredRun, StoreManifest
 

@@ -1,8 +1,8 @@
 /* asPLS: a smooth baseline under every trace, many traces at once.
  *
  * The method and its source (Zhang et al. 2020) are described in egams/preprocess/aspls.py. This is
- * the arithmetic of the NumPy code beside it (reweighting.py, pentadiagonal.py, folding.py,
- * logistic.py), step by step and in the same order, so that both give the same bits.
+ * the arithmetic of the NumPy code beside it (reweighting.py, pentadiagonal.py), step by
+ * step and in the same order, so that both give the same bits.
  *
  * Layout. A batch is [trace, temperature]. Here each trace is folded in its middle, side 0 counting
  * bins from its start and side 1 from its end, and a few traces lie side by side, each in a lane:
