@@ -22,7 +22,7 @@ from egams.errors import ArtifactError, ConfigError, EgamsError, InputError
 from egams.experiments.experiment import Experiment
 from egams.families import FAMILIES
 from egams.io import write_csv
-from egams.models.lightgbm import LightgbmConfig
+from egams.models.trees import LightgbmConfig
 from egams.run import Run
 from egams.store.prepare import prepare
 from egams.study.folds import WHOLE, FoldSettings

@@ -23,7 +23,7 @@ from egams.evaluate.compare import (
 from egams.experiments.experiment import Experiment
 from egams.families import FAMILIES
 from egams.logloss import mean_log_loss, run_losses
-from egams.models.lightgbm import LightgbmConfig
+from egams.models.trees import LightgbmConfig
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
 from egams.study.folds import FoldSettings

@@ -22,8 +22,8 @@ from egams.experiments.experiment import Experiment
 from egams.jobs.contract import JobReport
 from egams.lock import alone_in
 from egams.models.conv1d import Conv1dConfig
-from egams.models.lightgbm import LightgbmConfig
 from egams.models.predict import predict_draws
+from egams.models.trees import LightgbmConfig
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore

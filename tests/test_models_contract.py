@@ -15,16 +15,15 @@ from egams.experiments.experiment import Experiment
 from egams.experiments.training_config import TrainingConfig
 from egams.families import FAMILIES
 from egams.logloss import mean_log_loss
-from egams.models.catboost import CatboostConfig
-from egams.models.evidence import NEIGHBOURS
 from egams.models.label_sets import label_sets_of
 from egams.models.layers import DropMz
-from egams.models.lightgbm import LightgbmConfig
 from egams.models.neighbours import NeighboursConfig
 from egams.models.network import Sizes
 from egams.models.predict import predict_draws
+from egams.models.predictor import NEIGHBOURS
 from egams.models.registry import load_predictor
 from egams.models.trained_network import NetworkPredictor
+from egams.models.trees import CatboostConfig, LightgbmConfig
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
 from egams.spectrogram.descriptors import run_descriptors

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from egams.errors import ArtifactError, ConfigError
 from egams.experiments.experiment import Experiment
-from egams.models.lightgbm import LightgbmConfig
+from egams.models.trees import LightgbmConfig
 from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare

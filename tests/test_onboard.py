@@ -26,7 +26,7 @@ from egams.onboard.binned import binned_matrices, binned_matrix
 from egams.onboard.describe import SIZES, Describe, _quantiles
 from egams.onboard.distil import distil
 from egams.onboard.export import CARD, FP32, INT8, MOST_BYTES, MOST_MULTIPLY_ADDS, export_onnx
-from egams.onboard.grid import LARGEST, to_int8_grid
+from egams.onboard.kernel import LARGEST, to_int8_grid
 from egams.onboard.onnx_files import open_session, run_onnx
 from egams.onboard.student import Head, Student, predict
 from egams.onboard.teach import teach, teachers_of

@@ -15,9 +15,9 @@ from torch import Tensor
 from egams.conventions import BACKGROUND_QUANTILES, BIN_WIDTH, SAM_DWELL
 from egams.errors import ConfigError
 from egams.experiments.experiment import Experiment
-from egams.models.lightgbm import LightgbmConfig
 from egams.models.neighbours import Neighbours, NeighboursConfig
 from egams.models.predict import predict_draws
+from egams.models.trees import LightgbmConfig
 from egams.preprocess.prepare_runs import PreparedRun, prepare_runs
 from egams.spectrogram.context import Context, background_at
 from egams.spectrogram.descriptors import DESCRIPTORS, run_descriptors
@@ -193,14 +193,10 @@ def test_evidence_on_a_version_does_not_know_the_labels_of_its_run() -> None:
         others = positions != own[number]
         target = (2 * runs.labels[positions].double() - 1 - neighbours.prior)[others]
         full = torch.linalg.inv(neighbours.inverse.double())[others][:, others]
-        alone = Neighbours(
-            [descriptor[others] for descriptor in descriptors],
-            neighbours.scale,
-            neighbours.prior,
-            torch.linalg.solve(full, target),
-            torch.linalg.inv(full),
-            neighbours.kernel,
-        )
+        state = neighbours.state_dict()
+        state |= {name: state[name][others] for name in state if name.startswith("descriptor_")}
+        state |= {"coefficients": torch.linalg.solve(full, target)}
+        alone = Neighbours(state | {"inverse": torch.linalg.inv(full)})
         expected = alone([descriptor[number : number + 1] for descriptor in found])
         torch.testing.assert_close(told[number : number + 1], expected, rtol=1e-3, atol=1e-3)
 

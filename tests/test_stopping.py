@@ -19,8 +19,8 @@ from egams.errors import ArtifactError, ConfigError
 from egams.experiments.experiment import Experiment
 from egams.jobs.duration import duration, seconds_of
 from egams.jobs.stopping import StoppedError, never, stop_on_signals
-from egams.models.lightgbm import LightgbmConfig
 from egams.models.predictor import Predictor
+from egams.models.trees import LightgbmConfig
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore

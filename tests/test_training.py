@@ -26,8 +26,7 @@ from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import draw_each, windows
 from egams.spectrogram.render import render
 from egams.training.checkpoint import write_checkpoint
-from egams.training.controls import Controls
-from egams.training.epoch_log import EpochLog
+from egams.training.controls import Controls, EpochLog
 from egams.training.network import loop
 from egams.training.network.average import WeightAverage
 from egams.training.network.batches import batches
@@ -103,7 +102,7 @@ def test_an_epoch_shows_each_run_once_however_many_are_drawn_together(at_once: i
     order = torch.tensor([8, 2, 11, 0, 5, 7, 1, 30, 4, 9, 6, 3])
     generator = torch.Generator().manual_seed(1)
     shown_as = list(batches(runs, windows(runs, config), order, config, generator, 5, at_once))
-    assert [len(batch) for batch in shown_as] == [5, 5, 2]
+    assert [len(batch.labels) for batch in shown_as] == [5, 5, 2]
     assert torch.equal(torch.cat([batch.labels for batch in shown_as]), runs.labels[order])
     assert torch.equal(torch.cat([batch.context for batch in shown_as]), runs.context[order])
     alike = draw_each(runs, windows(runs, config), order, config, 1, (0,))

@@ -19,10 +19,9 @@ from egams.errors import InputError
 from egams.experiments.experiment import Experiment
 from egams.io import SkippedRun
 from egams.io.sniff import Runs
-from egams.models.evidence import Shared
 from egams.models.neighbours import Neighbours
 from egams.models.predict import gather_evidence, predict_draws
-from egams.models.predictor import Predictor
+from egams.models.predictor import Predictor, Shared
 from egams.models.registry import load_predictor
 from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 BUILT_IN = Path(__file__).with_name("measured.csv")
 
 
@@ -44,15 +46,6 @@ class Measured:
 @cache
 def measured() -> dict[str, Measured]:
     """Read the measurements that come with egams, by the experiment's name."""
+    row_read = TypeAdapter(Measured).validate_python
     with BUILT_IN.open(encoding="utf-8", newline="") as file:
-        return {
-            row["experiment"]: Measured(
-                float(row["log_loss"]),
-                float(row["minutes_per_fold"]),
-                float(row["epochs_share"]),
-                int(row["runs"]),
-                int(row["folds"]),
-                row["machine"],
-            )
-            for row in csv.DictReader(file)
-        }
+        return {row["experiment"]: row_read(row) for row in csv.DictReader(file)}

@@ -16,8 +16,6 @@ from egams.experiments.yaml_file import read_yaml
 
 BUILT_IN = Path(__file__).with_name("zoo.yaml")
 FILES = {".yaml", ".yml", ".json"}
-MERGED = ("model", "spectrogram", "training")
-KEPT = ("evidence", "sam_like", "seed")
 
 
 class Family(BaseModel):
@@ -81,10 +79,10 @@ class Table(BaseModel):
         if all(each is None for each in recipes):
             return None
         settings: dict[str, Any] = {"name": name, "recipe": recipe}
-        for part in MERGED:
+        for part in ("model", "spectrogram", "training"):
             settings[part] = _joined(getattr(layer, part) for layer in layers)
         settings["training"] |= _joined(each for each in recipes if each is not None)
-        for key in KEPT:
+        for key in ("evidence", "sam_like", "seed"):
             for layer in layers:
                 if (value := getattr(layer, key)) is not None:
                     settings[key] = value
@@ -194,22 +192,16 @@ def _with_recipe(table: Table, name: str, recipe: str, where: str) -> Experiment
 
 
 def _checked(path: Path, content: Any, families: Mapping[str, Family]) -> Table:
-    """Validate a table down to the settings of each experiment and recipe.
-
-    Parameters
-    ----------
-    families
-        Families that its rows may name beside its own.
-    """
-    for name in _keys(content, "families"):
-        if name in families:
-            raise ConfigError(
-                f"{path}: family '{name}' is one of egams itself; call yours something else."
-            )
+    """Validate a table whose rows may name `families` too, down to each experiment and recipe."""
     try:
         own = Table.model_validate(content)
     except ValidationError as error:
         raise ConfigError(f"{path}: {explain(error)}") from error
+    for name in own.families:
+        if name in families:
+            raise ConfigError(
+                f"{path}: family '{name}' is one of egams itself; call yours something else."
+            )
     table = own.model_copy(update={"families": {**families, **own.families}})
     for name, row in table.experiments.items():
         if row.family is not None and row.family not in table.families:
@@ -230,8 +222,3 @@ def _checked(path: Path, content: Any, families: Mapping[str, Family]) -> Table:
                     f"{meant(pattern, table.experiments)}"
                 )
     return table
-
-
-def _keys(content: Any, part: str) -> list[str]:
-    there = content.get(part) if isinstance(content, dict) else None
-    return list(there) if isinstance(there, dict) else []

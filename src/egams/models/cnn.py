@@ -101,5 +101,4 @@ class Cnn(nn.Module):
             signal = torch.cat([signal, where], 1)
         features = self.backbone(signal)
         pooled = features.mean((2, 3)) if self.mean_only else mean_and_max(features, 2, 3)
-        logits: Tensor = self.head(pooled, context)
-        return logits
+        return self.head(pooled, context)

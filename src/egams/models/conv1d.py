@@ -78,5 +78,4 @@ class Conv1d(nn.Module):
         """Logits ``[B, output]`` from ``[B, row, temperature]`` and ``[B, feature]``."""
         signal = with_temperature(self.drop_mz(spectrogram))
         features = self.last(self.blocks(self.stem(signal)))
-        logits: Tensor = self.head(mean_and_max(features, 2), context)
-        return logits
+        return self.head(mean_and_max(features, 2), context)

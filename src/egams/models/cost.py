@@ -23,24 +23,31 @@ class Cost:
 def cost(config: NetworkSettings, rows: int = MZ_COUNT) -> Cost:
     """Count without computing anything, nor making any weights.
 
-    Counted are products of matrices, convolutions and attention; what is done element by element
-    is not, nor is a look-up.
-
     Parameters
     ----------
     rows
         Of its spectrograms.
     """
-    from torch.utils.flop_counter import FlopCounterMode
-
     sizes = Sizes(rows)
     with torch.device("meta"), torch.no_grad():
         network = config.build(sizes).eval()
         recurrent = [_Skipped(part) for part in network.modules() if isinstance(part, nn.RNNBase)]
-        with FlopCounterMode(display=False) as counter:
-            network(torch.empty(1, rows, TEMPERATURE_COUNT), torch.empty(1, sizes.context))
+        given = torch.empty(1, rows, TEMPERATURE_COUNT), torch.empty(1, sizes.context)
+        macs = multiply_adds(network, *given)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return Cost(parameters, counter.get_total_flops() // 2 + sum(part.macs for part in recurrent))
+    return Cost(parameters, macs + sum(part.macs for part in recurrent))
+
+
+def multiply_adds(network: nn.Module, *given: Tensor) -> int:
+    """Count products of matrices, convolutions and attention for what a network is given.
+
+    What is done element by element is not counted, nor is a sort or a look-up.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(*given)
+    return int(counter.get_total_flops()) // 2
 
 
 class _Skipped:

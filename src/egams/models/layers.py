@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -28,6 +29,8 @@ class Head(nn.Module):
         `dropout` is of the joined vector; context and evidence are dropped feature-wise with the
         same rate, lest the head learn a laboratory by heart or lean on the evidence alone.
     """
+
+    __call__: Callable[..., Tensor]
 
     def __init__(self, features: int, sizes: Sizes, settings: NetworkSettings) -> None:
         super().__init__()

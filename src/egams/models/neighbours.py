@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -36,8 +36,7 @@ class NeighboursConfig(ModelSettings):
     caution: float = Field(1e-3, ge=0)
 
 
-@dataclass(frozen=True)
-class Kernel:
+class Kernel(NamedTuple):
     """Free numbers of the process, before they are made positive.
 
     Parameters
@@ -71,10 +70,6 @@ class Kernel:
             shift=torch.zeros(families, dtype=torch.float64),
         )
 
-    def tensors(self) -> dict[str, Tensor]:
-        """By name."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
     def joined(self, distances: Tensor) -> Tensor:
         """Sum of weighted distances: ``[run, run]`` from ``[descriptor, run, run]``."""
         weights = functional.softplus(self.weight).to(distances)
@@ -104,16 +99,13 @@ class Neighbours(nn.Module):
 
     Parameters
     ----------
-    descriptors
-        Training runs, as `egams.spectrogram.descriptors.run_descriptors` gives them.
-    scale
-        Mean distance of training runs in each descriptor ``[descriptor]``.
-    prior
-        Mean of the labels, -1 or 1, over training runs ``[family]``.
-    coefficients
-        ``[training run, family]``.
-    inverse
-        Inverse of the covariance with noise ``[training run, training run]``.
+    state
+        Tensors by name. ``descriptor_NAME``: training runs, as
+        `egams.spectrogram.descriptors.run_descriptors` gives them. ``scale``: mean distance of
+        training runs in each descriptor ``[descriptor]``. ``prior``: mean of the labels, -1 or 1,
+        over training runs ``[family]``. ``coefficients``: ``[training run, family]``.
+        ``inverse``: of the covariance with noise ``[training run, training run]``.
+        ``kernel_NAME``: what `Kernel` holds.
     """
 
     scale: Tensor
@@ -121,43 +113,17 @@ class Neighbours(nn.Module):
     coefficients: Tensor
     inverse: Tensor
 
-    def __init__(
-        self,
-        descriptors: list[Tensor],
-        scale: Tensor,
-        prior: Tensor,
-        coefficients: Tensor,
-        inverse: Tensor,
-        kernel: Kernel,
-    ) -> None:
+    def __init__(self, state: Mapping[str, Tensor]) -> None:
         super().__init__()
-        for name, descriptor in zip(DESCRIPTORS, descriptors, strict=True):
-            self.register_buffer(f"descriptor_{name}", descriptor.half())
-        self.register_buffer("scale", scale.double())
-        self.register_buffer("prior", prior.double())
-        self.register_buffer("coefficients", coefficients.double())
-        self.register_buffer("inverse", inverse.float())
-        for name, value in kernel.tensors().items():
-            self.register_buffer(f"kernel_{name}", value.detach().clone())
-
-    @classmethod
-    def from_state(cls, state: dict[str, Tensor]) -> Neighbours:
-        """Build from a state dict, whatever the number of training runs."""
-        return cls(
-            [state[f"descriptor_{name}"] for name in DESCRIPTORS],
-            state["scale"],
-            state["prior"],
-            state["coefficients"],
-            state["inverse"],
-            Kernel(**{name: state[f"kernel_{name}"] for name in Kernel.initial().tensors()}),
-        )
+        descriptors = [f"descriptor_{name}" for name in DESCRIPTORS]
+        kernel = [f"kernel_{name}" for name in Kernel._fields]
+        for name in [*descriptors, "scale", "prior", "coefficients", "inverse", *kernel]:
+            self.register_buffer(name, state[name])
 
     @property
     def kernel(self) -> Kernel:
         """The fitted kernel."""
-        return Kernel(
-            **{name: getattr(self, f"kernel_{name}") for name in Kernel.initial().tensors()}
-        )
+        return Kernel(*(getattr(self, f"kernel_{name}") for name in Kernel._fields))
 
     @torch.no_grad()
     def away(self, descriptors: list[Tensor]) -> Tensor:

@@ -1,19 +1,27 @@
-"""A trained model behind one face: spectrograms in, probabilities out."""
+"""A trained model behind one face: spectrograms in, probabilities out; perhaps with evidence.
+
+Evidence is what the nearest training runs were labelled. It joins the context of a run.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from egams.models.neighbours import Neighbours
+from egams.models.neighbours import Neighbours, logits_of
+
+NEIGHBOURS = "neighbours.safetensors"
 
 Evidence = Mapping[Neighbours, Tensor]
 """Evidence on some runs ``[run, family + 1]``, by the neighbours it is from."""
+
+Shared = dict[Path, Neighbours]
+"""Neighbours that were loaded already, by file."""
 
 
 class Predictor(Protocol):
@@ -40,3 +48,66 @@ class Predictor(Protocol):
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write into an existing folder, in formats that load without running code."""
+
+
+class WithEvidence(Predictor):
+    """A trained model, and the neighbours whose evidence ends the contexts that it is shown.
+
+    Parameters
+    ----------
+    predictor
+        Trained on contexts with evidence.
+    neighbours
+        Fitted on the same runs.
+    """
+
+    neighbours: Neighbours
+
+    def __init__(self, predictor: Predictor, neighbours: Neighbours) -> None:
+        self.predictor = predictor
+        self.neighbours = neighbours
+        self.started_from = predictor.started_from
+
+    def context(self, own: Tensor, evidence: Evidence) -> Tensor:
+        """See `Predictor`."""
+        return torch.cat([own, evidence[self.neighbours]], 1)
+
+    def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
+        """See `Predictor`."""
+        return self.predictor.probabilities(spectrogram, context)
+
+    def to(self, device: torch.device | str) -> None:
+        """See `Predictor`."""
+        self.predictor.to(device)
+        self.neighbours.to(device)
+
+    def save(self, folder: Path) -> None:
+        """See `Predictor`."""
+        from safetensors.torch import save_file
+
+        self.predictor.save(folder)
+        state = self.neighbours.state_dict()
+        save_file({name: each.contiguous() for name, each in state.items()}, folder / NEIGHBOURS)
+
+
+class EvidenceAlone(Predictor):
+    """The model "neighbours": takes the evidence at its word."""
+
+    def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
+        """See `Predictor`; the same for every draw."""
+        return torch.sigmoid(logits_of(context))
+
+    def save(self, folder: Path) -> None:
+        """See `Predictor`; nothing but the neighbours was learned."""
+
+    @classmethod
+    def load(cls, files: Mapping[str, Path], _settings: Any) -> EvidenceAlone:
+        """Read what `save` wrote."""
+        needs_neighbours(files)
+        return cls()
+
+
+def needs_neighbours(files: Mapping[str, Path]) -> None:
+    """Raise FileNotFoundError if there are none among the files of a model."""
+    if NEIGHBOURS not in files:
+        raise FileNotFoundError(f"{NEIGHBOURS} is not there")

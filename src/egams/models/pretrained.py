@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -103,17 +104,12 @@ def _from_hub(described: Mapping[str, Any]) -> dict[str, Tensor]:
     cached = try_to_load_from_cache(*place)
     if isinstance(cached, str):
         return dict(load_state_dict(cached))
-    _expect_answer(constants.ENDPOINT)
+    # Without a network the hub's own client tries again for most of a minute. An error it answers
+    # with is an answer all the same.
+    asked = Request(constants.ENDPOINT, method="HEAD")
+    with suppress(HTTPError), urlopen(asked, timeout=SECONDS_TO_ANSWER):
+        pass
     return dict(load_state_dict_from_hf(*place))
-
-
-def _expect_answer(address: str) -> None:
-    # Without a network the hub's own client tries again for most of a minute.
-    try:
-        with urlopen(Request(address, method="HEAD"), timeout=SECONDS_TO_ANSWER):
-            return
-    except HTTPError:
-        return  # an answer all the same
 
 
 def _fill(backbone: nn.Module, state: dict[str, Tensor], source: str) -> None:

@@ -8,13 +8,7 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from egams.models.layers import (
-    DropMz,
-    Head,
-    float32_on_cpu,
-    mean_and_max,
-    with_temperature,
-)
+from egams.models.layers import DropMz, Head, float32_on_cpu, mean_and_max, with_temperature
 from egams.models.network import NetworkSettings, Sizes
 
 
@@ -88,5 +82,4 @@ class Recurrent(nn.Module):
         with precision:
             states, _ = self.recurrent(signal)
         pooled = states[:, -1] if self.last else mean_and_max(states, 1)
-        logits: Tensor = self.head(pooled, context)
-        return logits
+        return self.head(pooled, context)

@@ -11,16 +11,14 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, SerializeAsAny
 
 from egams.errors import ArtifactError, ConfigError, meant
-from egams.models.catboost import CatboostConfig, CatboostPredictor
 from egams.models.cnn import CnnConfig
 from egams.models.conv1d import Conv1dConfig
-from egams.models.evidence import NEIGHBOURS, EvidenceAlone, Shared, WithEvidence
-from egams.models.lightgbm import LightgbmConfig, LightgbmPredictor
 from egams.models.neighbours import Neighbours, NeighboursConfig
 from egams.models.network import ModelSettings, NetworkSettings
-from egams.models.predictor import Predictor
+from egams.models.predictor import NEIGHBOURS, EvidenceAlone, Predictor, Shared, WithEvidence
 from egams.models.recurrent import GruConfig, LstmConfig
 from egams.models.trained_network import NetworkPredictor
+from egams.models.trees import CatboostConfig, CatboostPredictor, LightgbmConfig, LightgbmPredictor
 from egams.models.vit import VitConfig
 from egams.models.vit1d import Vit1dConfig
 
@@ -77,8 +75,9 @@ def register_model(config: Config) -> Config:
     """
     if not (isinstance(config, type) and issubclass(config, NetworkSettings)):
         raise ConfigError(f"{config!r} is no model; expected a subclass of NetworkSettings.")
-    kind = _kind(config)
-    if kind is None:
+    settings: type[ModelSettings] = config
+    kind = settings.model_fields["kind"].default
+    if not isinstance(kind, str):
         raise ConfigError(
             f"{config.__name__} has no kind; expected a field like kind: Literal['mine'] = 'mine'."
         )
@@ -146,7 +145,7 @@ def load_predictor(
             return predictor
         path, known = files[NEIGHBOURS], {} if shared is None else shared
         if path not in known:
-            known[path] = Neighbours.from_state(load_file(path))
+            known[path] = Neighbours(load_file(path))
         return WithEvidence(predictor, known[path])
     except ConfigError:
         raise
@@ -161,11 +160,6 @@ def load_predictor(
 
 ModelConfig = Annotated[SerializeAsAny[ModelSettings], BeforeValidator(read_model)]
 """Settings of a model of any registered kind."""
-
-
-def _kind(config: type[ModelSettings]) -> str | None:
-    default = config.model_fields["kind"].default
-    return default if isinstance(default, str) else None
 
 
 def _home(config: type) -> str:

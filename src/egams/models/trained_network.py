@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from egams.models import label_sets
-from egams.models.evidence import needs_neighbours
 from egams.models.network import NetworkSettings, Sizes
-from egams.models.predictor import Predictor
+from egams.models.predictor import Predictor, needs_neighbours
 from egams.spectrogram.context import CONTEXT_FEATURES
 
 WEIGHTS = "weights.safetensors"

@@ -80,5 +80,4 @@ class Vit(nn.Module):
         rows = patches.transpose(2, 3).flatten(3) + self.place
         tokens = self.embed(rows.flatten(0, 2)) + self.bias
         states = self.transformer(tokens.unflatten(0, (len(signal), -1)))
-        logits: Tensor = self.head(states[:, 0], context)
-        return logits
+        return self.head(states[:, 0], context)

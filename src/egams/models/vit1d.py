@@ -61,5 +61,4 @@ class Vit1d(nn.Module):
         signal = with_temperature(self.drop_mz(spectrogram)).transpose(1, 2)
         states = self.transformer(self.embed(signal.reshape(len(signal), self.tokens, -1)))
         pooled = states[:, 0] if self.of_class else mean_and_max(states, 1)
-        logits: Tensor = self.head(pooled, context)
-        return logits
+        return self.head(pooled, context)

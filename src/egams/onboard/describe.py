@@ -74,7 +74,9 @@ class Describe(nn.Module):
         abundance = abundance / strongest
         quantiles = _quantiles(abundance, known)
         signal = (abundance - quantiles.mean(2, keepdim=True)).clamp_min(0.0)
-        signal = torch.where(known, signal, 0.0) * _helium_apart(signal)
+        helium_apart = signal.new_ones(MZ_COUNT, 1)
+        helium_apart[HELIUM] = HELIUM_SCALE
+        signal = torch.where(known, signal, 0.0) * helium_apart
         strongest = signal.amax((1, 2), keepdim=True).clamp_min(FLOOR)
         signal = (signal / strongest).clamp(FLOOR, 1.0)
         image = torch.log10(signal)
@@ -116,12 +118,6 @@ def _quantiles(abundance: Tensor, known: Tensor) -> Tensor:
     above = torch.minimum(below + 1, last.clamp_min(0))
     low, high = ascending.gather(2, below), ascending.gather(2, above)
     return torch.where(last >= 0, low + (place - lower) * (high - low), 0.0)
-
-
-def _helium_apart(signal: Tensor) -> Tensor:
-    scale = signal.new_ones(MZ_COUNT, 1)
-    scale[HELIUM] = HELIUM_SCALE
-    return scale
 
 
 def _coarser(image: Tensor, columns: int) -> Tensor:

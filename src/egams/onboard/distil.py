@@ -43,7 +43,8 @@ def distil(binned: Tensor, labels: Tensor, taught: Tensor, seed: int) -> Student
     Source: Hinton, Vinyals & Dean 2015 (soft targets beside labels).
     """
     with torch.no_grad():
-        descriptors = describe(binned)
+        parts = [Describe()(part) for part in torch.split(binned, RUNS_AT_ONCE)]
+    descriptors = [torch.cat(of_all) for of_all in zip(*parts, strict=True)]
     kernel, logits, variance = fit_kernel_machine(descriptors, labels, RANKS, BASIS)
     features = torch.cat(descriptors, 1)
     centre, spread = features.mean(0), features.std(0) + SMALLEST_SPREAD
@@ -55,12 +56,6 @@ def distil(binned: Tensor, labels: Tensor, taught: Tensor, seed: int) -> Student
         for head in heads:
             _train(head, standard, logits, variance, target)
     return Student(kernel, Head.mean_of(heads))
-
-
-def describe(binned: Tensor) -> list[Tensor]:
-    """Descriptors of many runs, a few at a time: see `Describe`."""
-    parts = [Describe()(part) for part in torch.split(binned, RUNS_AT_ONCE)]
-    return [torch.cat(of_all) for of_all in zip(*parts, strict=True)]
 
 
 def _train(head: Head, features: Tensor, logits: Tensor, variance: Tensor, target: Tensor) -> None:

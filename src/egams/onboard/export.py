@@ -13,11 +13,11 @@ from egams.artifact import header, write_json, written_whole
 from egams.conventions import BIN_COUNT, BIN_WIDTH, FIRST_BIN, MZ_COUNT
 from egams.errors import ConfigError
 from egams.families import FAMILIES
+from egams.models.cost import multiply_adds
 from egams.onboard.onnx_files import (
     INPUT,
     OPSET,
     OUTPUTS,
-    multiply_adds,
     run_onnx,
     write_fp32,
     write_int8,
@@ -62,7 +62,7 @@ def export_onnx(
         If something else stands at `folder`.
     """
     folder = Path(folder)
-    work = multiply_adds(student)
+    work = multiply_adds(student, torch.zeros(1, MZ_COUNT, BIN_COUNT))
     _refuse_above("multiply-adds", work, MOST_MULTIPLY_ADDS)
     with written_whole(folder) as temporary:
         temporary.mkdir()

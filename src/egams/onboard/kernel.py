@@ -9,13 +9,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from egams.models.neighbours import Kernel, NeighboursConfig
-from egams.onboard.grid import to_int8_grid
 from egams.training.neighbours import fit_kernel
 
 FIT = NeighboursConfig()
 FIRST_WEIGHTS = 0.2
 """Sum of the kernel's weights when its fit starts."""
 SMALLEST_SQUARE = 1e-6
+LARGEST = 127
+
+
+def to_int8_grid(weight: Tensor) -> Tensor:
+    """Round ``[input, output]`` to 255 equal steps for each output, symmetric about 0.
+
+    Quantising such weights later changes nothing.
+    """
+    largest = weight.abs().amax(0, keepdim=True)
+    step = largest.clamp_min(torch.finfo(weight.dtype).tiny) / LARGEST
+    return (weight / step).round() * step
 
 
 class Compressed(nn.Module):

@@ -6,13 +6,14 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.flop_counter import FlopCounterMode
 
 from egams.conventions import BIN_COUNT, MZ_COUNT
 from egams.errors import ConfigError
@@ -81,7 +82,7 @@ def write_int8(source: Path, target: Path, calibration: NDArray[np.float32]) -> 
         quantize_static(
             source,
             target,
-            _Runs(calibration),
+            SimpleNamespace(get_next=partial(next, _parts(calibration), None)),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["MatMul"],
             nodes_to_quantize=nodes,
@@ -115,26 +116,6 @@ def run_onnx(path: Path, binned: NDArray[np.float32]) -> NDArray[np.float32]:
     """Probabilities that an ONNX file gives ``[run, family]`` for ``[run, m/z, bin]``."""
     session = open_session(path)
     return np.concatenate([session.run([OUTPUTS[0]], part)[0] for part in _parts(binned)])
-
-
-def multiply_adds(student: Student) -> int:
-    """Multiply-adds of matrix products and convolutions for one run.
-
-    Sums, logarithms and the sort of the background are not counted.
-    """
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        student(torch.zeros(1, MZ_COUNT, BIN_COUNT))
-    return int(counter.get_total_flops()) // 2
-
-
-class _Runs:
-    """Calibration runs, as onnxruntime asks for them."""
-
-    def __init__(self, binned: NDArray[np.float32]) -> None:
-        self.parts = _parts(binned)
-
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        return next(self.parts, None)
 
 
 def _without_history(model: Any) -> Any:

@@ -9,8 +9,7 @@ from torch.nn import functional
 from egams.families import FAMILIES
 from egams.models.neighbours import LOGIT_SCALE
 from egams.onboard.describe import SHAPES, SIZES, Describe
-from egams.onboard.grid import to_int8_grid
-from egams.onboard.kernel import KernelMachine
+from egams.onboard.kernel import KernelMachine, to_int8_grid
 
 RANKS = (64, 32, 32, *[12] * SIZES.count(SHAPES))
 """Components kept of each descriptor: few enough to fit, and what is left out was mostly noise."""

@@ -28,8 +28,7 @@ from egams.store.run_store import RunStore
 from egams.study.folds import WHOLE
 from egams.study.records import MemberRecord
 from egams.study.study import Study, write_member
-from egams.training.controls import Controls
-from egams.training.epoch_log import EpochLog
+from egams.training.controls import Controls, EpochLog
 from egams.training.train import train_experiment
 
 

@@ -9,10 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from egams.experiments.experiment import Experiment
-from egams.models.evidence import EvidenceAlone, WithEvidence
 from egams.models.neighbours import Kernel, Neighbours, NeighboursConfig, distances, evidence
-from egams.models.predictor import Predictor
-from egams.spectrogram.descriptors import run_descriptors
+from egams.models.predictor import EvidenceAlone, Predictor, WithEvidence
+from egams.spectrogram.descriptors import DESCRIPTORS, run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.training.controls import Controls, Progress
 
@@ -57,10 +56,12 @@ def fit_neighbours(
     fit = fit_kernel(
         distances(descriptors, descriptors), labels, Kernel.initial(), config, progress=progress
     )
-    neighbours = Neighbours(
-        descriptors, fit.scale, fit.prior, fit.coefficients, fit.inverse, fit.kernel
-    )
-    return neighbours, evidence(fit.logits, fit.variance)
+    described = zip(DESCRIPTORS, descriptors, strict=True)
+    state = {f"descriptor_{name}": descriptor.half() for name, descriptor in described}
+    state |= {"scale": fit.scale, "prior": fit.prior, "coefficients": fit.coefficients}
+    state |= {"inverse": fit.inverse.float()}
+    state |= {f"kernel_{name}": value.detach() for name, value in fit.kernel._asdict().items()}
+    return Neighbours(state), evidence(fit.logits, fit.variance)
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def fit_kernel(
     prior = (2 * labels - 1).mean(0)
     target = 2 * labels - 1 - prior
     unit = torch.eye(len(labels)).to(labels)
-    first = {name: value.to(labels.device) for name, value in start.tensors().items()}
+    first = {name: value.to(labels.device) for name, value in start._asdict().items()}
     free = {name: value.clone().requires_grad_() for name, value in first.items()}
     kernel = Kernel(**free)
 

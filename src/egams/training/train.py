@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from egams.experiments.experiment import Experiment
-from egams.models.evidence import WithEvidence
 from egams.models.neighbours import NeighboursConfig
-from egams.models.predictor import Predictor
+from egams.models.predictor import Predictor, WithEvidence
 from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.sam_like import joined, sam_like_versions
@@ -22,7 +21,10 @@ from egams.training.network.loop import train_network
 from egams.training.trees import train_catboost, train_lightgbm
 
 Trainer = Callable[[Experiment, ResidentRuns, Tensor, int, Controls], Predictor]
-"""Trains on some of the runs ``[run]``, all of them labelled, with a seed."""
+"""Trains on some of the runs ``[run]``, all of them labelled, with a seed.
+
+Raises `StoppedError` if its controls stop it before the end.
+"""
 
 TRAINERS: dict[str, Trainer] = {
     "neighbours": train_neighbours,

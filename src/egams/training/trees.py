@@ -12,36 +12,28 @@ from torch import Tensor
 from egams.experiments.experiment import Experiment
 from egams.families import FAMILIES
 from egams.jobs.stopping import StoppedError
-from egams.models.catboost import CatboostConfig, CatboostPredictor, catboost
-from egams.models.lightgbm import LightgbmConfig, LightgbmPredictor
-from egams.models.trees import TreeSettings, features, logits_to_add_to
+from egams.models.trees import (
+    CatboostConfig,
+    CatboostPredictor,
+    LightgbmConfig,
+    LightgbmPredictor,
+    TreeSettings,
+    catboost,
+    features,
+    logits_to_add_to,
+)
 from egams.spectrogram.context import CONTEXT_FEATURES
 from egams.spectrogram.draw import draw, windows
 from egams.spectrogram.render import mixed_labels, render
 from egams.spectrogram.resident import ResidentRuns
 from egams.training.checkpoint import made_for, read_checkpoint, write_checkpoint
-from egams.training.controls import UNWATCHED, Controls
+from egams.training.controls import Controls
 
 
 def train_lightgbm(
-    experiment: Experiment,
-    runs: ResidentRuns,
-    positions: Tensor,
-    seed: int,
-    controls: Controls = UNWATCHED,
+    experiment: Experiment, runs: ResidentRuns, positions: Tensor, seed: int, controls: Controls
 ) -> LightgbmPredictor:
-    """Train one booster a family on `model.renders` spectrograms of each run.
-
-    Parameters
-    ----------
-    positions
-        Which of `runs`, all of them labelled ``[run]``.
-
-    Raises
-    ------
-    StoppedError
-        If `controls.stop` returned True before the last booster.
-    """
+    """Train one booster a family on `model.renders` spectrograms of each run, a `Trainer`."""
     import lightgbm
 
     model = experiment.model
@@ -94,18 +86,9 @@ def _lightgbm_settings(model: LightgbmConfig, seed: int) -> dict[str, Any]:
 
 
 def train_catboost(
-    experiment: Experiment,
-    runs: ResidentRuns,
-    positions: Tensor,
-    seed: int,
-    _controls: Controls = UNWATCHED,
+    experiment: Experiment, runs: ResidentRuns, positions: Tensor, seed: int, _controls: Controls
 ) -> CatboostPredictor:
-    """Train one model of all families on `model.renders` spectrograms of each run.
-
-    Parameters
-    ----------
-    positions
-        Which of `runs`, all of them labelled ``[run]``.
+    """Train one model of all families on `model.renders` spectrograms of each run, a `Trainer`.
 
     Raises
     ------
@@ -141,12 +124,7 @@ def train_catboost(
 
 
 def _drawn(
-    experiment: Experiment,
-    runs: ResidentRuns,
-    positions: Tensor,
-    seed: int,
-    *,
-    with_context: bool,
+    experiment: Experiment, runs: ResidentRuns, positions: Tensor, seed: int, *, with_context: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Features ``[render * run, feature]`` and labels ``[render * run, family]``."""
     model, spectrogram = experiment.model, experiment.spectrogram

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,26 +17,12 @@ RUNS_DRAWN_ON_GPU = 4096
 """At most so many at once: 400 MB of spectrograms with all normalisations."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """What a step learns from.
-
-    Parameters
-    ----------
-    spectrogram
-        ``[B, row, temperature]``.
-    context
-        ``[B, feature]``.
-    labels
-        ``[B, family]``.
-    """
+class Batch(NamedTuple):
+    """Spectrograms ``[B, row, temperature]``, contexts ``[B, feature]``, labels ``[B, family]``."""
 
     spectrogram: Tensor
     context: Tensor
     labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
 
 
 def drawn_at_once(device: torch.device, size: int) -> int:

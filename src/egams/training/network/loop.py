@@ -31,9 +31,6 @@ from egams.training.network.precision import in_bfloat16, laid_out
 from egams.training.network.schedule import one_cycle, restarts
 from egams.training.network.state import TrainingState, load_checkpoint, save_checkpoint
 
-Forward = Callable[[Tensor, Tensor], Tensor]
-"""A network, as it is or compiled."""
-
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
 
 
@@ -44,27 +41,18 @@ def train_network(
     seed: int,
     controls: Controls = UNWATCHED,
 ) -> NetworkPredictor:
-    """Train a network on some of the runs.
+    """Train a network on some of the runs, a `Trainer`.
 
     Random numbers of an epoch depend on the seed and the epoch alone, so that a training resumed
     from a checkpoint ends, on a CPU, bit-identical to one that was never stopped.
-
-    Parameters
-    ----------
-    positions
-        Which of `runs`, all of them labelled ``[run]``.
-
-    Raises
-    ------
-    StoppedError
-        If `controls.stop` returned True before the last epoch.
 
     Source: the write-up's published constants; see `TrainingConfig`.
     """
     model, spectrogram, training = experiment.model, experiment.spectrogram, experiment.training
     assert isinstance(model, NetworkSettings)
     checkpoint = controls.checkpoint
-    with torch.random.fork_rng(devices=_cuda_devices(runs)):
+    devices = [runs.device] if runs.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
         torch.manual_seed(_seed(seed, "weights"))
         label_sets = label_sets_of(runs.labels[positions]) if training.label_sets else None
         sizes = Sizes(
@@ -77,7 +65,7 @@ def train_network(
         started_from = FROM_SCRATCH if resumes else model.prepare(network)
         bfloat16 = in_bfloat16(training.precision, runs.device, network)
         laid_out(network.to(runs.device), bfloat16)
-        forward: Forward = torch.compile(network) if controls.compiled else network
+        forward: Callable[..., Tensor] = torch.compile(network) if controls.compiled else network
         optimiser = _optimiser(network, training)
         state = TrainingState(network, optimiser, WeightAverage(network, training), started_from)
         state.log = log = controls.log or state.log
@@ -123,7 +111,7 @@ def _so_far(state: TrainingState, sizes: Sizes, label_sets: Tensor | None) -> Ne
 
 def _train_epoch(
     state: TrainingState,
-    forward: Forward,
+    forward: Callable[..., Tensor],
     spectrogram: SpectrogramConfig,
     training: TrainingConfig,
     runs: ResidentRuns,
@@ -140,7 +128,7 @@ def _train_epoch(
     bfloat16 = in_bfloat16(training.precision, runs.device, network)
     losses = torch.zeros((), device=runs.device)
     drawn = batches(runs, table, order, spectrogram, generator, training.batch_size)
-    for number, batch in enumerate(drawn):
+    for number, (image, context, labels) in enumerate(drawn):
         factor = (
             one_cycle(state.epoch * steps + number, training.epochs * steps)
             if training.schedule == "one_cycle"
@@ -149,37 +137,28 @@ def _train_epoch(
         for group in optimiser.param_groups:
             group["lr"] = training.learning_rate * factor
         with torch.autocast(runs.device.type, torch.bfloat16, enabled=bfloat16):
-            outputs = forward(batch.spectrogram, batch.context)
-        value = loss(outputs.float(), batch.labels, label_sets, training)
+            outputs = forward(image, context)
+        value = loss(outputs.float(), labels, label_sets, training)
         optimiser.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), training.clip_norm)
         optimiser.step()
         state.average.after_step()
-        losses += value.detach() * len(batch)
+        losses += value.detach() * len(labels)
     state.average.after_epoch(state.epoch)
     state.epoch += 1
     return float(losses) / len(positions)
 
 
 def _optimiser(network: nn.Module, training: TrainingConfig) -> torch.optim.Optimizer:
-    rate, decay = training.learning_rate, training.weight_decay
+    weights, rate, decay = network.parameters(), training.learning_rate, training.weight_decay
     if training.optimiser == "sgd":
         return torch.optim.SGD(
-            network.parameters(),
-            rate,
-            momentum=0.9,
-            nesterov=True,
-            weight_decay=decay,
-            fused=True,
+            weights, rate, momentum=0.9, nesterov=True, weight_decay=decay, fused=True
         )
-    return torch.optim.AdamW(network.parameters(), rate, weight_decay=decay, fused=True)
+    return torch.optim.AdamW(weights, rate, weight_decay=decay, fused=True)
 
 
 def _seed(seed: int, purpose: str, epoch: int = 0) -> int:
     entropy = [seed, epoch, *purpose.encode()]
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-
-def _cuda_devices(runs: ResidentRuns) -> list[torch.device]:
-    return [runs.device] if runs.device.type == "cuda" else []

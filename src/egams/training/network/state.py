@@ -13,7 +13,7 @@ from egams.errors import ArtifactError
 from egams.models.network import FROM_SCRATCH
 from egams.study.epochs import Epoch
 from egams.training.checkpoint import ADVICE, read_checkpoint, write_checkpoint
-from egams.training.epoch_log import EpochLog
+from egams.training.controls import EpochLog
 from egams.training.network.average import WeightAverage
 
 
