@@ -12,7 +12,7 @@ from egams.experiments.experiment import Experiment
 from egams.experiments.training_config import TrainingConfig
 from egams.models.cnn import CnnConfig
 from egams.models.recurrent import GruConfig
-from egams.models.vit1d import Vit1dConfig
+from egams.models.vit import Vit1dConfig
 from egams.training.controls import Controls
 from egams.training.network import loop
 from egams.training.network.loop import train_network

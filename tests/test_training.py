@@ -27,6 +27,7 @@ from egams.spectrogram.draw import draw_each, windows
 from egams.spectrogram.render import render
 from egams.training.checkpoint import write_checkpoint
 from egams.training.controls import Controls, EpochLog
+from egams.training.network import batches as drawing
 from egams.training.network import loop
 from egams.training.network.average import WeightAverage
 from egams.training.network.batches import batches
@@ -97,11 +98,15 @@ def test_loss_curve_is_the_golden_one() -> None:
 
 
 @pytest.mark.parametrize("at_once", [None, 5, 10, 35])
-def test_an_epoch_shows_each_run_once_however_many_are_drawn_together(at_once: int | None) -> None:
+def test_an_epoch_shows_each_run_once_however_many_are_drawn_together(
+    at_once: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if at_once is not None:
+        monkeypatch.setattr(drawing, "drawn_at_once", lambda _device, _size: at_once)
     runs, config = resident(), SpectrogramConfig(mz_sigma=0.0, norm="all")
     order = torch.tensor([8, 2, 11, 0, 5, 7, 1, 30, 4, 9, 6, 3])
     generator = torch.Generator().manual_seed(1)
-    shown_as = list(batches(runs, windows(runs, config), order, config, generator, 5, at_once))
+    shown_as = list(batches(runs, windows(runs, config), order, config, generator, 5))
     assert [len(batch.labels) for batch in shown_as] == [5, 5, 2]
     assert torch.equal(torch.cat([batch.labels for batch in shown_as]), runs.labels[order])
     assert torch.equal(torch.cat([batch.context for batch in shown_as]), runs.context[order])
@@ -113,11 +118,14 @@ def test_an_epoch_shows_each_run_once_however_many_are_drawn_together(at_once: i
     assert apart.argmin(1).tolist() == list(range(12))
 
 
-def test_mixing_draws_partners_across_batches_and_joins_labels() -> None:
+def test_mixing_draws_partners_across_batches_and_joins_labels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(drawing, "drawn_at_once", lambda _device, _size: 16)
     runs, config = resident(), SpectrogramConfig(mix=1.0)
     order, generator = torch.arange(20), torch.Generator().manual_seed(1)
     for batch, own in zip(
-        batches(runs, windows(runs, config), order, config, generator, 8, 16),
+        batches(runs, windows(runs, config), order, config, generator, 8),
         torch.split(order, 8),
         strict=True,
     ):

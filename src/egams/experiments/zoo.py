@@ -105,7 +105,7 @@ def _joined(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 @cache
 def built_in() -> Table:
     """Read the table that comes with egams."""
-    return _checked(BUILT_IN, read_yaml(BUILT_IN), {})
+    return _checked(BUILT_IN, read_yaml(BUILT_IN), Table(experiments={}))
 
 
 def experiment_named(name: str, recipe: str = "fast") -> Experiment:
@@ -172,12 +172,7 @@ def _of_file(path: Path, recipe: str) -> list[Experiment]:
             return [Experiment.model_validate(content)]
         except ValidationError as error:
             raise ConfigError(f"{path}: {explain(error)}") from error
-    table = _checked(path, content, built_in().families)
-    for name in table.experiments:
-        if name in built_in().experiments:
-            raise ConfigError(
-                f"{path}: experiment '{name}' is one of egams itself; call yours something else."
-            )
+    table = _checked(path, content, built_in())
     return [_with_recipe(table, name, recipe, f"{path}: ") for name in table.experiments]
 
 
@@ -191,18 +186,19 @@ def _with_recipe(table: Table, name: str, recipe: str, where: str) -> Experiment
     return experiment
 
 
-def _checked(path: Path, content: Any, families: Mapping[str, Family]) -> Table:
-    """Validate a table whose rows may name `families` too, down to each experiment and recipe."""
+def _checked(path: Path, content: Any, egams: Table) -> Table:
+    """Validate a table whose rows may name families of egams, down to every recipe."""
     try:
         own = Table.model_validate(content)
     except ValidationError as error:
         raise ConfigError(f"{path}: {explain(error)}") from error
-    for name in own.families:
-        if name in families:
-            raise ConfigError(
-                f"{path}: family '{name}' is one of egams itself; call yours something else."
-            )
-    table = own.model_copy(update={"families": {**families, **own.families}})
+    clashes = [f"family '{name}'" for name in own.families if name in egams.families]
+    clashes += [f"experiment '{name}'" for name in own.experiments if name in egams.experiments]
+    if clashes:
+        raise ConfigError(
+            f"{path}: {clashes[0]} is one of egams itself; call yours something else."
+        )
+    table = own.model_copy(update={"families": {**egams.families, **own.families}})
     for name, row in table.experiments.items():
         if row.family is not None and row.family not in table.families:
             raise ConfigError(

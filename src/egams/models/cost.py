@@ -31,11 +31,14 @@ def cost(config: NetworkSettings, rows: int = MZ_COUNT) -> Cost:
     sizes = Sizes(rows)
     with torch.device("meta"), torch.no_grad():
         network = config.build(sizes).eval()
-        recurrent = [_Skipped(part) for part in network.modules() if isinstance(part, nn.RNNBase)]
+        recurrent: list[int] = []
+        for part in network.modules():
+            if isinstance(part, nn.RNNBase):
+                _count_apart(part, recurrent)
         given = torch.empty(1, rows, TEMPERATURE_COUNT), torch.empty(1, sizes.context)
         macs = multiply_adds(network, *given)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return Cost(parameters, macs + sum(part.macs for part in recurrent))
+    return Cost(parameters, macs + sum(recurrent))
 
 
 def multiply_adds(network: nn.Module, *given: Tensor) -> int:
@@ -50,17 +53,14 @@ def multiply_adds(network: nn.Module, *given: Tensor) -> int:
     return int(counter.get_total_flops()) // 2
 
 
-class _Skipped:
-    """Takes the place of a recurrent module's steps, which would be counted one by one."""
+def _count_apart(module: nn.RNNBase, macs: list[int]) -> None:
+    """Skip the steps of a recurrent module, which would be counted one by one."""
 
-    def __init__(self, module: nn.RNNBase) -> None:
-        self.macs = 0
-        self.module = module
-        module.forward = self.forward
-
-    def forward(self, signal: Tensor, state: Any = None) -> tuple[Tensor, None]:
-        """Count a batch of one ``[1, step, feature]``: each weight once a step."""
-        matrices = (weight for weight in self.module.parameters() if weight.ndim == 2)
-        self.macs += signal.shape[1] * sum(weight.numel() for weight in matrices)
-        width = self.module.hidden_size * (2 if self.module.bidirectional else 1)
+    def forward(signal: Tensor, _state: Any = None) -> tuple[Tensor, None]:
+        # Of a batch of one ``[1, step, feature]``: each weight once a step.
+        matrices = (weight for weight in module.parameters() if weight.ndim == 2)
+        macs.append(signal.shape[1] * sum(weight.numel() for weight in matrices))
+        width = module.hidden_size * (2 if module.bidirectional else 1)
         return signal.new_empty(*signal.shape[:2], width), None
+
+    module.forward = forward

@@ -19,8 +19,7 @@ from egams.models.predictor import NEIGHBOURS, EvidenceAlone, Predictor, Shared,
 from egams.models.recurrent import GruConfig, LstmConfig
 from egams.models.trained_network import NetworkPredictor
 from egams.models.trees import CatboostConfig, CatboostPredictor, LightgbmConfig, LightgbmPredictor
-from egams.models.vit import VitConfig
-from egams.models.vit1d import Vit1dConfig
+from egams.models.vit import Vit1dConfig, VitConfig
 
 ENTRY_POINTS = "egams.models"
 

@@ -36,7 +36,7 @@ def distil(binned: Tensor, labels: Tensor, taught: Tensor, seed: int) -> Student
     labels
         ``[run, family]``.
     taught
-        Probabilities that teachers give ``[run, family]``: see `egams.onboard.teach`.
+        Probabilities that teachers give ``[run, family]``: see `egams.onboard.study_student.teach`.
     seed
         Of the head's first weights, of the order of runs, and of dropout.
 

@@ -18,6 +18,7 @@ from egams.onboard.onnx_files import (
     INPUT,
     OPSET,
     OUTPUTS,
+    need_onnx,
     run_onnx,
     write_fp32,
     write_int8,
@@ -61,6 +62,7 @@ def export_onnx(
     ArtifactError
         If something else stands at `folder`.
     """
+    need_onnx()
     folder = Path(folder)
     work = multiply_adds(student, torch.zeros(1, MZ_COUNT, BIN_COUNT))
     _refuse_above("multiply-adds", work, MOST_MULTIPLY_ADDS)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,15 +28,18 @@ QUANTISED = ("directions", "landmarks", "inward", "outward")
 RUNS_AT_ONCE = 32
 
 
-def write_fp32(student: Student, path: Path) -> None:
-    """Export for any number of runs at a time.
+def need_onnx() -> None:
+    """Raise ConfigError if a package that ONNX files need is not installed."""
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        if find_spec(package) is None:
+            raise ConfigError(
+                f"{package} is not installed; ONNX files need it. "
+                'Install it with pip install "egams[onboard]".'
+            )
 
-    Raises
-    ------
-    ConfigError
-        If onnx or onnxscript is not installed.
-    """
-    _need("onnx", "onnxscript")
+
+def write_fp32(student: Student, path: Path) -> None:
+    """Export for any number of runs at a time."""
     import onnx
 
     example = torch.zeros(2, MZ_COUNT, BIN_COUNT)
@@ -63,13 +67,7 @@ def write_int8(source: Path, target: Path, calibration: NDArray[np.float32]) -> 
         What `write_fp32` wrote.
     calibration
         Training runs, whose ranges activations get ``[run, m/z, bin]``.
-
-    Raises
-    ------
-    ConfigError
-        If onnx or onnxruntime is not installed.
     """
-    _need("onnx", "onnxruntime")
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
@@ -96,14 +94,7 @@ def write_int8(source: Path, target: Path, calibration: NDArray[np.float32]) -> 
 
 
 def open_session(path: Path) -> Any:
-    """Open a file in onnxruntime, on one core.
-
-    Raises
-    ------
-    ConfigError
-        If onnxruntime is not installed.
-    """
-    _need("onnxruntime")
+    """Open a file in onnxruntime, on one core."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -131,17 +122,6 @@ def _without_history(model: Any) -> Any:
 def _parts(binned: NDArray[np.float32]) -> Iterator[dict[str, NDArray[np.float32]]]:
     starts = range(0, len(binned), RUNS_AT_ONCE)
     return ({INPUT: binned[start : start + RUNS_AT_ONCE]} for start in starts)
-
-
-def _need(*packages: str) -> None:
-    from importlib.util import find_spec
-
-    missing = [name for name in packages if find_spec(name) is None]
-    if missing:
-        raise ConfigError(
-            f"{missing[0]} is not installed; ONNX files need it. "
-            'Install it with pip install "egams[onboard]".'
-        )
 
 
 @contextmanager

@@ -1,9 +1,9 @@
-"""A student of a study: scored out of fold, then trained on every run."""
+"""A student of a study: taught by its members, scored out of fold, then trained on every run."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,20 +11,27 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from egams.ensemble.ensemble import ensemble_scores
-from egams.errors import ArtifactError
+from egams.errors import ArtifactError, ConfigError
+from egams.experiments.experiment import Experiment
 from egams.logloss import mean_log_loss
+from egams.models.neighbours import NeighboursConfig
+from egams.models.predict import predict_draws
 from egams.onboard.binned import binned_matrices
 from egams.onboard.distil import distil
-from egams.onboard.onnx_files import run_onnx, write_fp32, write_int8
+from egams.onboard.onnx_files import need_onnx, run_onnx, write_fp32, write_int8
 from egams.onboard.student import Student, predict
-from egams.onboard.teach import teach, teachers_of
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.run_store import RunStore
 from egams.study.folds import Folds
 from egams.study.gather import study_predictions
 from egams.study.study import Study
+from egams.training.neighbours import fit_neighbours
+
+DRAWS = 4
+"""Spectrograms of each run that its teachers are shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,22 +44,13 @@ class StudyStudent:
         Trained on every run of the study.
     binned
         Those runs ``[run, m/z, bin]``.
-    run_ids
-        ``[run]``.
-    labels
-        ``[run, family]``.
-    probabilities
-        Of each run, by a student and teachers that did not see it: ``fp32`` in torch, ``int8`` by
-        onnxruntime ``[run, family]``.
     facts
-        For the card: scores, teachers, fingerprint of the data.
+        For the card: teachers, fingerprint of the data, and scores by students and teachers that
+        did not see the runs, ``fp32`` in torch, ``int8`` by onnxruntime.
     """
 
     student: Student
     binned: NDArray[np.float32]
-    run_ids: tuple[str, ...]
-    labels: NDArray[np.float32]
-    probabilities: dict[str, NDArray[np.float32]]
     facts: dict[str, Any]
 
 
@@ -82,6 +80,7 @@ def distil_study(
     ConfigError
         If the study has nobody to learn from, or an ONNX package is missing.
     """
+    need_onnx()
     if study.manifest.data != store.fingerprint:
         raise ArtifactError(
             f"{study.folder}: made from other runs than {store.path or 'this store'} holds. "
@@ -127,7 +126,7 @@ def distil_study(
         "data": study.manifest.data,
         "seed": seed,
     }
-    return StudyStudent(student, binned, run_ids, truth, predicted, facts)
+    return StudyStudent(student, binned, facts)
 
 
 def _int8(
@@ -138,3 +137,67 @@ def _int8(
         write_fp32(student, fp32)
         write_int8(fp32, int8, training)
         return run_onnx(int8, held)
+
+
+def teachers_of(study: Study, folds: Sequence[str]) -> list[Experiment]:
+    """Experiments that can teach: those with evidence of neighbours, which finished all folds.
+
+    Each of their training runs was shown to them with what the other runs say of it, so that they
+    had less reason to learn its labels by heart.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    found = [
+        experiment
+        for name, experiment in study.experiments().items()
+        if experiment.evidence and set(folds) <= set(study.folds_done(name))
+    ]
+    if not found:
+        raise ConfigError(
+            f"{study.folder}: no experiment with evidence has finished every fold; expected one "
+            "to learn from. Cross-validate 'lightgbm_evidence', say, into this study."
+        )
+    return found
+
+
+def teach(
+    study: Study,
+    teachers: Sequence[Experiment],
+    fold: str,
+    runs: ResidentRuns,
+    positions: Tensor,
+    seed: int,
+) -> NDArray[np.float32]:
+    """Mean probability that members trained without one fold give to the runs they trained on.
+
+    No prediction of a run that a member held out is made or read.
+
+    Parameters
+    ----------
+    positions
+        Runs outside that fold, in the order of the study's folds ``[run]``.
+
+    Returns
+    -------
+    NDArray
+        ``[run, family]``.
+    """
+    _, from_others = fit_neighbours(NeighboursConfig(), runs, positions)
+    given = []
+    for experiment in teachers:
+        member = study.predictor(experiment, fold)
+        assert member.neighbours is not None
+        (drawn,) = predict_draws(
+            [member],
+            runs,
+            positions,
+            experiment.spectrogram,
+            DRAWS,
+            (seed,),
+            evidence={member.neighbours: from_others},
+        )
+        given.append(drawn.mean(0))
+    return np.asarray(np.mean(given, axis=0, dtype=np.float32))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from egams.jobs.stopping import never
-from egams.models.neighbours import Neighbours
-from egams.models.predictor import Predictor, WithEvidence
+from egams.models.predictor import Predictor
 from egams.study.epochs import Epoch
 
 Progress = Callable[[int, int, float], None]
@@ -37,15 +36,6 @@ class EpochLog:
         """Whether to measure after this epoch, counted from 1."""
         every = max(1, epochs // POINTS)
         return self.held_out is not None and (epoch % every == 0 or epoch == epochs)
-
-    def with_evidence(self, neighbours: Neighbours) -> EpochLog:
-        """Return a log of the same epochs whose networks are shown evidence."""
-        measure = self.held_out
-        if measure is None:
-            return self
-        return replace(
-            self, held_out=lambda predictor: measure(WithEvidence(predictor, neighbours))
-        )
 
 
 @dataclass(frozen=True)

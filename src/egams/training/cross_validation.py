@@ -118,9 +118,8 @@ def cross_validate(
         mirror.sync((experiment.name, fold) for experiment in chosen for fold in settings.names)
     with alone_in(study.folder), tempfile.TemporaryDirectory() as scratch:
         path = opened.path_or_copy(Path(scratch) / "runs.store").resolve()
-        sam_like = None
-        if sources is not None:
-            sam_like = sources.path_or_copy(Path(scratch) / "sam.store").resolve()
+        sam_copy = Path(scratch) / "sam.store"
+        sam_like = None if sources is None else sources.path_or_copy(sam_copy).resolve()
         tasks = [
             MemberTask(
                 path,

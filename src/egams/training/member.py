@@ -44,10 +44,6 @@ def _resident_sources(path: Path, fingerprint: str, device: torch.device) -> Sam
     return sam_sources(ResidentRuns.load(RunStore.open(path), device))
 
 
-def _sources(path: Path, device: torch.device) -> SamSources:
-    return _resident_sources(path, RunStore.open(path).fingerprint, device)
-
-
 @dataclass(frozen=True)
 class MemberTask:
     """What is needed to train one experiment without one fold, in any process.
@@ -144,7 +140,10 @@ def train_member(
     started = time.perf_counter()
     checkpoint = study.checkpoint(experiment.name, task.fold)
     controls = Controls(checkpoint, progress, stop, task.compiled, log)
-    sources = None if task.sam_like is None else _sources(task.sam_like, device)
+    sources = None
+    if task.sam_like is not None:
+        fingerprint = RunStore.open(task.sam_like).fingerprint
+        sources = _resident_sources(task.sam_like, fingerprint, device)
     predictor = train_experiment(experiment, runs, train, seed, controls, sources=sources)
     seconds = time.perf_counter() - started
     none = np.empty((task.draws, 0, len(FAMILIES)), np.float32)

@@ -43,9 +43,7 @@ RELATIVE, ABSOLUTE = 1e-3, 1e-4
 """How far rounding may carry a logit."""
 
 LARGER = Sizes(
-    rows=3 * MZ_COUNT,
-    context=CONTEXT_FEATURES + EVIDENCE_FEATURES,
-    outputs=len(FAMILIES) + 7,
+    rows=3 * MZ_COUNT, context=CONTEXT_FEATURES + EVIDENCE_FEATURES, outputs=len(FAMILIES) + 7
 )
 """Three normalisations, evidence, and label sets beside the families."""
 

@@ -69,8 +69,10 @@ def train_experiment(
     if neighbours is None:
         return train(experiment, runs, positions, seed, controls)
     runs = with_evidence(runs, positions, evidence)
-    if controls.log is not None:
-        controls = replace(controls, log=controls.log.with_evidence(neighbours))
+    log = controls.log
+    if log is not None and (measure := log.held_out) is not None:
+        log = replace(log, held_out=lambda each: measure(WithEvidence(each, neighbours)))
+        controls = replace(controls, log=log)
     return WithEvidence(train(experiment, runs, positions, seed, controls), neighbours)
 
 

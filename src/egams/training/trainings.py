@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from egams.artifact import remove_unfinished
 from egams.errors import EgamsError
 from egams.jobs.contract import Executor, Job, JobReport, JobState, Report
 from egams.jobs.stopping import StoppedError, StopRequest
-from egams.jobs.trackers import Trackers
+from egams.jobs.trackers import Tracker, Trackers
+from egams.logloss import mean_log_loss
 from egams.store.run_store import RunStore
 from egams.study.mirror import Mirror
 from egams.study.progress import Plan, ProgressWriter
 from egams.study.study import Study
 from egams.training.member import MemberTask, train_member
 from egams.training.stored_member import StoredTask, put_store, train_stored_member
-from egams.training.tracking import Tracking
 
 
 def train_all(
@@ -123,3 +126,48 @@ def _refuse_unfinished(
         raise StoppedError("\n".join(parts), number)
     if failed:
         raise EgamsError("\n".join(parts))
+
+
+@dataclass
+class Tracking:
+    """A tracker for each training, from its beginning to its end.
+
+    Parameters
+    ----------
+    study
+        Where members are once they are finished.
+    tasks
+        What each job trains, by its name.
+    trackers
+        Makes a tracker; None tracks nothing.
+    """
+
+    study: Study
+    tasks: Mapping[str, MemberTask]
+    trackers: Trackers | None
+    _open: dict[str, Tracker] = field(default_factory=dict)
+
+    def report(self, entry: JobReport) -> None:
+        """Note how far a job is."""
+        if entry.job in self._open:
+            self._open[entry.job].log(entry.done, entry.measured)
+
+    def change(self, state: JobState) -> None:
+        """Note that a job begins, perhaps again, or ended."""
+        if self.trackers is None:
+            return
+        task = self.tasks[state.job]
+        if state.state != "running":
+            self._open.pop(state.job).end(self._scores(task) if state.state == "finished" else None)
+        elif state.job not in self._open:
+            tracker = self._open[state.job] = self.trackers()
+            settings = task.experiment.flat() | {"fold": task.fold, "seed_of_study": task.seed}
+            tracker.start("/fold-".join(task.member), settings)
+
+    def _scores(self, task: MemberTask) -> dict[str, float]:
+        name, fold = task.member
+        held_out, truth = self.study.out_of_fold(name, [fold]), self.study.truth()
+        if not held_out.run_ids:
+            return {}
+        labels = np.array([truth[run].labels for run in held_out.run_ids])
+        return {"log_loss": mean_log_loss(labels, held_out.probabilities.mean(axis=0))}

@@ -41,7 +41,6 @@ def batches(
     config: SpectrogramConfig,
     generator: torch.Generator,
     size: int,
-    at_once: int | None = None,
 ) -> Iterator[Batch]:
     """Draw runs afresh, each once, and mix in others of them where `config` says so.
 
@@ -51,10 +50,8 @@ def batches(
         Which of `runs`, in the order they are learned from ``[run]``.
     size
         Runs in a batch; the last has what is left.
-    at_once
-        Runs drawn together, a multiple of `size`; None leaves it to `drawn_at_once`.
     """
-    for part in torch.split(order, at_once or drawn_at_once(runs.device, size)):
+    for part in torch.split(order, drawn_at_once(runs.device, size)):
         draws = draw(runs, table, part, config, generator, partners=order)
         spectrogram, labels = render(runs, draws, config), mixed_labels(runs, draws)
         for start in range(0, len(part), size):

@@ -55,11 +55,8 @@ def train_network(
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(_seed(seed, "weights"))
         label_sets = label_sets_of(runs.labels[positions]) if training.label_sets else None
-        sizes = Sizes(
-            spectrogram.rows,
-            runs.context.shape[1],
-            len(FAMILIES) + (0 if label_sets is None else len(label_sets)),
-        )
+        outputs = len(FAMILIES) + (0 if label_sets is None else len(label_sets))
+        sizes = Sizes(spectrogram.rows, runs.context.shape[1], outputs)
         network = model.build(sizes)
         resumes = checkpoint is not None and checkpoint.is_file()
         started_from = FROM_SCRATCH if resumes else model.prepare(network)
@@ -72,7 +69,7 @@ def train_network(
         purpose = made_for(
             runs, positions, seed, model=model, spectrogram=spectrogram, training=training
         )
-        if checkpoint is not None:
+        if checkpoint is not None and resumes:
             load_checkpoint(checkpoint, state, purpose)
         table = windows(runs, spectrogram)
         saved = time.monotonic()

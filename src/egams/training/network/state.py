@@ -47,15 +47,13 @@ def save_checkpoint(path: Path, state: TrainingState, purpose: dict[str, Any]) -
 
 
 def load_checkpoint(path: Path, state: TrainingState, purpose: dict[str, Any]) -> None:
-    """Continue a network's training from a checkpoint, if there is one.
+    """Continue a network's training from a checkpoint.
 
     Raises
     ------
     ArtifactError
         As `read_checkpoint`, or if it does not fit the network.
     """
-    if not path.is_file():
-        return
     content = read_checkpoint(path, purpose)
     try:
         state.network.load_state_dict(content["network"])
