@@ -36,13 +36,10 @@ class Head(nn.Module):
         super().__init__()
         width, dropout = settings.context_width, settings.dropout
         self.context = _branch(CONTEXT_FEATURES, width, dropout) if width else None
-        with_evidence = sizes.context > CONTEXT_FEATURES
-        self.evidence = (
-            _branch(EVIDENCE_FEATURES, EVIDENCE_WIDTH, dropout) if with_evidence else None
-        )
+        beside = EVIDENCE_WIDTH if sizes.context > CONTEXT_FEATURES else 0
+        self.evidence = _branch(EVIDENCE_FEATURES, beside, dropout) if beside else None
         self.dropout = nn.Dropout(dropout)
-        joined = features + width + EVIDENCE_WIDTH * with_evidence
-        self.logits = nn.Linear(joined, sizes.outputs)
+        self.logits = nn.Linear(features + width + beside, sizes.outputs)
 
     def forward(self, features: Tensor, context: Tensor) -> Tensor:
         """Return logits ``[B, output]`` from `features` ``[B, feature]`` and `context`."""

@@ -272,11 +272,8 @@ def _held_out(fold: str, folds: Folds, store: RunStore) -> tuple[tuple[int, ...]
     positions = np.array([where[run] for run in folds.run_ids])
     if fold == WHOLE:
         return tuple(positions.tolist()), ()
-    held = (
-        store.instruments[positions] == "sam_testbed"
-        if fold == SAM_FOLD
-        else folds.fold == int(fold)
-    )
+    of_sam = store.instruments[positions] == "sam_testbed"
+    held = of_sam if fold == SAM_FOLD else folds.fold == int(fold)
     if held.all() or not held.any():
         raise ConfigError(
             f"fold '{fold}' would leave {int((~held).sum())} runs to train on and "
