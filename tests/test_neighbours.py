@@ -36,9 +36,9 @@ def views_of(neighbours: Neighbours) -> list[Tensor]:
 def regression(neighbours: Neighbours, target: Tensor, known: list[Tensor], asked: list[Tensor]):
     """Equations 2.25 and 2.26 of Rasmussen & Williams, solved and not inverted."""
     kernel, scale = neighbours.kernel, neighbours.scale[:, None, None]
-    inner = kernel.covariance(distances(known, known) / scale)
+    inner = torch.exp(-kernel.joined(distances(known, known) / scale))
     inner = inner + kernel.noise.exp() * torch.eye(len(inner), dtype=inner.dtype)
-    shared = kernel.covariance(distances(asked, known) / scale)
+    shared = torch.exp(-kernel.joined(distances(asked, known) / scale))
     mean = shared @ torch.linalg.solve(inner, target) + neighbours.prior
     explained = (shared * torch.linalg.solve(inner, shared.T).T).sum(1, keepdim=True)
     variance = 1 + kernel.noise.exp() - explained

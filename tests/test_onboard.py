@@ -26,7 +26,7 @@ from egams.onboard.binned import binned_matrices, binned_matrix
 from egams.onboard.describe import SIZES, Describe, _quantiles
 from egams.onboard.distil import distil
 from egams.onboard.export import CARD, FP32, INT8, MOST_BYTES, MOST_MULTIPLY_ADDS, export_onnx
-from egams.onboard.kernel import LARGEST, to_int8_grid
+from egams.onboard.kernel import LARGEST_INT8, to_int8_grid
 from egams.onboard.onnx_files import open_session, run_onnx
 from egams.onboard.student import Head, Student, predict
 from egams.onboard.study_student import teach, teachers_of
@@ -145,9 +145,9 @@ def test_weights_on_the_grid_are_left_alone(seed):
     weight = torch.randn(7, 5, generator=torch.Generator().manual_seed(seed))
     once = to_int8_grid(weight)
     assert_allclose(to_int8_grid(once), once, rtol=1e-6)
-    steps = once / once.abs().amax(0) * LARGEST
+    steps = once / once.abs().amax(0) * LARGEST_INT8
     assert_allclose(steps, steps.round(), atol=1e-4)
-    assert (once - weight).abs().max() <= weight.abs().max() / LARGEST
+    assert (once - weight).abs().max() <= weight.abs().max() / LARGEST_INT8
 
 
 def test_the_mean_of_heads_says_the_mean_of_what_they_say():

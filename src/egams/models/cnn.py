@@ -52,13 +52,7 @@ class CnnConfig(NetworkSettings):
         return Cnn(self, sizes)
 
     def prepare(self, network: nn.Module) -> str:
-        """See `NetworkSettings`.
-
-        Raises
-        ------
-        ConfigError
-            If the requested weights cannot be had, or are of another network.
-        """
+        """See `NetworkSettings` and `starting_weights`."""
         assert isinstance(network, Cnn)
         return starting_weights(network.backbone, self.pretrained)
 

@@ -75,10 +75,6 @@ class Kernel(NamedTuple):
         weights = functional.softplus(self.weight).to(distances)
         return torch.einsum("v,vab->ab", weights, distances)
 
-    def covariance(self, distances: Tensor) -> Tensor:
-        """exp(-`joined`): ``[run, run]`` from ``[descriptor, run, run]``."""
-        return torch.exp(-self.joined(distances))
-
     def logits(self, mean: Tensor, variance: Tensor) -> Tensor:
         """Logits ``[run, family]`` of mean ``[run, family]`` and variance ``[run, 1]``."""
         spread = torch.sqrt(1 + self.doubt.exp() * variance)

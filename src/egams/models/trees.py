@@ -186,13 +186,7 @@ class CatboostPredictor(Predictor):
 
     @classmethod
     def load(cls, files: Mapping[str, Path], _config: CatboostConfig) -> CatboostPredictor:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        ConfigError
-            If CatBoost is not installed.
-        """
+        """Read what `save` wrote, with `catboost`."""
         booster = catboost().CatBoost()
         booster.load_model(str(files[CATBOOST_FILE]), format="cbm")
         return cls(booster)

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from egams.onboard.describe import Describe
 from egams.onboard.kernel import fit_kernel_machine
-from egams.onboard.student import BASIS, RANKS, Head, Student
+from egams.onboard.student import Head, Student
 
 HEADS = 3
 HIDDEN = 16
@@ -45,7 +45,7 @@ def distil(binned: Tensor, labels: Tensor, taught: Tensor, seed: int) -> Student
     with torch.no_grad():
         parts = [Describe()(part) for part in torch.split(binned, RUNS_AT_ONCE)]
     descriptors = [torch.cat(of_all) for of_all in zip(*parts, strict=True)]
-    kernel, logits, variance = fit_kernel_machine(descriptors, labels, RANKS, BASIS)
+    kernel, logits, variance = fit_kernel_machine(descriptors, labels)
     features = torch.cat(descriptors, 1)
     centre, spread = features.mean(0), features.std(0) + SMALLEST_SPREAD
     target = TRUST * taught + (1 - TRUST) * labels

@@ -9,13 +9,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from egams.models.neighbours import Kernel, NeighboursConfig
+from egams.onboard.describe import SHAPES, SIZES
 from egams.training.neighbours import fit_kernel
 
+RANKS = (64, 32, 32, *[12] * SIZES.count(SHAPES))
+"""Components kept of each descriptor: few enough to fit, and what is left out was mostly noise."""
+BASIS = 32
+"""Eigenvectors kept for the variance."""
 FIT = NeighboursConfig()
 FIRST_WEIGHTS = 0.2
 """Sum of the kernel's weights when its fit starts."""
 SMALLEST_SQUARE = 1e-6
-LARGEST = 127
+LARGEST_INT8 = 127
 
 
 def to_int8_grid(weight: Tensor) -> Tensor:
@@ -24,7 +29,7 @@ def to_int8_grid(weight: Tensor) -> Tensor:
     Quantising such weights later changes nothing.
     """
     largest = weight.abs().amax(0, keepdim=True)
-    step = largest.clamp_min(torch.finfo(weight.dtype).tiny) / LARGEST
+    step = largest.clamp_min(torch.finfo(weight.dtype).tiny) / LARGEST_INT8
     return (weight / step).round() * step
 
 
@@ -114,7 +119,7 @@ class KernelMachine(nn.Module):
 
 
 def fit_kernel_machine(
-    descriptors: Sequence[Tensor], labels: Tensor, ranks: Sequence[int], basis: int
+    descriptors: Sequence[Tensor], labels: Tensor
 ) -> tuple[KernelMachine, Tensor, Tensor]:
     """Fit on described training runs, as `egams.training.neighbours` does; nothing is random.
 
@@ -124,10 +129,6 @@ def fit_kernel_machine(
         ``[run, feature]`` each.
     labels
         ``[run, family]``.
-    ranks
-        Components kept of each descriptor.
-    basis
-        Eigenvectors kept for the variance.
 
     Returns
     -------
@@ -138,7 +139,7 @@ def fit_kernel_machine(
         others alone.
     """
     parts = [
-        Compressed(descriptor, rank) for descriptor, rank in zip(descriptors, ranks, strict=True)
+        Compressed(descriptor, rank) for descriptor, rank in zip(descriptors, RANKS, strict=True)
     ]
     apart = torch.stack([_between_landmarks(part) for part in parts])
     weight = torch.tensor(FIRST_WEIGHTS / len(parts), dtype=torch.float64).expm1().log()
@@ -154,7 +155,7 @@ def fit_kernel_machine(
             "doubt": kernel.doubt.exp(),
             "shift": kernel.shift,
             "largest_variance": 1 + noise,
-        } | _compressed_inverse(fit.covariance, noise, basis)
+        } | _compressed_inverse(fit.covariance, noise, BASIS)
     return KernelMachine(parts, numbers), fit.logits.float(), fit.variance.float()
 
 

@@ -8,12 +8,9 @@ from torch.nn import functional
 
 from egams.families import FAMILIES
 from egams.models.neighbours import LOGIT_SCALE
-from egams.onboard.describe import SHAPES, SIZES, Describe
+from egams.onboard.describe import Describe
 from egams.onboard.kernel import KernelMachine, to_int8_grid
 
-RANKS = (64, 32, 32, *[12] * SIZES.count(SHAPES))
-"""Components kept of each descriptor: few enough to fit, and what is left out was mostly noise."""
-BASIS = 32
 UNUSUAL = 4.0
 """Features further from the mean than this many standard deviations count as that far."""
 

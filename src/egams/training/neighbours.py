@@ -123,7 +123,7 @@ def fit_kernel(
     kernel = Kernel(**free)
 
     def fit() -> KernelFit:
-        covariance = kernel.covariance(apart)
+        covariance = torch.exp(-kernel.joined(apart))
         inverse = torch.linalg.inv(covariance + kernel.noise.exp() * unit)
         coefficients = inverse @ target
         precision = inverse.diagonal()[:, None]

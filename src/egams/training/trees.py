@@ -88,13 +88,7 @@ def _lightgbm_settings(model: LightgbmConfig, seed: int) -> dict[str, Any]:
 def train_catboost(
     experiment: Experiment, runs: ResidentRuns, positions: Tensor, seed: int, _controls: Controls
 ) -> CatboostPredictor:
-    """Train one model of all families on `model.renders` spectrograms of each run, a `Trainer`.
-
-    Raises
-    ------
-    ConfigError
-        If CatBoost is not installed.
-    """
+    """Train one model of all families on `model.renders` spectrograms of each run, a `Trainer`."""
     model, library = experiment.model, catboost()
     assert isinstance(model, CatboostConfig)
     data, target = _drawn(experiment, runs, positions, seed, with_context=True)
