@@ -9,27 +9,73 @@ import typer
 
 from egams.cli.options import ExecutorName, Import, Jobs, Seed
 
+Experiments = Annotated[
+    list[str],
+    typer.Option(
+        help="Name, set or pattern (see egams zoo), or a .yaml or .json file; may be given "
+        "several times."
+    ),
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a setting of all of them, as training.epochs=3; may be given several times.",
+    ),
+]
+SamSources = Annotated[
+    Path | None,
+    typer.Option(
+        help="Store of SAM testbed runs without labels, whose backgrounds make some commercial "
+        "runs SAM-like."
+    ),
+]
+Compiled = Annotated[
+    bool,
+    typer.Option(
+        "--compile", help="Compile networks: a minute or more a process, then faster steps."
+    ),
+]
+TimeBudget = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="25m, 1h30m or seconds: then trainings stop with a checkpoint, and none begins.",
+    ),
+]
+Executor = Annotated[
+    ExecutorName | None,
+    typer.Option(help="Train in this process, in several (the default), or on a Ray cluster."),
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Folder that every node can reach (s3://bucket/folder, a shared folder); the "
+        "study's folder here becomes a copy of it.",
+    ),
+]
+RayAddress = Annotated[
+    str,
+    typer.Option(help="auto: the cluster this machine is in; local: one of its own; HOST:PORT"),
+]
+GpuShare = Annotated[
+    float | None,
+    typer.Option(min=0, help="With Ray: share of a GPU for each training, such as 0.25."),
+]
+Tracker = Annotated[
+    Literal["tensorboard", "mlflow"] | None,
+    typer.Option(help="Also send epochs and scores there while it trains."),
+]
+
 
 def cross_validate(
     *,
     store: Annotated[Path, typer.Argument(metavar="STORE", help="Store that egams prepare wrote.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the study.")],
-    experiment: Annotated[
-        list[str],
-        typer.Option(
-            help="Name, set or pattern (see egams zoo), or a .yaml or .json file; may be given "
-            "several times."
-        ),
-    ] = ["compact"],  # noqa: B006 - typer wants the default itself
-    changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Change a setting of all of them, as training.epochs=3; may be given several "
-            "times.",
-        ),
-    ] = None,
+    experiment: Experiments = ["compact"],  # noqa: B006 - typer wants the default itself
+    changes: Changes = None,
     recipe: Annotated[
         str, typer.Option(help="fast, or author: trained as the winning solution was, for days.")
     ] = "fast",
@@ -43,13 +89,7 @@ def cross_validate(
     whole: Annotated[
         bool, typer.Option("--whole", help="Also train on all runs, for a bundle to predict with.")
     ] = False,
-    sam_sources: Annotated[
-        Path | None,
-        typer.Option(
-            help="Store of SAM testbed runs without labels, whose backgrounds make some commercial "
-            "runs SAM-like."
-        ),
-    ] = None,
+    sam_sources: SamSources = None,
     seed: Seed = 0,
     draws: Annotated[int, typer.Option(min=1, help="Test-time draws of each held-out run.")] = 16,
     epochs_share: Annotated[
@@ -60,43 +100,13 @@ def cross_validate(
         Literal["auto", "cpu", "cuda"],
         typer.Option(help="Where to train; auto: on a GPU where there is one."),
     ] = "auto",
-    compiled: Annotated[
-        bool,
-        typer.Option(
-            "--compile", help="Compile networks: a minute or more a process, then faster steps."
-        ),
-    ] = False,
-    time_budget: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="25m, 1h30m or seconds: then trainings stop with a checkpoint, and none begins.",
-        ),
-    ] = None,
-    executor: Annotated[
-        ExecutorName | None,
-        typer.Option(help="Train in this process, in several (the default), or on a Ray cluster."),
-    ] = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Folder that every node can reach (s3://bucket/folder, a shared folder); the "
-            "study's folder here becomes a copy of it.",
-        ),
-    ] = None,
-    ray_address: Annotated[
-        str,
-        typer.Option(help="auto: the cluster this machine is in; local: one of its own; HOST:PORT"),
-    ] = "auto",
-    gpus_per_training: Annotated[
-        float | None,
-        typer.Option(min=0, help="With Ray: share of a GPU for each training, such as 0.25."),
-    ] = None,
-    tracker: Annotated[
-        Literal["tensorboard", "mlflow"] | None,
-        typer.Option(help="Also send epochs and scores there while it trains."),
-    ] = None,
+    compiled: Compiled = False,
+    time_budget: TimeBudget = None,
+    executor: Executor = None,
+    storage: Storage = None,
+    ray_address: RayAddress = "auto",
+    gpus_per_training: GpuShare = None,
+    tracker: Tracker = None,
     imports: Import = None,
 ) -> None:
     """Train experiments and predict the held-out runs.

@@ -140,7 +140,7 @@ def experiments_named(names: str | Iterable[str], recipe: str = "fast") -> list[
     Returns
     -------
     list of Experiment
-        Each once, in the order asked for.
+        Each once, in the order requested.
 
     Raises
     ------

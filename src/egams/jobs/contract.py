@@ -84,7 +84,7 @@ class Executor(Protocol):
             Called in this process with the progress of every job.
         stop
             Called in this process again and again; once it is true, no job begins, and running
-            ones are told to stop. A job that was not begun has no final state.
+            ones are signalled to stop. A job that was not begun has no final state.
         """
         ...
 

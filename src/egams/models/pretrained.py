@@ -106,8 +106,8 @@ def _from_hub(described: Mapping[str, Any]) -> dict[str, Tensor]:
         return dict(load_state_dict(cached))
     # Without a network the hub's own client tries again for most of a minute. An error it answers
     # with is an answer all the same.
-    asked = Request(constants.ENDPOINT, method="HEAD")
-    with suppress(HTTPError), urlopen(asked, timeout=SECONDS_TO_ANSWER):
+    request = Request(constants.ENDPOINT, method="HEAD")
+    with suppress(HTTPError), urlopen(request, timeout=SECONDS_TO_ANSWER):
         pass
     return dict(load_state_dict_from_hf(*place))
 

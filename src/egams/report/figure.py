@@ -87,7 +87,7 @@ def draw_run(run: Run, path: str | Path, *, predictions: Predictions | None = No
     path
         File to write: .png (1300 x 936), .pdf or .svg. The same run gives the same bytes.
     predictions
-        What `egams.ensemble.bundle.Bundle.predict` said of this run, among others or alone.
+        What `egams.ensemble.bundle.Bundle.predict` returned for this run, among others or alone.
 
     Returns
     -------

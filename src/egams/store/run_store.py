@@ -1,4 +1,4 @@
-"""`RunStore`: opens in milliseconds, decodes a run when it is asked for."""
+"""`RunStore`: opens in milliseconds, decodes a run on access."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ class RunStore(Sequence[PreparedRun]):
 
     @property
     def notes(self) -> tuple[tuple[str, ...], ...]:
-        """What the reader said of each run ``[run]``."""
+        """Notes of the reader on each run ``[run]``."""
         return tuple(entry.notes for entry in self._entries)
 
     @property
