@@ -15,10 +15,9 @@ import torch
 
 from egams.artifact import Artifact, sealed
 from egams.ensemble.bundle import load_bundle
-from egams.ensemble.bundle_files import BundleManifest
+from egams.ensemble.bundle_files import BundleManifest, TrainingRuns
 from egams.ensemble.shard_records import ShardRecord, ShardsManifest
 from egams.ensemble.shards import predict_shards, read_shards
-from egams.ensemble.training_runs import TrainingRuns
 from egams.errors import ArtifactError, InputError
 from egams.models.predictor import Predictor
 from egams.run import Run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from egams.ensemble.bundle_files import TRAINING_RUNS, BundleManifest
+from egams.ensemble.bundle_files import TRAINING_RUNS, BundleManifest, TrainingRuns
 from egams.ensemble.ensemble import Ensemble
 from egams.ensemble.predictions import Neighbour, Predictions, RunPrediction
-from egams.ensemble.training_runs import TrainingRuns
 from egams.errors import InputError
 from egams.experiments.experiment import Experiment
 from egams.io import SkippedRun
@@ -43,16 +42,7 @@ class Member:
     predictors: tuple[Predictor, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """What is found out about some of the runs, before the ensemble speaks."""
-
-    store: RunStore
-    members: NDArray[np.float64]
-    context: NDArray[np.float32]
-    away: NDArray[np.float64] | None
-
-
+@dataclass(eq=False)
 class Bundle:
     """An ensemble that predicts.
 
@@ -68,17 +58,10 @@ class Bundle:
         What they learned from.
     """
 
-    def __init__(
-        self,
-        manifest: dict[str, Any],
-        members: tuple[Member, ...],
-        ensemble: Ensemble,
-        training_runs: TrainingRuns,
-    ) -> None:
-        self.manifest = manifest
-        self.members = members
-        self.ensemble = ensemble
-        self.training_runs = training_runs
+    manifest: dict[str, Any]
+    members: tuple[Member, ...]
+    ensemble: Ensemble
+    training_runs: TrainingRuns
 
     def predict(
         self,
@@ -119,25 +102,32 @@ class Bundle:
         for predictor in self._predictors:
             predictor.to(device)
         skipped: list[SkippedRun] = []
-        parts = []
-        for store in _parts(runs, jobs, strict, progress):
+        predicted: list[RunPrediction] = []
+        for store in (
+            [runs]
+            if isinstance(runs, RunStore)
+            else prepare_in_parts(runs, RUNS_IN_PART, jobs=jobs, strict=strict, progress=progress)
+        ):
             skipped += store.skipped
             if len(store):
-                parts.append(self._part(store, ResidentRuns.load(store, device), draws, seed))
-        if not parts:
+                predicted += self._part(store, ResidentRuns.load(store, device), draws, seed)
+        if not predicted:
             reason = f": {skipped[0].reason.rstrip('.')}" if skipped else ""
             raise InputError(f"none of {len(skipped)} runs can be used{reason}")
-        return self._together(parts, skipped)
+        return Predictions(predicted, skipped)
 
     @property
     def _predictors(self) -> list[Predictor]:
         return [predictor for member in self.members for predictor in member.predictors]
 
-    def _part(self, store: RunStore, runs: ResidentRuns, draws: int, seed: int) -> _Part:
+    def _part(
+        self, store: RunStore, runs: ResidentRuns, draws: int, seed: int
+    ) -> list[RunPrediction]:
         positions = torch.arange(len(runs), device=runs.device)
-        descriptors = None if self._nearest is None else run_descriptors(runs, positions)
+        known = self._nearest
+        descriptors = None if known is None else run_descriptors(runs, positions)
         evidence = gather_evidence(self._predictors, runs, positions, descriptors)
-        means = [
+        of_members = [
             predict_draws(
                 member.predictors,
                 runs,
@@ -149,10 +139,30 @@ class Bundle:
             ).mean(0, dtype=np.float64)
             for number, member in enumerate(self.members)
         ]
-        away = None
-        if self._nearest is not None and descriptors is not None:
-            away = self._nearest.away(descriptors).cpu().numpy()
-        return _Part(store, np.stack(means), runs.context.cpu().numpy(), away)
+        members, instruments = np.stack(of_members), store.instruments
+        mean = members.mean(1)
+        probabilities = self.ensemble.probabilities(mean, instruments)
+        single = [
+            self.ensemble.probabilities(members[:, draw], instruments)
+            for draw in range(members.shape[1])
+        ]
+        nearest: list[tuple[Neighbour, ...]] = [()] * len(runs)
+        distance = np.zeros(len(runs))
+        if known is not None and descriptors is not None:
+            away = known.away(descriptors).cpu().numpy()
+            nearest, distance = [self._neighbours(of_run) for of_run in away], away.min(1)
+        columns = (
+            store.ids,
+            instruments.tolist(),
+            probabilities,
+            mean.std(0),
+            np.std(single, axis=0),
+            self.ensemble.conformal.states(probabilities, instruments),
+            self.training_runs.novelty.flags(runs.context.cpu().numpy(), distance, instruments),
+            nearest,
+            store.notes,
+        )
+        return [RunPrediction(*of_run) for of_run in zip(*columns, strict=True)]
 
     @property
     def _nearest(self) -> Neighbours | None:
@@ -162,57 +172,10 @@ class Bundle:
                 return member.predictors[0].neighbours
         return None
 
-    def _together(self, parts: list[_Part], skipped: list[SkippedRun]) -> Predictions:
-        members = np.concatenate([part.members for part in parts], axis=2)
-        instruments = np.concatenate([part.store.instruments for part in parts])
-        mean = members.mean(1)
-        probabilities = self.ensemble.probabilities(mean, instruments)
-        single = [
-            self.ensemble.probabilities(members[:, draw], instruments)
-            for draw in range(members.shape[1])
-        ]
-        nearest, distance = self._neighbours(parts, len(instruments))
-        context = np.concatenate([part.context for part in parts])
-        columns = (
-            [run for part in parts for run in part.store.ids],
-            instruments.tolist(),
-            probabilities,
-            mean.std(0),
-            np.std(single, axis=0),
-            self.ensemble.conformal.states(probabilities, instruments),
-            self.training_runs.novelty.flags(context, distance, instruments),
-            nearest,
-            [notes for part in parts for notes in part.store.notes],
-        )
-        return Predictions(
-            [RunPrediction(*of_run) for of_run in zip(*columns, strict=True)], skipped
-        )
-
-    def _neighbours(
-        self, parts: list[_Part], runs: int
-    ) -> tuple[tuple[tuple[Neighbour, ...], ...], NDArray[np.float64]]:
-        """Nearest training runs of each run, and the distance of the nearest ``[run]``."""
-        known = [part.away for part in parts if part.away is not None]
-        if not known:
-            return ((),) * runs, np.zeros(runs)
-        away = np.concatenate(known)
-        order = np.argsort(away, axis=1, kind="stable")[:, :NEAREST_SHOWN]
-        found = tuple(
-            tuple(self.training_runs.neighbour(place, float(row[place])) for place in places)
-            for row, places in zip(away, order, strict=True)
-        )
-        return found, away.min(1)
-
-
-def _parts(
-    runs: Runs | RunStore,
-    jobs: int | None,
-    strict: bool,
-    progress: Callable[[int, int], None] | None,
-) -> Iterator[RunStore]:
-    if isinstance(runs, RunStore):
-        return iter([runs])
-    return prepare_in_parts(runs, RUNS_IN_PART, jobs=jobs, strict=strict, progress=progress)
+    def _neighbours(self, away: NDArray[np.float64]) -> tuple[Neighbour, ...]:
+        """Nearest training runs of a run, from its distance to each ``[training run]``."""
+        places = np.argsort(away, kind="stable")[:NEAREST_SHOWN].tolist()
+        return tuple(self.training_runs.neighbour(place, float(away[place])) for place in places)
 
 
 def load_bundle(path: str | Path | None = None) -> Bundle:

@@ -1,20 +1,27 @@
-"""The manifest of a bundle: what it is made of, and where its files stand."""
+"""Files of a bundle: what it is made of, where that stands, and what it knows of its runs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import compress
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from egams.artifact import STRICT, Artifact, file_digests, refuse_damaged
+from egams.artifact import STRICT, Artifact, refuse_damaged
 from egams.ensemble.ensemble import Ensemble
+from egams.ensemble.novelty import Novelty
+from egams.ensemble.predictions import Neighbour
 from egams.errors import ArtifactError
 from egams.experiments.experiment import Experiment
 from egams.families import FAMILIES
 
 TRAINING_RUNS = "training-runs"
+AGAIN = "Copy or make the bundle again."
+
+Label = Annotated[int, Field(ge=0, le=1)]
+Labels = Annotated[tuple[Label, ...], Field(min_length=len(FAMILIES), max_length=len(FAMILIES))]
 
 
 class MemberEntry(BaseModel):
@@ -53,7 +60,7 @@ class BundleManifest(Artifact):
 
     kind = "bundle"
     format_version = 3
-    again = "Copy or make the bundle again."
+    again = AGAIN
 
     families: tuple[str, ...]
     members: tuple[MemberEntry, ...]
@@ -109,6 +116,35 @@ class BundleManifest(Artifact):
         refuse_damaged(bundle, self.files, self.again)
 
 
-def bundle_digests(bundle: Path) -> dict[str, str]:
-    """Hash every file in the folders of a bundle, by path relative to it."""
-    return file_digests(bundle, (path for path in bundle.glob("*/**/*") if path.is_file()))
+class TrainingRuns(Artifact):
+    """Names and labels of the training runs, and what is usual among them.
+
+    Parameters
+    ----------
+    run_ids
+        In the order in which neighbours trained on all runs know them ``[training run]``.
+    labels
+        ``[training run, family]``.
+    novelty
+        What sets a run apart from them.
+    """
+
+    kind = "training runs"
+    format_version = 1
+    file = "training-runs.json"
+    again = AGAIN
+
+    run_ids: tuple[str, ...]
+    labels: tuple[Labels, ...]
+    novelty: Novelty
+
+    @model_validator(mode="after")
+    def _labels_of_each(self) -> Self:
+        if len(self.labels) != len(self.run_ids):
+            raise ValueError(f"{len(self.labels)} rows of labels for {len(self.run_ids)} runs")
+        return self
+
+    def neighbour(self, place: int, distance: float) -> Neighbour:
+        """Name the training run at that place, found at that distance."""
+        families = tuple(compress(FAMILIES, self.labels[place]))
+        return Neighbour(self.run_ids[place], families, distance)

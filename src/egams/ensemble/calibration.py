@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
+from scipy import special
 from scipy.special import expit
 
 from egams.arrays import FloatArray, IntArray
 from egams.artifact import STRICT
-from egams.ensemble.logits import logit
 from egams.errors import InputError
-from egams.families import INSTRUMENTS
+from egams.families import INSTRUMENTS, Instrument
 from egams.logloss import truth_probability
 
 T = TypeVar("T")
@@ -34,17 +34,24 @@ OWN_PULL = 0.05
 
 SHIFT_TO_SLOPE = 2.0
 
+SUREST = 1e-4
+"""Probabilities count as no nearer than this to 0 or 1: a logit of 9.2 at most."""
+
 SMALLEST_SLOPE = 0.05
 """Keeps the order of runs, whatever the labels."""
 
 
-def _for_every_instrument(given: Mapping[str, tuple[T, ...]]) -> Mapping[str, tuple[T, ...]]:
-    if set(given) != set(INSTRUMENTS) or len({len(values) for values in given.values()}) != 1:
+def _of_every_instrument(given: Mapping[Instrument, T]) -> Mapping[Instrument, T]:
+    sizes = {len(values) for values in given.values() if isinstance(values, tuple)}
+    if set(given) != set(INSTRUMENTS) or len(sizes) > 1:
         raise ValueError(f"expected equally many values for {' and '.join(INSTRUMENTS)}")
     return given
 
 
-ByInstrument = Annotated[Mapping[str, tuple[T, ...]], AfterValidator(_for_every_instrument)]
+OfInstrument = Annotated[Mapping[Instrument, T], AfterValidator(_of_every_instrument)]
+"""A value of every instrument."""
+
+ByInstrument = OfInstrument[tuple[T, ...]]
 """Values of every instrument ``[family]``."""
 
 
@@ -62,7 +69,7 @@ class Calibration:
 
     slope: ByInstrument[float]
     shift: ByInstrument[float]
-    runs: Mapping[str, int]
+    runs: OfInstrument[int]
 
     def __post_init__(self) -> None:
         """Refuse a slope without a shift."""
@@ -90,17 +97,8 @@ class Calibration:
         InputError
             If runs or families disagree, or an instrument is unknown.
         """
-        p = np.asarray(probability, dtype=np.float64)
-        rows = instrument_rows(instruments)
-        families = len(next(iter(self.slope.values())))
-        if p.ndim < 2 or p.shape[-2:] != (len(rows), families):
-            raise InputError(
-                f"probabilities have shape {p.shape}",
-                expected=f"[..., {len(rows)}, {families}], run and family",
-            )
-        slope = np.array([self.slope[name] for name in INSTRUMENTS])
-        shift = np.array([self.shift[name] for name in INSTRUMENTS])
-        return np.asarray(expit(slope[rows] * logit(p) + shift[rows]))
+        p, slope, shift = beside_runs(probability, instruments, self.slope, self.shift)
+        return np.asarray(expit(slope * logit(p) + shift))
 
 
 def fit_calibration(
@@ -129,33 +127,65 @@ def fit_calibration(
     truth_probability(truth, probability)
     y = np.asarray(truth, dtype=np.float64)
     logits = logit(np.asarray(probability, dtype=np.float64))
-    rows = instrument_rows(instruments)
-    if len(rows) != len(y):
-        raise InputError(f"{len(rows)} instruments for {len(y)} runs", expected="one for each")
+    rows = instrument_rows(instruments, len(y))
     slope, shift = _fit(y, logits, rows)
-    counts = np.bincount(rows, minlength=len(INSTRUMENTS))
+    counts = np.bincount(rows, minlength=len(INSTRUMENTS)).tolist()
     return Calibration(
-        slope={name: tuple(slope[row].tolist()) for row, name in enumerate(INSTRUMENTS)},
-        shift={name: tuple(shift[row].tolist()) for row, name in enumerate(INSTRUMENTS)},
-        runs={name: int(counts[row]) for row, name in enumerate(INSTRUMENTS)},
+        slope=by_instrument(slope.tolist()),
+        shift=by_instrument(shift.tolist()),
+        runs=dict(zip(INSTRUMENTS, counts, strict=True)),
     )
 
 
-def instrument_rows(instruments: Instruments) -> IntArray:
+def logit(probabilities: FloatArray) -> FloatArray:
+    """Log odds of probabilities, none surer than `SUREST`."""
+    return np.asarray(special.logit(np.clip(probabilities, SUREST, 1.0 - SUREST)))
+
+
+def instrument_rows(instruments: Instruments, runs: int | None = None) -> IntArray:
     """Place of each run's instrument in `egams.families.INSTRUMENTS` ``[run]``.
 
     Raises
     ------
     InputError
-        If an instrument is unknown.
+        If an instrument is unknown, or there is not one for each of `runs`.
     """
     names = np.asarray(instruments, dtype=np.str_)
-    known = np.array(INSTRUMENTS)
-    matches = names[:, None] == known
-    if not bool(matches.any(axis=1).all()):
-        unknown = names[~matches.any(axis=1)][0]
-        raise InputError(f"unknown instrument '{unknown}'", expected=" or ".join(INSTRUMENTS))
+    if runs is not None and names.shape != (runs,):
+        raise InputError(f"{names.size} instruments for {runs} runs", expected="one for each")
+    matches = names[:, None] == np.array(INSTRUMENTS)
+    unknown = names[~matches.any(axis=1)]
+    if unknown.size:
+        raise InputError(f"unknown instrument '{unknown[0]}'", expected=" or ".join(INSTRUMENTS))
     return np.asarray(matches.argmax(axis=1))
+
+
+def by_instrument(rows: Sequence[Sequence[T]]) -> dict[Instrument, tuple[T, ...]]:
+    """Name the rows ``[instrument, family]`` of a table."""
+    return {name: tuple(row) for name, row in zip(INSTRUMENTS, rows, strict=True)}
+
+
+def beside_runs(
+    probability: ArrayLike,
+    instruments: Instruments,
+    *tables: Mapping[Instrument, tuple[float, ...]],
+) -> list[FloatArray]:
+    """Probabilities ``[..., run, family]``, and each table's values beside them ``[run, family]``.
+
+    Raises
+    ------
+    InputError
+        If runs or families disagree, or an instrument is unknown.
+    """
+    p, rows = np.asarray(probability, dtype=np.float64), instrument_rows(instruments)
+    of_runs = [np.array([table[name] for name in INSTRUMENTS])[rows] for table in tables]
+    runs, families = of_runs[0].shape
+    if p.ndim < 2 or p.shape[-2:] != (runs, families):
+        raise InputError(
+            f"probabilities have shape {p.shape}",
+            expected=f"[..., {runs}, {families}], run and family",
+        )
+    return [p, *of_runs]
 
 
 def _fit(y: FloatArray, logits: FloatArray, rows: IntArray) -> tuple[FloatArray, FloatArray]:

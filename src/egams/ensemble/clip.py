@@ -6,15 +6,16 @@ scaled to c..1 - c. He used 0.002 on commercial runs and 0.01 on the SAM testbed
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from egams.arrays import FloatArray
-from egams.ensemble.folds import held_out_masks
-from egams.errors import ConfigError, InputError
+from egams.ensemble.calibration import Instruments, instrument_rows
+from egams.ensemble.out_of_fold import held_out_masks
+from egams.errors import ConfigError
 from egams.families import INSTRUMENTS, Instrument
 from egams.logloss import log_loss_of_truth, truth_probability
 
@@ -37,15 +38,12 @@ class ClipChoice:
         The c of `clip_probabilities`.
     runs
         Runs it was chosen on.
-    grid_scores
-        Mean log loss of these runs for each value of the grid; empty where there are no runs.
     note
         Why `clip` is not simply the best of the grid; empty where it is.
     """
 
     clip: float
     runs: int
-    grid_scores: tuple[float, ...]
     note: str = ""
 
 
@@ -55,15 +53,12 @@ class NestedClip:
 
     Parameters
     ----------
-    folds
-        Fold numbers, ascending.
     choices
-        For each of `folds` the clip of each instrument, chosen without this fold.
+        For each fold, ascending, the clip of each instrument, chosen without this fold.
     probabilities
         Clipped probabilities ``[run, family]``.
     """
 
-    folds: tuple[int, ...]
     choices: tuple[dict[Instrument, ClipChoice], ...]
     probabilities: FloatArray
 
@@ -90,27 +85,19 @@ def clip_probabilities(probabilities: ArrayLike, clip: ArrayLike) -> FloatArray:
     return np.asarray(np.asarray(probabilities, dtype=np.float64) * (1.0 - 2.0 * c) + c)
 
 
-def run_clips(
-    instruments: Sequence[str] | NDArray[np.str_], clips: Mapping[Instrument, float]
-) -> FloatArray:
+def run_clips(instruments: Instruments, clips: Mapping[Instrument, float]) -> FloatArray:
     """Clip of each run ``[run]`` from the clip of each instrument.
 
     Raises
     ------
     InputError
-        If a run's instrument has no clip.
+        If an instrument is unknown.
     """
-    names = np.asarray(instruments)
-    unknown = sorted(set(names.tolist()) - set(clips))
-    if unknown:
-        raise InputError(f"instrument '{unknown[0]}' has no clip", expected=" or ".join(clips))
-    return np.array([clips[name] for name in names.tolist()], dtype=np.float64)
+    return np.array([clips[name] for name in INSTRUMENTS])[instrument_rows(instruments)]
 
 
 def choose_clip(
-    labels: ArrayLike,
-    probabilities: ArrayLike,
-    instruments: Sequence[str] | NDArray[np.str_],
+    labels: ArrayLike, probabilities: ArrayLike, instruments: Instruments
 ) -> dict[Instrument, ClipChoice]:
     """Choose the clip of each instrument by log loss on out-of-fold probabilities.
 
@@ -134,22 +121,15 @@ def choose_clip(
     Raises
     ------
     InputError
-        If there is not one instrument for each run; and as `truth_probability`.
+        If there is not one known instrument for each run; and as `truth_probability`.
     """
     truth = truth_probability(labels, probabilities)
-    names = np.asarray(instruments)
-    if names.shape != truth.shape[:1]:
-        raise InputError(f"{names.size} instruments for {len(truth)} runs", expected="one for each")
-    return {
-        instrument: _choose(truth[names == instrument], instrument) for instrument in INSTRUMENTS
-    }
+    rows = instrument_rows(instruments, len(truth))
+    return {name: _choose(truth[rows == row], name) for row, name in enumerate(INSTRUMENTS)}
 
 
 def nested_clip(
-    labels: ArrayLike,
-    probabilities: ArrayLike,
-    instruments: Sequence[str] | NDArray[np.str_],
-    folds: ArrayLike,
+    labels: ArrayLike, probabilities: ArrayLike, instruments: Instruments, folds: ArrayLike
 ) -> NestedClip:
     """Choose clips for each fold on the other folds, and apply them to it.
 
@@ -162,21 +142,20 @@ def nested_clip(
     """
     y, p, names = np.asarray(labels), np.asarray(probabilities), np.asarray(instruments)
     clipped = np.empty(p.shape, dtype=np.float64)
-    numbers, choices = [], []
-    for number, held in held_out_masks(folds, len(y)):
+    choices = []
+    for _, held in held_out_masks(folds, len(y)):
         choice = choose_clip(y[~held], p[~held], names[~held])
         clips = run_clips(names[held], {name: chosen.clip for name, chosen in choice.items()})
         clipped[held] = clip_probabilities(p[held], clips)
-        numbers.append(number)
         choices.append(choice)
-    return NestedClip(tuple(numbers), tuple(choices), clipped)
+    return NestedClip(tuple(choices), clipped)
 
 
 def _choose(truth: FloatArray, instrument: Instrument) -> ClipChoice:
     grid = np.array(CLIP_GRID)
     runs, default = len(truth), DEFAULT_CLIPS[instrument]
     if runs == 0:
-        return ClipChoice(default, 0, (), f"no {instrument} runs: the method's default {default}")
+        return ClipChoice(default, 0, f"no {instrument} runs: the method's default {default}")
     scores = log_loss_of_truth(clip_probabilities(truth, grid[:, None])).mean(axis=(1, 2))
     best = float(grid[scores <= scores.min() + ALIKE].max())
     note = ""
@@ -186,4 +165,4 @@ def _choose(truth: FloatArray, instrument: Instrument) -> ClipChoice:
             f"not below the method's default {default}"
         )
         best = max(best, default)
-    return ClipChoice(best, runs, tuple(scores.tolist()), note)
+    return ClipChoice(best, runs, note)

@@ -8,9 +8,8 @@ was fitted on were drawn, on average over such fits, and for nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,12 +17,16 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.artifact import STRICT
-from egams.ensemble.calibration import ByInstrument, Instruments, instrument_rows
+from egams.ensemble.calibration import (
+    ByInstrument,
+    Instruments,
+    beside_runs,
+    by_instrument,
+    instrument_rows,
+)
 from egams.errors import ConfigError, InputError
 from egams.families import INSTRUMENTS
 from egams.logloss import truth_probability
-
-T = TypeVar("T")
 
 COVERAGE = 0.9
 
@@ -79,30 +82,24 @@ class Conformal:
         Parameters
         ----------
         probability
-            Calibrated ``[run, family]``.
+            Calibrated ``[..., run, family]``.
         instruments
             Instrument of each run ``[run]``.
 
         Returns
         -------
         BoolArray
-            ``[run, family, label]``: whether "absent", then whether "present" stays.
+            ``[..., run, family, label]``: whether "absent", then whether "present" stays.
 
         Raises
         ------
         InputError
             If runs or families disagree, or an instrument is unknown.
         """
-        p = np.asarray(probability, dtype=np.float64)
-        rows = instrument_rows(instruments)
-        absent = np.array([self.absent_to[name] for name in INSTRUMENTS])
-        present = np.array([self.present_from[name] for name in INSTRUMENTS])
-        if p.shape != (len(rows), absent.shape[1]):
-            raise InputError(
-                f"probabilities have shape {p.shape}",
-                expected=f"[{len(rows)}, {absent.shape[1]}], run and family",
-            )
-        return np.stack([p <= absent[rows], p >= present[rows]], axis=-1)
+        p, absent, present = beside_runs(
+            probability, instruments, self.absent_to, self.present_from
+        )
+        return np.stack([p <= absent, p >= present], axis=-1)
 
     def states(self, probability: ArrayLike, instruments: Instruments) -> NDArray[np.str_]:
         """Word for each set (`STATES`) ``[run, family]``. Parameters and errors as `sets`."""
@@ -144,18 +141,16 @@ def fit_conformal(
         raise ConfigError(f"coverage is {coverage}; expected a share above 0 and below 1")
     truth_probability(truth, probability)
     y, p = np.asarray(truth) == 1, np.asarray(probability, dtype=np.float64)
-    rows = instrument_rows(instruments)
-    if len(rows) != len(y):
-        raise InputError(f"{len(rows)} instruments for {len(y)} runs", expected="one for each")
+    rows = instrument_rows(instruments, len(y))
     # "Absent" is typical at a low probability, "present" at a high one: one rule, for p and -p.
     absent, absent_basis = _thresholds(~y, p, rows, coverage)
     present, present_basis = _thresholds(y, -p, rows, coverage)
     return Conformal(
         coverage=coverage,
-        present_from=_by_instrument(np.maximum(-present, 0.0).tolist()),
-        absent_to=_by_instrument(np.minimum(absent, 1.0).tolist()),
-        present_basis=_by_instrument(present_basis),
-        absent_basis=_by_instrument(absent_basis),
+        present_from=by_instrument(np.maximum(-present, 0.0).tolist()),
+        absent_to=by_instrument(np.minimum(absent, 1.0).tolist()),
+        present_basis=by_instrument(present_basis),
+        absent_basis=by_instrument(absent_basis),
     )
 
 
@@ -223,21 +218,23 @@ def _thresholds(
     of_class: BoolArray, oddness: FloatArray, rows: IntArray, coverage: float
 ) -> tuple[FloatArray, list[list[str]]]:
     """Largest oddness that is kept, and its basis ``[instrument, family]``; inf: any is kept."""
-    kept = np.empty((len(INSTRUMENTS), of_class.shape[1]))
-    basis = []
-    for row in range(len(INSTRUMENTS)):
-        chosen = []
-        for family in range(of_class.shape[1]):
-            kept[row, family], name = _threshold(of_class, oddness, rows == row, family, coverage)
-            chosen.append(name)
-        basis.append(chosen)
-    return kept, basis
+    found = [
+        [
+            _threshold(of_class, oddness, rows == row, family, coverage)
+            for family in range(of_class.shape[1])
+        ]
+        for row in range(len(INSTRUMENTS))
+    ]
+    kept = np.array([[threshold for threshold, _ in of_row] for of_row in found])
+    return kept, [[basis for _, basis in of_row] for of_row in found]
 
 
 def _threshold(
     of_class: BoolArray, oddness: FloatArray, here: BoolArray, family: int, coverage: float
 ) -> tuple[float, str]:
-    for name, considered in zip(BASES[:-1], _considered(of_class.shape, here, family), strict=True):
+    of_family, of_instrument = np.arange(of_class.shape[1]) == family, here[:, None]
+    bases = (of_instrument & of_family, of_instrument, of_family, np.True_)
+    for name, considered in zip(BASES[:-1], bases, strict=True):
         counted = of_class & considered
         # Labels of one run go wrong together, so runs are counted, not labels.
         if counted.any(axis=1).sum() >= MIN_RUNS:
@@ -249,20 +246,6 @@ def _ranked(values: FloatArray, coverage: float) -> float:
     # Rounding must not carry a whole number such as 0.9 * 70 past itself.
     rank = int(np.ceil((len(values) + 1) * coverage - 1e-9))
     return float(values[rank - 1]) if rank <= len(values) else np.inf
-
-
-def _considered(shape: tuple[int, ...], here: BoolArray, family: int) -> Iterator[BoolArray]:
-    """Which labels count, for each of `BASES` but the last ``[run, family]``."""
-    everywhere = np.ones(shape, dtype=bool)
-    only = np.arange(shape[1]) == family
-    yield here[:, None] & only
-    yield here[:, None] & everywhere
-    yield everywhere & only
-    yield everywhere
-
-
-def _by_instrument(table: list[list[T]]) -> dict[str, tuple[T, ...]]:
-    return {name: tuple(values) for name, values in zip(INSTRUMENTS, table, strict=True)}
 
 
 def _share(mask: BoolArray) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -14,14 +14,12 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from egams.arrays import BoolArray, FloatArray
 from egams.artifact import STRICT
 from egams.ensemble.average import mean_probability
-from egams.ensemble.calibration import Calibration, Instruments, fit_calibration
+from egams.ensemble.calibration import Calibration, Instruments, OfInstrument, fit_calibration
 from egams.ensemble.clip import choose_clip, clip_probabilities, run_clips
 from egams.ensemble.conformal import Conformal, fit_conformal
-from egams.ensemble.folds import held_out_masks
-from egams.ensemble.out_of_fold import OutOfFoldPredictions
+from egams.ensemble.out_of_fold import OutOfFoldPredictions, held_out_masks
 from egams.ensemble.selection import select_members
 from egams.ensemble.stacking import Stack, fit_stack
-from egams.families import Instrument
 from egams.logloss import mean_log_loss
 
 
@@ -45,7 +43,7 @@ class Ensemble:
 
     stack: Stack
     calibration: Calibration
-    clips: Mapping[Instrument, Annotated[float, Field(ge=0, lt=0.5)]]
+    clips: OfInstrument[Annotated[float, Field(ge=0, lt=0.5)]]
     clip_notes: Mapping[str, str]
     conformal: Conformal
 
@@ -61,8 +59,7 @@ class Ensemble:
         """Leave out members that have no weight."""
         used = np.flatnonzero(self.stack.weights)
         names = tuple(self.stack.names[member] for member in used)
-        stack = Stack(names, self.stack.weights[used])
-        return Ensemble(stack, self.calibration, self.clips, self.clip_notes, self.conformal)
+        return replace(self, stack=Stack(names, self.stack.weights[used]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.artifact import STRICT
 from egams.conventions import MZ_COUNT
-from egams.ensemble.calibration import Instruments, instrument_rows
+from egams.ensemble.calibration import Instruments, OfInstrument, instrument_rows
 from egams.errors import InputError
 from egams.families import INSTRUMENTS, Instrument
 from egams.spectrogram.context import CONTEXT_FEATURES, Context, background_at
@@ -102,9 +102,7 @@ QUANTITIES: tuple[Quantity, ...] = (
         "above is not seen",
     ),
     Quantity(
-        "scans",
-        "below",
-        "{value:.0f} scans; nearly all training runs have {limit:.0f} or more",
+        "scans", "below", "{value:.0f} scans; nearly all training runs have {limit:.0f} or more"
     ),
     Quantity(
         "step",
@@ -134,14 +132,9 @@ _NAMES: Mapping[Instrument, str] = {
 
 
 def _limit_of_each(given: Mapping[str, float]) -> Mapping[str, float]:
-    if set(given) != {each.name for each in QUANTITIES}:
-        raise ValueError("expected a limit for " + ", ".join(each.name for each in QUANTITIES))
-    return given
-
-
-def _for_every_instrument(given: Mapping[str, int]) -> Mapping[str, int]:
-    if set(given) != set(INSTRUMENTS):
-        raise ValueError(f"expected numbers of runs for {' and '.join(INSTRUMENTS)}")
+    names = [each.name for each in QUANTITIES]
+    if set(given) != set(names):
+        raise ValueError(f"expected a limit for {', '.join(names)}")
     return given
 
 
@@ -163,7 +156,7 @@ class Novelty:
         relative to the run's maximum, ``distance`` to the nearest training run.
     """
 
-    runs: Annotated[Mapping[str, int], AfterValidator(_for_every_instrument)]
+    runs: OfInstrument[int]
     usual_mz: tuple[Annotated[int, Field(ge=0, lt=MZ_COUNT)], ...]
     usual_gases: tuple[str, ...]
     limits: Annotated[Mapping[str, float], AfterValidator(_limit_of_each)]
@@ -213,11 +206,9 @@ class Novelty:
         return lacks | (~_shown(gas, measured) & (gas.name in self.usual_gases))
 
     def _of_instrument(self, name: Instrument) -> tuple[str, ...]:
-        known = self.runs[name]
-        if known >= FEW_RUNS:
-            return ()
-        share = f"{known or 'none'} of {sum(self.runs.values())} training runs"
-        return (f"little is known of {_NAMES[name]}: {share}",)
+        known, total = self.runs[name] or "none", sum(self.runs.values())
+        reason = f"little is known of {_NAMES[name]}: {known} of {total} training runs"
+        return (reason,) if self.runs[name] < FEW_RUNS else ()
 
 
 def fit_novelty(
@@ -258,9 +249,8 @@ def _quantities(
     context: Context[NDArray[Any]], distance: FloatArray, usual_mz: Sequence[int]
 ) -> dict[str, FloatArray]:
     """Values of `QUANTITIES` ``[run]``."""
-    usual = list(usual_mz)
-    usual_measured = context.measured[:, usual].sum(axis=1)
-    mean_level = context.level[:, usual].sum(axis=1) / np.maximum(usual_measured, 1)
+    usual_measured = context.measured[:, list(usual_mz)].sum(axis=1)
+    mean_level = context.level[:, list(usual_mz)].sum(axis=1) / np.maximum(usual_measured, 1)
     return {
         "mz_count": context.measured.sum(axis=1).astype(np.float64),
         "start": context.start_degC,
@@ -289,8 +279,7 @@ def _shown(gas: Gas, measured: BoolArray) -> BoolArray:
 def _checked(
     context: ArrayLike, distance: ArrayLike, instruments: Instruments
 ) -> tuple[Context[NDArray[Any]], FloatArray, IntArray]:
-    described = np.asarray(context, dtype=np.float64)
-    away = np.asarray(distance, dtype=np.float64)
+    described, away = np.asarray(context, np.float64), np.asarray(distance, np.float64)
     rows = instrument_rows(instruments)
     runs = len(rows)
     if described.shape != (runs, CONTEXT_FEATURES) or away.shape != (runs,):

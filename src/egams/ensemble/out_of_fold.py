@@ -1,13 +1,15 @@
-"""Out-of-fold predictions: what an ensemble is fitted on."""
+"""Out-of-fold predictions: what an ensemble is fitted on, one held-out fold after the other."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from egams.arrays import FloatArray, IntArray
+from egams.arrays import BoolArray, FloatArray, IntArray
+from egams.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -37,3 +39,28 @@ class OutOfFoldPredictions:
     def mean_over_draws(self) -> FloatArray:
         """``[member, run, family]``."""
         return np.asarray(self.probabilities.mean(1, dtype=np.float64))
+
+
+def held_out_masks(folds: ArrayLike, runs: int) -> Iterator[tuple[int, BoolArray]]:
+    """Yield each fold's number, ascending, and the mask of its runs ``[run]``.
+
+    Parameters
+    ----------
+    folds
+        Fold of each run ``[run]``.
+    runs
+        Number of runs.
+
+    Raises
+    ------
+    InputError
+        If there is not one fold number for each run, or only one fold.
+    """
+    numbers = np.asarray(folds)
+    present = np.unique(numbers)
+    if numbers.shape != (runs,):
+        raise InputError(f"folds have shape {numbers.shape}", expected=f"[{runs}], one per run")
+    if present.size < 2:
+        raise InputError("all runs are in one fold", expected="at least two folds")
+    for number in present:
+        yield int(number), numbers == number

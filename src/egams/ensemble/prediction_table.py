@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from egams.ensemble.predictions import Neighbour, Predictions, RunPrediction
+from egams.ensemble.predictions import (
+    OF_A_FAMILY,
+    Neighbour,
+    Predictions,
+    RunPrediction,
+)
 from egams.families import FAMILIES
 from egams.io import SkippedRun
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-NUMBERS = {
-    "probabilities": "{}",
-    "spread": "{}_spread",
-    "draw_spread": "{}_draw_spread",
-    "states": "{}_at_90_percent",
-}
-"""Names of the columns of a family, by what of a `RunPrediction` stands in them."""
 
 
 def prediction_schema() -> pa.Schema:
@@ -35,8 +32,8 @@ def prediction_schema() -> pa.Schema:
             ("sample_id", pa.string()),
             ("instrument", pa.string()),
             *(
-                (column.format(family), pa.string() if name == "states" else pa.float64())
-                for name, column in NUMBERS.items()
+                (_column(family, name), pa.string() if name == "at_90_percent" else pa.float64())
+                for name in OF_A_FAMILY.values()
                 for family in FAMILIES
             ),
             ("flags", pa.list_(pa.string())),
@@ -76,30 +73,18 @@ def to_table(predictions: Predictions, ids: Sequence[str] | None = None) -> pa.T
 def from_table(table: pa.Table) -> Predictions:
     """Return what `to_table` was given."""
     rows = table.to_pylist()
-    return Predictions(
-        [_prediction(row) for row in rows if row["skipped"] is None],
-        [
-            SkippedRun(row["sample_id"], row["skipped"])
-            for row in rows
-            if row["skipped"] is not None
-        ],
-    )
+    skipped = [SkippedRun(row["sample_id"], row["skipped"]) for row in rows if row["skipped"]]
+    return Predictions([_prediction(row) for row in rows if row["skipped"] is None], skipped)
+
+
+def _column(family: str, name: str) -> str:
+    return family if name == "probability" else f"{family}_{name}"
 
 
 def _row(run: RunPrediction) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "sample_id": run.run_id,
-        "instrument": run.instrument,
-        "flags": run.flags,
-        "nearest": [
-            {"sample_id": one.run_id, "distance": one.distance, "families": one.families}
-            for one in run.nearest
-        ],
-        "notes": run.notes,
-    }
-    for name, column in NUMBERS.items():
-        values = getattr(run, name).tolist()
-        row |= {column.format(f): value for f, value in zip(FAMILIES, values, strict=True)}
+    row = run.details(rounded=False)
+    for family, values in row.pop("families").items():
+        row |= {_column(family, name): value for name, value in values.items()}
     return row
 
 
@@ -108,8 +93,8 @@ def _prediction(row: dict[str, Any]) -> RunPrediction:
         row["sample_id"],
         row["instrument"],
         **{
-            name: np.array([row[column.format(family)] for family in FAMILIES])
-            for name, column in NUMBERS.items()
+            attribute: np.array([row[_column(family, name)] for family in FAMILIES])
+            for attribute, name in OF_A_FAMILY.items()
         },
         flags=tuple(row["flags"]),
         nearest=tuple(

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 RUNS_SHOWN = 20
 LIKELIEST_SHOWN = 3
 
+OF_A_FAMILY = {
+    "probabilities": "probability",
+    "spread": "spread",
+    "draw_spread": "draw_spread",
+    "states": "at_90_percent",
+}
+"""Names of what is predicted of a family in JSON and tables, by attribute of `RunPrediction`."""
+
 
 @dataclass(frozen=True)
 class Neighbour:
@@ -90,28 +98,28 @@ class RunPrediction:
         families = ", ".join(f"{FAMILIES[i]} {self.probabilities[i]:.2f}" for i in likeliest)
         return f"{self.run_id}: {families}" + (f" ({'; '.join(self.flags)})" if self.flags else "")
 
-    def details(self) -> dict[str, Any]:
-        """All of it as JSON holds it."""
-        numbers = zip(
-            FAMILIES, self.probabilities, self.spread, self.draw_spread, self.states, strict=True
-        )
+    def details(self, *, rounded: bool = True) -> dict[str, Any]:
+        """All of it as JSON holds it, numbers `rounded` or whole."""
+
+        def shown(value: Any, decimals: int) -> Any:
+            return round(value, decimals) if rounded and isinstance(value, float) else value
+
+        values = [getattr(self, attribute).tolist() for attribute in OF_A_FAMILY]
         return {
             "sample_id": self.run_id,
             "instrument": self.instrument,
             "families": {
                 family: {
-                    "probability": round(float(probability), 4),
-                    "spread": round(float(spread), 4),
-                    "draw_spread": round(float(draw_spread), 4),
-                    "at_90_percent": str(state),
+                    name: shown(value, 4)
+                    for name, value in zip(OF_A_FAMILY.values(), of_family, strict=True)
                 }
-                for family, probability, spread, draw_spread, state in numbers
+                for family, *of_family in zip(FAMILIES, *values, strict=True)
             },
             "flags": list(self.flags),
             "nearest": [
                 {
                     "sample_id": other.run_id,
-                    "distance": round(other.distance, 3),
+                    "distance": shown(other.distance, 3),
                     "families": list(other.families),
                 }
                 for other in self.nearest

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from egams.arrays import FloatArray
-from egams.ensemble.folds import held_out_masks
+from egams.ensemble.average import mean_probability
+from egams.ensemble.out_of_fold import held_out_masks
 from egams.errors import ConfigError, InputError
 from egams.logloss import log_loss_of_truth, mean_log_loss, truth_probability
 
@@ -155,19 +156,20 @@ def nested_selection(
     y = np.asarray(labels)
     p = _checked_members(probabilities, names)
     numbers, selections = [], []
-    by_size: FloatArray | None = None
+    by_size = np.empty((len(names), *y.shape))
     chosen = np.empty(y.shape)
     for number, held in held_out_masks(folds, len(y)):
         selection = select_members(y[~held], p[:, ~held], names, max_size=max_size)
-        means = _running_mean(p[:, held], names, selection)
-        if by_size is None:
-            by_size = np.empty((len(means), *y.shape))
-        by_size[:, held] = means
+        order = [names.index(name) for name in selection.added]
+        sizes = np.arange(1, len(order) + 1)[:, None, None]
+        # Rounding may carry a mean of ones past 1, which every scorer refuses.
+        means = np.minimum(p[order][:, held].cumsum(axis=0, dtype=np.float64) / sizes, 1.0)
+        by_size[: len(means), held] = means
         chosen[held] = means[selection.size - 1]
         numbers.append(number)
         selections.append(selection)
-    assert by_size is not None  # held_out_masks yields two folds or raises
-    size_scores = log_loss_of_truth(truth_probability(y, by_size)).mean(axis=(1, 2))
+    truth = truth_probability(y, by_size[:max_size])
+    size_scores = log_loss_of_truth(truth).mean(axis=(1, 2))
     return NestedSelection(
         folds=tuple(numbers),
         selections=tuple(selections),
@@ -192,17 +194,7 @@ def selected_mean(
         What was chosen.
     """
     p = _checked_members(probabilities, names)
-    return np.asarray(_running_mean(p, names, selection)[selection.size - 1])
-
-
-def _running_mean(
-    p: NDArray[np.floating], names: Sequence[str], selection: Selection
-) -> FloatArray:
-    place = {name: index for index, name in enumerate(names)}
-    order = [place[name] for name in selection.added]
-    sizes = np.arange(1, len(order) + 1)[:, None, None]
-    # Rounding may carry a mean of ones past 1, which every scorer refuses.
-    return np.minimum(np.cumsum(p[order], axis=0, dtype=np.float64) / sizes, 1.0)
+    return mean_probability(p[[names.index(name) for name in selection.members]])
 
 
 def _checked_members(probabilities: ArrayLike, names: Sequence[str]) -> NDArray[np.floating]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,11 +85,9 @@ def is_done(path: Path, job: str, ids: Sequence[str]) -> bool:
 
     if not path.is_file():
         return False
-    try:
-        metadata = parquet.read_schema(path).metadata or {}
-    except _broken() as error:
-        raise _unreadable(path, error) from error
-    record = ShardRecord.parse(metadata.get(RECORD, b"{}"), path)
+    with _damage_refused(path):
+        written = _record_of(parquet.read_schema(path))
+    record = ShardRecord.parse(written, path)
     if (record.job, record.runs) != (job, _of_runs(ids)):
         raise ArtifactError(f"{path}: holds predictions of other runs. {AGAIN}")
     return True
@@ -104,25 +103,28 @@ def read_shard(path: Path) -> pa.Table:
     """
     from pyarrow import parquet
 
-    try:
+    with _damage_refused(path):
         table = parquet.read_table(path, page_checksum_verification=True)
-        rows, metadata = _of_rows(table), table.schema.metadata or {}
-    except _broken() as error:
-        raise _unreadable(path, error) from error
-    if ShardRecord.parse(metadata.get(RECORD, b"{}"), path).rows != rows:
+        rows, written = _of_rows(table), _record_of(table.schema)
+    if ShardRecord.parse(written, path).rows != rows:
         raise ArtifactError(f"{path}: is damaged: its rows and their digest differ. {AGAIN}")
     return table
 
 
-def _broken() -> tuple[type[Exception], ...]:
-    """What Arrow raises of damaged files."""
+@contextmanager
+def _damage_refused(path: Path) -> Iterator[None]:
     import pyarrow as pa
 
-    return (OSError, ValueError, LookupError, MemoryError, pa.ArrowException)
+    try:
+        yield
+    except (OSError, ValueError, LookupError, MemoryError, pa.ArrowException) as error:
+        raise ArtifactError(
+            f"{path}: cannot be read as a shard of predictions ({error}). {AGAIN}"
+        ) from error
 
 
-def _unreadable(path: Path, error: Exception) -> ArtifactError:
-    return ArtifactError(f"{path}: cannot be read as a shard of predictions ({error}). {AGAIN}")
+def _record_of(schema: pa.Schema) -> bytes:
+    return bytes((schema.metadata or {}).get(RECORD, b"{}"))
 
 
 def _of_runs(ids: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -122,7 +122,7 @@ def predict_shards(
     place = (SHIPPED if bundle is None else Path(bundle)).resolve()
     folder = Path(output).resolve()
     opened = open_source(Path(runs).resolve() if isinstance(runs, str | Path) else runs)
-    fingerprint = bundle_fingerprint(place)
+    fingerprint = BundleManifest.load(place).digest[:16]
     # Once here, so that a damaged bundle is one error and not one a shard.
     draws = int(_bundle(place, fingerprint).manifest["draws"]) if draws is None else draws
     for name, value in (("runs_per_shard", runs_per_shard), ("draws", draws), ("jobs", jobs)):
@@ -159,7 +159,15 @@ def predict_shards(
         failures = [state for state in states if state.state == "failed"]
     if failures:
         raise _failed(failures, len(shards))
-    _finish(list(shards), request.signal)
+    left = sum(not path.is_file() for path in shards)
+    if left:
+        raise StoppedError(
+            f"stopped: {len(shards) - left} of {len(shards)} shards are finished. Give the same "
+            "command again to go on.",
+            request.signal,
+        )
+    for path in shards:
+        remove_unfinished(path)
     return folder
 
 
@@ -175,18 +183,6 @@ def _adding_up(done: int, total: int, progress: Callable[[int, int], None] | Non
         progress(done, total)
 
     return report
-
-
-def _finish(shards: Sequence[Path], signal: int | None) -> None:
-    left = sum(not path.is_file() for path in shards)
-    if left:
-        raise StoppedError(
-            f"stopped: {len(shards) - left} of {len(shards)} shards are finished. Give the same "
-            "command again to go on.",
-            signal,
-        )
-    for path in shards:
-        remove_unfinished(path)
 
 
 def predict_shard(
@@ -235,11 +231,6 @@ def read_shards(folder: str | Path) -> Iterator[Predictions]:
     return (from_table(read_shard(path)) for path in paths)
 
 
-def bundle_fingerprint(folder: Path) -> str:
-    """Hash of all that a bundle predicts with: its manifest has the hash of every file."""
-    return BundleManifest.load(folder).digest[:16]
-
-
 @lru_cache(maxsize=1)
 def _bundle(folder: Path, fingerprint: str) -> Bundle:
     # A process predicts many shards. The fingerprint tells a bundle from one made in its place.
@@ -260,11 +251,11 @@ def _paths(folder: Path) -> list[Path]:
 
 
 def _failed(failures: list[JobState], shards: int) -> EgamsError:
-    lines = [f"  {failure.job}: {failure.reason}" for failure in failures[:FAILURES_NAMED]]
+    lines = [
+        f"{len(failures)} of {shards} shards failed; the others are kept. Run the same command to "
+        "try them again."
+    ]
+    lines += [f"  {failure.job}: {failure.reason}" for failure in failures[:FAILURES_NAMED]]
     if len(failures) > FAILURES_NAMED:
         lines.append(f"  and {len(failures) - FAILURES_NAMED} more")
-    listed = "\n".join(lines)
-    return EgamsError(
-        f"{len(failures)} of {shards} shards failed; the others are kept. Run the same command to "
-        f"try them again.\n{listed}"
-    )
+    return EgamsError("\n".join(lines))

@@ -20,12 +20,13 @@ from scipy.special import expit
 
 from egams.arrays import FloatArray
 from egams.artifact import STRICT
-from egams.ensemble.logits import logit
+from egams.ensemble.calibration import logit
 from egams.errors import InputError
 from egams.logloss import truth_probability
 
 CAUTION = 0.003
-"""How hard weights are pulled towards equal ones that sum to 1."""
+"""Factor on the squared distance of the weights from equal ones that sum to 1; keeps members that
+predict nearly the same from getting opposite weights."""
 
 NEGLIGIBLE = 0.03
 """A member with a smaller share of the weights is left out."""
@@ -71,9 +72,7 @@ class Stack:
         return np.asarray(expit(np.tensordot(self.weights, logit(p), axes=1)))
 
 
-def fit_stack(
-    labels: ArrayLike, members: ArrayLike, names: tuple[str, ...], *, caution: float = CAUTION
-) -> Stack:
+def fit_stack(labels: ArrayLike, members: ArrayLike, names: tuple[str, ...]) -> Stack:
     """Find the weights, none negative, of the lowest log loss; equal ones if all are zero.
 
     Parameters
@@ -84,9 +83,6 @@ def fit_stack(
         Out-of-fold probabilities ``[member, run, family]``.
     names
         ``[member]``. Their order changes nothing.
-    caution
-        Factor on the squared distance of the weights from equal ones that sum to 1; keeps members
-        that predict nearly the same from getting opposite weights.
 
     Raises
     ------
@@ -103,8 +99,8 @@ def fit_stack(
     def penalised(weights: FloatArray) -> tuple[float, FloatArray]:
         margin = signs * (weights @ logits)
         away = weights - equal
-        loss = np.logaddexp(0, -margin).mean() + caution * (away @ away)
-        slope = -(logits @ (signs * expit(-margin))) / len(signs) + 2 * caution * away
+        loss = np.logaddexp(0, -margin).mean() + CAUTION * (away @ away)
+        slope = -(logits @ (signs * expit(-margin))) / len(signs) + 2 * CAUTION * away
         return float(loss), slope
 
     found = minimize(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from egams.arrays import FloatArray
-from egams.ensemble.logits import logit
+from egams.ensemble.calibration import logit
 from egams.evaluate.table import Cell, Table
 
 MEAN = "mean with the others"

@@ -29,8 +29,8 @@ Trackers = Callable[[], Tracker]
 """Makes a tracker for each training."""
 
 
-class TensorboardTracker:
-    """Event files for ``tensorboard --logdir FOLDER``: see `Tracker`."""
+class _Tensorboard:
+    """Event files for ``tensorboard --logdir FOLDER``."""
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -42,32 +42,23 @@ class TensorboardTracker:
         self.last = 0
 
     def start(self, name: str, settings: Mapping[str, Any]) -> None:
-        """See `Tracker`."""
         self.writer = self.make(str(self.folder / name))
         lines = "\n".join(f"    {key}: {value}" for key, value in settings.items())
         self.writer.add_text("settings", lines)
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """See `Tracker`."""
         self.last = step
         for name, value in values.items():
             self.writer.add_scalar(name, value, step)
 
     def end(self, scores: Mapping[str, float] | None) -> None:
-        """See `Tracker`."""
         for name, value in (scores or {}).items():
             self.writer.add_scalar(name, value, self.last)
         self.writer.close()
 
 
-class MlflowTracker:
-    """A run of MLflow, at the tracking URI that its environment says: see `Tracker`.
-
-    Parameters
-    ----------
-    study
-        Name of the experiment, in MLflow's sense, that the run is of.
-    """
+class _Mlflow:
+    """A run of MLflow, of the experiment `study`, at the tracking URI that its environment says."""
 
     def __init__(self, study: str) -> None:
         try:
@@ -83,18 +74,15 @@ class MlflowTracker:
             raise ConfigError(f"the tracker 'mlflow' cannot be used: {error}") from error
 
     def start(self, name: str, settings: Mapping[str, Any]) -> None:
-        """See `Tracker`."""
         self.run = self.client.create_run(self.study, run_name=name).info.run_id
         for key, value in settings.items():
             self.client.log_param(self.run, key, value)
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """See `Tracker`."""
         for name, value in values.items():
             self.client.log_metric(self.run, name, value, step=step)
 
     def end(self, scores: Mapping[str, float] | None) -> None:
-        """See `Tracker`."""
         for name, value in (scores or {}).items():
             self.client.log_metric(self.run, name, value)
         self.client.set_terminated(self.run, "KILLED" if scores is None else "FINISHED")
@@ -109,8 +97,8 @@ def trackers_named(name: str, study: Path) -> Trackers:
         If there is no such tracker, or it is not installed.
     """
     made: dict[str, Trackers] = {
-        "tensorboard": lambda: TensorboardTracker(study / "tensorboard"),
-        "mlflow": lambda: MlflowTracker(study.resolve().name),
+        "tensorboard": lambda: _Tensorboard(study / "tensorboard"),
+        "mlflow": lambda: _Mlflow(study.resolve().name),
     }
     if name not in made:
         raise ConfigError(f"no tracker '{name}'; expected {' or '.join(made)}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,7 +122,7 @@ class FoldsRecord(Artifact):
 
 
 def _by_run(run_ids: tuple[str, ...], numbers: IntArray) -> dict[str, int]:
-    return {run: int(number) for run, number in zip(run_ids, numbers, strict=True)}
+    return dict(zip(run_ids, numbers.tolist(), strict=True))
 
 
 def make_folds(
@@ -166,15 +166,7 @@ def make_folds(
         rows = rng.permutation(np.flatnonzero(instruments == instrument))
         fold[rows] = (dealt + np.arange(len(rows))) % count
         dealt += len(rows)
-    while True:
-        rows = _some(len(run_ids), rng)
-        change = _change_by_exchange(marks, fold, count, rows)
-        change[instruments[rows][:, None] != instruments[rows]] = 0
-        first, second = np.unravel_index(change.argmin(), change.shape)
-        if change[first, second] >= 0:
-            return Folds(run_ids, fold)
-        pair = rows[[first, second]]
-        fold[pair] = fold[pair[::-1]]
+    return Folds(run_ids, _evened_out(marks, fold, instruments, count, rng))
 
 
 def _deal_whole(
@@ -209,25 +201,41 @@ def _deal_whole(
         size[fold[group]] += whole[group, -1]
 
     # Changing places with nothing is a move: each fold is given one group without runs.
-    nothing = len(first) + np.arange(count)
     whole = np.concatenate([whole, np.zeros((count, whole.shape[1]))])
     fold = np.concatenate([fold, np.arange(count)])
+    return _evened_out(whole, fold, np.zeros(len(fold)), count, rng, nothings=count)[number]
+
+
+def _evened_out(
+    marks: FloatArray,
+    fold: IntArray,
+    kinds: NDArray[Any],
+    count: int,
+    rng: np.random.Generator,
+    nothings: int = 0,
+) -> IntArray:
+    """Exchange rows of one kind between folds, the best two each time, until no two help.
+
+    The last `nothings` rows are one nothing for each fold, back in its place after each exchange.
+    """
+    something = len(fold) - nothings
+    nothing = something + np.arange(nothings)
     while True:
-        rows = np.concatenate([_some(len(first), rng), nothing])
-        change = _change_by_exchange(whole, fold, count, rows)
-        one, other = np.unravel_index(change.argmin(), change.shape)
-        if change[one, other] >= 0:
-            return fold[number]
-        pair = rows[[one, other]]
+        # All pairs of many thousand runs would fill the memory, and are not needed.
+        some = (
+            np.arange(something)
+            if something <= MOST_COMPARED
+            else rng.choice(something, MOST_COMPARED, replace=False)
+        )
+        rows = np.concatenate([some, nothing])
+        change = _change_by_exchange(marks, fold, count, rows)
+        change[kinds[rows][:, None] != kinds[rows]] = 0
+        first, second = np.unravel_index(change.argmin(), change.shape)
+        if change[first, second] >= 0:
+            return fold
+        pair = rows[[first, second]]
         fold[pair] = fold[pair[::-1]]
-        fold[nothing] = np.arange(count)
-
-
-def _some(count: int, rng: np.random.Generator) -> IntArray:
-    # All pairs of many thousand runs would fill the memory, and are not needed.
-    if count <= MOST_COMPARED:
-        return np.arange(count)
-    return rng.choice(count, MOST_COMPARED, replace=False)
+        fold[nothing] = np.arange(nothings)
 
 
 def _change_by_exchange(

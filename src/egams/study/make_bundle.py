@@ -7,16 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from egams.artifact import kind_of, written_whole
-from egams.ensemble.bundle_files import (
-    TRAINING_RUNS,
-    BundleManifest,
-    MemberEntry,
-    bundle_digests,
-)
+from egams.artifact import file_digests, kind_of, written_whole
+from egams.ensemble.bundle_files import TRAINING_RUNS, BundleManifest, MemberEntry, TrainingRuns
 from egams.ensemble.ensemble import ensemble_scores, fit_ensemble
 from egams.ensemble.novelty import fit_novelty
-from egams.ensemble.training_runs import TrainingRuns
 from egams.errors import ConfigError
 from egams.families import FAMILIES
 from egams.models.neighbours import Neighbours
@@ -72,9 +66,10 @@ def make_bundle(
                     if file.suffix in {".safetensors", ".txt", ".cbm"}:
                         shutil.copy(file, target)
         (temporary / TRAINING_RUNS).mkdir()
-        training_runs_of(opened).save(temporary / TRAINING_RUNS)
+        _training_runs(opened).save(temporary / TRAINING_RUNS)
         scores = ensemble_scores(scored, at_most=at_most)
-        files = bundle_digests(temporary)
+        written = [path for path in temporary.glob("*/**/*") if path.is_file()]
+        files = file_digests(temporary, written)
         same_as = _keep_one_of_each(temporary, files)
         experiments, made_from = opened.experiments(), opened.manifest
         BundleManifest(
@@ -109,14 +104,7 @@ def _keep_one_of_each(bundle: Path, files: dict[str, str]) -> dict[str, str]:
     return same_as
 
 
-def training_runs_of(study: Study) -> TrainingRuns:
-    """Gather what a bundle knows of the runs it learned from.
-
-    Raises
-    ------
-    ArtifactError
-        If the study lacks something.
-    """
+def _training_runs(study: Study) -> TrainingRuns:
     run_ids, contexts = study.contexts()
     truth = study.truth()
     nearest = _whole_neighbours(study)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,16 +44,18 @@ class OutOfFold:
     probabilities: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
 class Study:
     """Where the parts of a study are.
 
     ``manifest.json``; ``folds.json``; ``truth.json``; ``contexts.safetensors``; for each
     experiment and fold a folder ``EXPERIMENT/fold-NAME`` with ``member.json``, the weights, and
     ``held-out.parquet``, and of networks ``epochs.csv``.
+
+    What reads any of them raises `ArtifactError` where it is missing, damaged, or of another egams.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    folder: Path
 
     @classmethod
     def create(cls, folder: Path, manifest: StudyManifest) -> Study:
@@ -69,13 +71,7 @@ class Study:
 
     @classmethod
     def open(cls, folder: str | Path) -> Study:
-        """Open a study.
-
-        Raises
-        ------
-        ArtifactError
-            If there is none.
-        """
+        """Open a study."""
         study = cls(Path(folder))
         _ = study.manifest
         return study
@@ -103,13 +99,7 @@ class Study:
             save_file({"context": contexts}, temporary, {"runs": json.dumps(described)})
 
     def contexts(self) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-        """Run ids ``[run]`` and contexts ``[run, feature]``, in the order runs are trained on.
-
-        Raises
-        ------
-        ArtifactError
-            If they are not there (a study of an older egams), or damaged.
-        """
+        """Run ids ``[run]`` and contexts ``[run, feature]``, in the order runs are trained on."""
         from safetensors import SafetensorError, safe_open
 
         path = self.folder / CONTEXTS
@@ -158,13 +148,7 @@ class Study:
         return sorted({path.parent.name for path in self.folder.glob("*/fold-*")})
 
     def record(self, experiment: str, fold: str) -> MemberRecord:
-        """Read how a finished member was trained.
-
-        Raises
-        ------
-        ArtifactError
-            If it is damaged, or this egams knows no such experiment.
-        """
+        """Read how a finished member was trained."""
         return MemberRecord.load(self.member_folder(experiment, fold))
 
     def folds_done(self, experiment: str) -> list[str]:
@@ -173,51 +157,29 @@ class Study:
         return sorted(path.parent.name.removeprefix("fold-") for path in paths)
 
     def predictor(self, experiment: Experiment, fold: str) -> Predictor:
-        """Load a trained member.
-
-        Raises
-        ------
-        ArtifactError
-            If a file is damaged.
-        """
-        files = self.member_files(experiment.name, fold)
-        return load_predictor(files, experiment.model)
+        """Load a trained member."""
+        return load_predictor(self.member_files(experiment.name, fold), experiment.model)
 
     def member_files(self, experiment: str, fold: str) -> dict[str, Path]:
-        """Files of a trained member by name, those of the model, checked against their digests.
+        """Files of a trained member by name, those of the model, checked against their digests."""
+        return self._undamaged(experiment, fold, lambda name: name != HELD_OUT)
 
-        Raises
-        ------
-        ArtifactError
-            If one is damaged.
-        """
+    def epochs(self, experiment: str, fold: str) -> list[Epoch]:
+        """Read the log of a finished training; empty for what is no network."""
+        self._undamaged(experiment, fold, lambda name: name == EPOCHS)
+        return read_epochs(self.member_folder(experiment, fold) / EPOCHS)
+
+    def _undamaged(
+        self, experiment: str, fold: str, wanted: Callable[[str], bool]
+    ) -> dict[str, Path]:
         folder, record = self.member_folder(experiment, fold), self.record(experiment, fold)
-        digests = {name: digest for name, digest in record.files.items() if name != HELD_OUT}
+        digests = {name: digest for name, digest in record.files.items() if wanted(name)}
         refuse_damaged(folder, digests, record.again)
         return {name: folder / name for name in digests}
 
-    def epochs(self, experiment: str, fold: str) -> list[Epoch]:
-        """Read the log of a finished training; empty for what is no network.
-
-        Raises
-        ------
-        ArtifactError
-            If it is damaged.
-        """
-        folder, record = self.member_folder(experiment, fold), self.record(experiment, fold)
-        digests = {name: digest for name, digest in record.files.items() if name == EPOCHS}
-        refuse_damaged(folder, digests, record.again)
-        return read_epochs(folder / EPOCHS)
-
     def out_of_fold(self, experiment: str, folds: list[str]) -> OutOfFold:
-        """Gather held-out predictions of some folds.
-
-        Raises
-        ------
-        ArtifactError
-            If a fold is not finished.
-        """
-        parts = [read_held_out(self.member_folder(experiment, fold)) for fold in folds]
+        """Gather held-out predictions of some folds, which must be finished."""
+        parts = [_read_held_out(self.member_folder(experiment, fold)) for fold in folds]
         return OutOfFold(
             run_ids=tuple(run for ids, _ in parts for run in ids),
             fold=tuple(fold for fold, (ids, _) in zip(folds, parts, strict=True) for _run in ids),
@@ -270,14 +232,8 @@ def _write_held_out(
     pq.write_table(pa.table(columns), folder / HELD_OUT, write_page_checksum=True)
 
 
-def read_held_out(folder: Path) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """Read held-out predictions: run ids and probabilities ``[draw, run, family]``.
-
-    Raises
-    ------
-    ArtifactError
-        If they are not there, or damaged.
-    """
+def _read_held_out(folder: Path) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+    """Run ids ``[run]`` and probabilities ``[draw, run, family]``."""
     import pyarrow.parquet as pq
 
     if not (folder / MEMBER).is_file():
