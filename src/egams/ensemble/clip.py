@@ -64,14 +64,9 @@ class NestedClip:
 
 
 def clip_probabilities(probabilities: ArrayLike, clip: ArrayLike) -> FloatArray:
-    """Scale 0..1 to c..1 - c: ``p (1 - 2c) + c``.
+    """Scale 0..1 to c..1 - c: ``p (1 - 2c) + c`` ``[..., run, family]``.
 
-    Parameters
-    ----------
-    probabilities
-        ``[..., run, family]``.
-    clip
-        c, from 0 to below 0.5: one number, or one for each run ``[..., run]``.
+    `clip` is c, from 0 to below 0.5: one number, or one for each run ``[..., run]``.
 
     Raises
     ------
@@ -102,26 +97,10 @@ def choose_clip(
     """Choose the clip of each instrument by log loss on out-of-fold probabilities.
 
     An instrument with fewer than `MIN_RUNS` runs never goes below the method's default
-    (`DEFAULT_CLIPS`); its `ClipChoice.note` gives the reason.
+    (`DEFAULT_CLIPS`); its `ClipChoice.note` gives the reason. There is a choice for each of
+    `INSTRUMENTS`, also for those without runs.
 
-    Parameters
-    ----------
-    labels
-        0 or 1 ``[run, family]``.
-    probabilities
-        Out-of-fold probabilities ``[run, family]``.
-    instruments
-        Instrument of each run ``[run]``.
-
-    Returns
-    -------
-    dict
-        A choice for each of `INSTRUMENTS`, also for those without runs.
-
-    Raises
-    ------
-    InputError
-        If there is not one known instrument for each run; and as `truth_probability`.
+    Parameters and errors as `egams.ensemble.calibration.fit_calibration`.
     """
     truth = truth_probability(labels, probabilities)
     rows = instrument_rows(instruments, len(truth))
@@ -143,7 +122,7 @@ def nested_clip(
     y, p, names = np.asarray(labels), np.asarray(probabilities), np.asarray(instruments)
     clipped = np.empty(p.shape, dtype=np.float64)
     choices = []
-    for _, held in held_out_masks(folds, len(y)):
+    for held in held_out_masks(folds, len(y)):
         choice = choose_clip(y[~held], p[~held], names[~held])
         clips = run_clips(names[held], {name: chosen.clip for name, chosen in choice.items()})
         clipped[held] = clip_probabilities(p[held], clips)

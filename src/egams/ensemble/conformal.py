@@ -77,24 +77,10 @@ class Conformal:
     absent_basis: ByInstrument[str]
 
     def sets(self, probability: ArrayLike, instruments: Instruments) -> BoolArray:
-        """Label sets.
+        """Label sets ``[..., run, family, label]``: whether "absent", then whether "present" stays.
 
-        Parameters
-        ----------
-        probability
-            Calibrated ``[..., run, family]``.
-        instruments
-            Instrument of each run ``[run]``.
-
-        Returns
-        -------
-        BoolArray
-            ``[..., run, family, label]``: whether "absent", then whether "present" stays.
-
-        Raises
-        ------
-        InputError
-            If runs or families disagree, or an instrument is unknown.
+        Parameters and errors as `egams.ensemble.calibration.Calibration.apply`, which gives the
+        probabilities.
         """
         p, absent, present = beside_runs(
             probability, instruments, self.absent_to, self.present_from
@@ -119,23 +105,13 @@ def fit_conformal(
     the + 1 is for the run to come. Equal probabilities stay or go together, and stay where the
     threshold is theirs: with many ties more labels are covered than requested.
 
-    Parameters
-    ----------
-    truth
-        0 or 1 ``[run, family]``.
-    probability
-        Calibrated, out of fold ``[run, family]``.
-    instruments
-        Instrument of each run ``[run]``.
-    coverage
-        Share of labels that the sets should hold, above 0 and below 1.
+    Parameters and errors as `egams.ensemble.calibration.fit_calibration`, with calibrated
+    probabilities; `coverage` is the share of labels that the sets should hold.
 
     Raises
     ------
     ConfigError
-        If `coverage` is outside.
-    InputError
-        If shapes disagree or an instrument is unknown; and as `egams.logloss.truth_probability`.
+        If `coverage` is not above 0 and below 1.
     """
     if not 0 < coverage < 1:
         raise ConfigError(f"coverage is {coverage}; expected a share above 0 and below 1")
@@ -185,14 +161,7 @@ class Coverage:
 
 
 def coverage_of(truth: ArrayLike, sets: BoolArray) -> Coverage:
-    """Compare sets with the truth.
-
-    Parameters
-    ----------
-    truth
-        0 or 1 ``[run, family]``.
-    sets
-        ``[run, family, label]``.
+    """Compare sets ``[run, family, label]`` with the truth, 0 or 1 ``[run, family]``.
 
     Raises
     ------
@@ -238,14 +207,11 @@ def _threshold(
         counted = of_class & considered
         # Labels of one run go wrong together, so runs are counted, not labels.
         if counted.any(axis=1).sum() >= MIN_RUNS:
-            return _ranked(np.sort(oddness[counted]), coverage), name
+            values = np.sort(oddness[counted])
+            # Rounding must not carry a whole number such as 0.9 * 70 past itself.
+            rank = int(np.ceil((len(values) + 1) * coverage - 1e-9))
+            return float(values[rank - 1]) if rank <= len(values) else np.inf, name
     return np.inf, BASES[-1]
-
-
-def _ranked(values: FloatArray, coverage: float) -> float:
-    # Rounding must not carry a whole number such as 0.9 * 70 past itself.
-    rank = int(np.ceil((len(values) + 1) * coverage - 1e-9))
-    return float(values[rank - 1]) if rank <= len(values) else np.inf
 
 
 def _share(mask: BoolArray) -> float | None:

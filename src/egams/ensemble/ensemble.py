@@ -151,7 +151,7 @@ def nested_ensemble(
     of = predictions.instruments
     probabilities = np.empty(y.shape)
     sets = np.empty((*y.shape, 2), dtype=bool)
-    for _fold, held in held_out_masks(predictions.folds, len(y)):
+    for held in held_out_masks(predictions.folds, len(y)):
         fitted = fit_ensemble(
             y[~held], members[:, ~held], predictions.names, of[~held], at_most=at_most
         )

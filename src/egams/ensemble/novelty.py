@@ -216,19 +216,8 @@ def fit_novelty(
 ) -> Novelty:
     """Learn what is usual.
 
-    Parameters
-    ----------
-    context
-        Of the training runs, as `egams.spectrogram.context` describes them ``[run, 206]``.
-    nearest_distance
-        Distance of each to the nearest other training run ``[run]``.
-    instruments
-        Instrument of each ``[run]``.
-
-    Raises
-    ------
-    InputError
-        If there is no run, shapes disagree, a number is not finite, or an instrument is unknown.
+    Parameters and errors as `Novelty.flags`, of the training runs, at least one; the distance is
+    that to the nearest other training run.
     """
     described, distance, rows = _checked(context, nearest_distance, instruments)
     if not len(rows):

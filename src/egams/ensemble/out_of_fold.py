@@ -41,15 +41,8 @@ class OutOfFoldPredictions:
         return np.asarray(self.probabilities.mean(1, dtype=np.float64))
 
 
-def held_out_masks(folds: ArrayLike, runs: int) -> Iterator[tuple[int, BoolArray]]:
-    """Yield each fold's number, ascending, and the mask of its runs ``[run]``.
-
-    Parameters
-    ----------
-    folds
-        Fold of each run ``[run]``.
-    runs
-        Number of runs.
+def held_out_masks(folds: ArrayLike, runs: int) -> Iterator[BoolArray]:
+    """Yield the mask of each fold's runs ``[run]``, by ascending numbers of `folds` ``[run]``.
 
     Raises
     ------
@@ -63,4 +56,4 @@ def held_out_masks(folds: ArrayLike, runs: int) -> Iterator[tuple[int, BoolArray
     if present.size < 2:
         raise InputError("all runs are in one fold", expected="at least two folds")
     for number in present:
-        yield int(number), numbers == number
+        yield numbers == number

@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from egams.ensemble.predictions import (
-    OF_A_FAMILY,
-    Neighbour,
-    Predictions,
-    RunPrediction,
-)
+from egams.ensemble.predictions import OF_A_FAMILY, Neighbour, Predictions, RunPrediction
 from egams.families import FAMILIES
 from egams.io import SkippedRun
 

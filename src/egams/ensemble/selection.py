@@ -56,10 +56,8 @@ class NestedSelection:
 
     Parameters
     ----------
-    folds
-        Fold numbers, ascending.
     selections
-        For each of `folds` what was chosen without it.
+        For each fold, ascending, what was chosen without it.
     probabilities
         Mean of the chosen members on the fold they were chosen for ``[run, family]``.
     score
@@ -69,7 +67,6 @@ class NestedSelection:
         the write-up's table, nested.
     """
 
-    folds: tuple[int, ...]
     selections: tuple[Selection, ...]
     probabilities: FloatArray
     score: float
@@ -155,10 +152,10 @@ def nested_selection(
     """
     y = np.asarray(labels)
     p = _checked_members(probabilities, names)
-    numbers, selections = [], []
+    selections = []
     by_size = np.empty((len(names), *y.shape))
     chosen = np.empty(y.shape)
-    for number, held in held_out_masks(folds, len(y)):
+    for held in held_out_masks(folds, len(y)):
         selection = select_members(y[~held], p[:, ~held], names, max_size=max_size)
         order = [names.index(name) for name in selection.added]
         sizes = np.arange(1, len(order) + 1)[:, None, None]
@@ -166,12 +163,10 @@ def nested_selection(
         means = np.minimum(p[order][:, held].cumsum(axis=0, dtype=np.float64) / sizes, 1.0)
         by_size[: len(means), held] = means
         chosen[held] = means[selection.size - 1]
-        numbers.append(number)
         selections.append(selection)
     truth = truth_probability(y, by_size[:max_size])
     size_scores = log_loss_of_truth(truth).mean(axis=(1, 2))
     return NestedSelection(
-        folds=tuple(numbers),
         selections=tuple(selections),
         probabilities=chosen,
         score=mean_log_loss(y, chosen),
@@ -184,14 +179,7 @@ def selected_mean(
 ) -> FloatArray:
     """Mean of a selection's members at its best size ``[run, family]``.
 
-    Parameters
-    ----------
-    probabilities
-        Probabilities of every member ``[member, run, family]``, on any runs.
-    names
-        Name of each member.
-    selection
-        What was chosen.
+    `probabilities` are those of every member of `names` ``[member, run, family]``, on any runs.
     """
     p = _checked_members(probabilities, names)
     return mean_probability(p[[names.index(name) for name in selection.members]])

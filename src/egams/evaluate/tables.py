@@ -11,7 +11,7 @@ from egams.arrays import FloatArray, IntArray
 from egams.ensemble.average import draw_groups, mean_probability
 from egams.ensemble.calibration import Instruments
 from egams.ensemble.clip import CLIP_GRID, choose_clip, clip_probabilities, nested_clip
-from egams.ensemble.out_of_fold import OutOfFoldPredictions
+from egams.ensemble.out_of_fold import OutOfFoldPredictions, held_out_masks
 from egams.ensemble.selection import NestedSelection, Selection, nested_selection, selected_mean
 from egams.evaluate.bootstrap import LEVEL, interval, resampled
 from egams.evaluate.metrics import average_precision, calibration_error, mean_defined, roc_auc
@@ -169,8 +169,8 @@ def tta_table(scored: OutOfFoldPredictions) -> Table:
 
     def score(group: FloatArray, chosen: NestedSelection) -> float:
         averaged = np.empty(y.shape)
-        for fold, selection in zip(chosen.folds, chosen.selections, strict=True):
-            averaged[folds == fold] = selected_mean(group[:, folds == fold], names, selection)
+        for held, selection in zip(held_out_masks(folds, len(y)), chosen.selections, strict=True):
+            averaged[held] = selected_mean(group[:, held], names, selection)
         return mean_log_loss(y, averaged)
 
     rows: list[tuple[Cell, ...]] = []

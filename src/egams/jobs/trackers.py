@@ -14,15 +14,12 @@ class Tracker(Protocol):
 
     def start(self, name: str, settings: Mapping[str, Any]) -> None:
         """Begin, or go on: ``EXPERIMENT/fold-N``, and its settings by their dotted names."""
-        ...
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Note what was measured after an epoch (or booster), counted from 1."""
-        ...
 
     def end(self, scores: Mapping[str, float] | None) -> None:
         """End with the scores on the held-out runs; None where it was stopped or failed."""
-        ...
 
 
 Trackers = Callable[[], Tracker]
@@ -52,8 +49,7 @@ class _Tensorboard:
             self.writer.add_scalar(name, value, step)
 
     def end(self, scores: Mapping[str, float] | None) -> None:
-        for name, value in (scores or {}).items():
-            self.writer.add_scalar(name, value, self.last)
+        self.log(self.last, scores or {})
         self.writer.close()
 
 
@@ -83,8 +79,7 @@ class _Mlflow:
             self.client.log_metric(self.run, name, value, step=step)
 
     def end(self, scores: Mapping[str, float] | None) -> None:
-        for name, value in (scores or {}).items():
-            self.client.log_metric(self.run, name, value)
+        self.log(0, scores or {})
         self.client.set_terminated(self.run, "KILLED" if scores is None else "FINISHED")
 
 

@@ -73,19 +73,8 @@ def near_duplicate_groups(descriptors: Sequence[Tensor], near: float = NEAR) -> 
     """Group number of each run ``[run]``; a run like no other is a group of its own.
 
     The grouping is the same in whatever order the runs come. Numbers count from 0, in the order
-    in which groups first appear.
-
-    Parameters
-    ----------
-    descriptors
-        As `egams.spectrogram.descriptors.run_descriptors` gives them, ``[run, feature]`` each.
-    near
-        Distance below which two runs are near duplicates.
-
-    Raises
-    ------
-    ConfigError
-        If there are fewer than two runs.
+    in which groups first appear. Two runs at a distance below `near` are near duplicates;
+    descriptors and errors as for `run_distances`.
     """
     _, found = connected_components(run_distances(descriptors) < near, directed=False)
     _, first, number = np.unique(found, return_index=True, return_inverse=True)

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -223,12 +222,11 @@ def _write_held_out(
     import pyarrow.parquet as pq
 
     draws, runs, _ = probabilities.shape
-    columns: dict[str, Any] = {
+    columns = {
         "sample_id": np.tile(np.array(run_ids), draws),
         "draw": np.repeat(np.arange(draws, dtype=np.int32), runs),
+        **dict(zip(FAMILIES, probabilities.reshape(draws * runs, len(FAMILIES)).T, strict=True)),
     }
-    rows = probabilities.reshape(draws * runs, len(FAMILIES))
-    columns |= {family: rows[:, number] for number, family in enumerate(FAMILIES)}
     pq.write_table(pa.table(columns), folder / HELD_OUT, write_page_checksum=True)
 
 
