@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Member:
     predictors: tuple[Predictor, ...]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Bundle:
     """An ensemble that predicts.
 
@@ -103,11 +103,12 @@ class Bundle:
             predictor.to(device)
         skipped: list[SkippedRun] = []
         predicted: list[RunPrediction] = []
-        for store in (
+        stores: Iterable[RunStore] = (
             [runs]
             if isinstance(runs, RunStore)
             else prepare_in_parts(runs, RUNS_IN_PART, jobs=jobs, strict=strict, progress=progress)
-        ):
+        )
+        for store in stores:
             skipped += store.skipped
             if len(store):
                 predicted += self._part(store, ResidentRuns.load(store, device), draws, seed)

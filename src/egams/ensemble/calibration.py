@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 from scipy import special
-from scipy.special import expit
 
 from egams.arrays import FloatArray, IntArray
 from egams.artifact import STRICT
@@ -98,7 +97,7 @@ class Calibration:
             If runs or families disagree, or an instrument is unknown.
         """
         p, slope, shift = beside_runs(probability, instruments, self.slope, self.shift)
-        return np.asarray(expit(slope * logit(p) + shift))
+        return np.asarray(special.expit(slope * logit(p) + shift))
 
 
 def fit_calibration(
@@ -204,7 +203,7 @@ def _fit(y: FloatArray, logits: FloatArray, rows: IntArray) -> tuple[FloatArray,
     def loss(free: FloatArray) -> tuple[float, FloatArray]:
         slope, shift = maps(free)
         z = slope[rows] * logits + shift[rows]
-        wrong = (expit(z) - y) / families
+        wrong = (special.expit(z) - y) / families
         value = float((np.logaddexp(0.0, z) - y * z).sum() / families + 0.5 * free @ free)
         slopes, shifts = np.zeros((kinds, families)), np.zeros((kinds, families))
         np.add.at(slopes, rows, wrong * logits)
