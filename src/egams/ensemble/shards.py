@@ -20,7 +20,7 @@ from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.io import RunSource, open_source
 from egams.io.sniff import Runs
 from egams.jobs.choose import choose_executor
-from egams.jobs.contract import Executor, Job, JobReport, JobState, Report, Stop
+from egams.jobs.contract import Executor, Job, JobReport, JobState, Stop
 from egams.jobs.stopping import StoppedError, never, stop_on_signals
 from egams.lock import alone_in
 from egams.store.prepare import prepare_in_parts
@@ -148,7 +148,15 @@ def predict_shards(
         for path, ids in shards.items()
         if not is_done(path, job, ids)
     ]
-    report = _adding_up(total - sum(len(task.source.ids) for task in tasks), total, progress)
+    done = total - sum(len(task.source.ids) for task in tasks)
+    show = progress or (lambda done, total: None)
+    show(done, total)
+
+    def report(entry: JobReport) -> None:
+        nonlocal done
+        done += entry.done
+        show(done, total)
+
     runner = choose_executor(executor, jobs, tasks=len(tasks))
     work = [Job(task.name, (task,)) for task in tasks]
     with (
@@ -169,20 +177,6 @@ def predict_shards(
     for path in shards:
         remove_unfinished(path)
     return folder
-
-
-def _adding_up(done: int, total: int, progress: Callable[[int, int], None] | None) -> Report | None:
-    """Report runs of all shards together."""
-    if progress is None:
-        return None
-    progress(done, total)
-
-    def report(entry: JobReport) -> None:
-        nonlocal done
-        done += entry.done
-        progress(done, total)
-
-    return report
 
 
 def predict_shard(
