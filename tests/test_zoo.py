@@ -268,6 +268,7 @@ def test_settings_change_by_their_dotted_names() -> None:
         "wd=1": r"Did you mean 'training.weight_decay'\?",
         "epochs=1": r"Did you mean 'training.epochs'\?",
         "model.hiden=3": r"Did you mean 'model.hidden'\?",
+        "model.trees=3": r"'model.trees': there is no such key. Models of other kinds have it",
         "model.foo=3": r"there is no such key\.$",
         "training.epochs=many": "'training.epochs'.*integer",
         "training.epochs.x=1": "'epochs' is one value",

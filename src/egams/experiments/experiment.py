@@ -119,4 +119,6 @@ def _meant_key(path: Sequence[str | int]) -> str:
     ]
     beside = parents[-1] if parents and parents[-1] in parts else ""
     siblings = [name for name in keys if name.rpartition(".")[0] == beside]
+    if f"model.{key}" in siblings:
+        return " Models of other kinds have it."
     return meant(key, siblings) or ("" if beside else meant(key, keys))

@@ -31,6 +31,7 @@ class Head(nn.Module):
     """
 
     __call__: Callable[..., Tensor]
+    """Logits ``[B, output]``: see `forward`."""
 
     def __init__(self, features: int, sizes: Sizes, settings: NetworkSettings) -> None:
         super().__init__()

@@ -249,7 +249,7 @@ def _draw_families(axes: Axes, probability: FloatArray, spread: FloatArray, run:
 
 
 def typical_spectrogram(run: PreparedRun) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Render a run with each random choice at its most likely or mean value.
+    """Render `run` with each random choice at its most likely or mean value.
 
     Every column is its nearest scan, the background quantiles weigh the same, the baseline is
     left in and no m/z is scaled.
