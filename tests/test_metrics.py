@@ -65,14 +65,11 @@ def test_one_class_only_is_nan_and_left_out_of_the_mean():
         assert np.isnan(metrics.mean_defined(each[3:5]))
 
 
-def test_calibration_error_and_reliability_by_hand():
+def test_calibration_error_by_hand():
     y = np.array([[1, 0], [0, 1]])
     p = np.array([[0.95, 0.02], [0.95, 1.0]])  # bins 14, 0 / 14, 14
     gap = abs(2 - (0.95 + 0.95 + 1.0)) + 0.02
     assert metrics.calibration_error(y, p) == pytest.approx(gap / 4)
-    curve = metrics.reliability(y, p)
-    assert curve.count[[0, 14]].tolist() == [1, 3] and curve.count.sum() == 4
-    assert curve.share[14] == pytest.approx(2 / 3) and np.isnan(curve.share[7])
 
 
 METRICS = [mean_log_loss, metrics.average_precision, metrics.roc_auc, metrics.calibration_error]

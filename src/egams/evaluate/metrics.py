@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from egams.arrays import FloatArray, IntArray
 from egams.logloss import truth_probability
@@ -72,38 +70,6 @@ def calibration_error(labels: ArrayLike, probabilities: ArrayLike) -> float:
     """
     y, p = _checked(labels, probabilities)
     return float(np.abs(np.bincount(_bins(p), (y - p).ravel())).sum() / y.size)
-
-
-@dataclass(frozen=True, eq=False)
-class Reliability:
-    """Share of ones against probability, in the bins of `calibration_error`.
-
-    Parameters
-    ----------
-    probability
-        Mean probability of the entries in each bin ``[bin]``; NaN where it is empty.
-    share
-        Share of ones in each bin ``[bin]``; NaN where it is empty.
-    count
-        Entries in each bin ``[bin]``.
-    """
-
-    probability: FloatArray
-    share: FloatArray
-    count: NDArray[np.int64]
-
-
-def reliability(labels: ArrayLike, probabilities: ArrayLike) -> Reliability:
-    """Reliability curve over all runs and families. Parameters as `average_precision`."""
-    y, p = _checked(labels, probabilities)
-    place = _bins(p)
-    count = np.bincount(place, minlength=ECE_BINS)
-    with np.errstate(invalid="ignore"):
-        return Reliability(
-            probability=np.bincount(place, p.ravel(), ECE_BINS) / count,
-            share=np.bincount(place, y.ravel(), ECE_BINS) / count,
-            count=count,
-        )
 
 
 def _passed(labels: ArrayLike, probabilities: ArrayLike) -> list[tuple[IntArray, IntArray]]:
