@@ -1,5 +1,6 @@
 """The house as CONTRIBUTING.md has it: rooms in one order, imports that never run back."""
 
+import ast
 import importlib.util
 import re
 from pathlib import Path
@@ -50,3 +51,13 @@ def test_the_picture_is_drawn_from_the_imports_of_today() -> None:
     shown = rooms.PICTURE.search(rooms.PAGE.read_text(encoding="utf-8"))
     assert shown is not None
     assert shown[0] == rooms.picture(), "python docs/rooms.py draws it anew"
+
+
+def test_no_function_is_longer_than_a_hundred_lines() -> None:
+    long = [
+        f"{path.name}: {node.name}"
+        for path in rooms.PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno >= 100
+    ]
+    assert not long, ", ".join(long)

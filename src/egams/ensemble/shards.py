@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -149,7 +149,23 @@ def predict_shards(
         if not is_done(path, job, ids)
     ]
     done = total - sum(len(task.source.ids) for task in tasks)
-    show = progress or (lambda done, total: None)
+    runner = choose_executor(executor, jobs, tasks=len(tasks))
+    _run(runner, tasks, list(shards), folder, done, total, progress or (lambda done, total: None))
+    for path in shards:
+        remove_unfinished(path)
+    return folder
+
+
+def _run(
+    runner: Executor,
+    tasks: Sequence[ShardTask],
+    shards: Sequence[Path],
+    folder: Path,
+    done: int,
+    total: int,
+    show: Callable[[int, int], None],
+) -> None:
+    """Predict the shards that are left; raises where not all are finished in the end."""
     show(done, total)
 
     def report(entry: JobReport) -> None:
@@ -157,7 +173,6 @@ def predict_shards(
         done += entry.done
         show(done, total)
 
-    runner = choose_executor(executor, jobs, tasks=len(tasks))
     work = [Job(task.name, (task,)) for task in tasks]
     with (
         alone_in(folder),
@@ -174,9 +189,6 @@ def predict_shards(
             "command again to go on.",
             request.signal,
         )
-    for path in shards:
-        remove_unfinished(path)
-    return folder
 
 
 def predict_shard(
@@ -187,7 +199,7 @@ def predict_shard(
     Raises
     ------
     StoppedError
-        If `stop` said yes before it began: a shard takes seconds, and is then finished.
+        If `stop` returned true before it began: a shard takes seconds, and is then finished.
     """
     if stop():
         raise StoppedError(f"{task.name} was not begun")
