@@ -10,10 +10,8 @@ from torch import Tensor, nn
 
 from egams.conventions import TEMPERATURE_COUNT
 from egams.models.neighbours import EVIDENCE_FEATURES
-from egams.models.network import NetworkSettings, Sizes
+from egams.models.network import EVIDENCE_WIDTH, NetworkSettings, Sizes
 from egams.spectrogram.context import CONTEXT_FEATURES
-
-EVIDENCE_WIDTH = 64
 
 
 class Head(nn.Module):

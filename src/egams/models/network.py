@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 FROM_SCRATCH = "scratch"
+EVIDENCE_WIDTH = 64
+"""Size that evidence is brought to before the logits."""
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
-from torch import Tensor, nn
 
-from egams.models.layers import DropMz, Head, float32_on_cpu, mean_and_max, with_temperature
 from egams.models.network import NetworkSettings, Sizes
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class RecurrentSettings(NetworkSettings):
-    """Settings of `Recurrent`, beside those of `NetworkSettings`.
+    """Settings of `gru` and `lstm`, beside those of `NetworkSettings`.
 
     Parameters
     ----------
@@ -35,6 +35,8 @@ class RecurrentSettings(NetworkSettings):
 
     def build(self, sizes: Sizes) -> nn.Module:
         """See `NetworkSettings`."""
+        from egams.models.networks.recurrent import Recurrent
+
         return Recurrent(self, sizes)
 
 
@@ -48,38 +50,3 @@ class LstmConfig(RecurrentSettings):
     """Long short-term memory (Hochreiter & Schmidhuber 1997)."""
 
     kind: Literal["lstm"] = "lstm"
-
-
-class Recurrent(nn.Module):
-    """Bidirectional layers over temperature.
-
-    Source: the write-up's RNN models, with 1024 units in 3 layers. They read the last step; mean
-    and maximum train in far fewer epochs.
-    """
-
-    def __init__(self, config: RecurrentSettings, sizes: Sizes) -> None:
-        super().__init__()
-        self.last = config.pooling == "last"
-        self.drop_mz = DropMz(config.mz_dropout)
-        between = config.dropout if config.layer_dropout is None else config.layer_dropout
-        cell = nn.LSTM if config.kind == "lstm" else nn.GRU
-        self.recurrent = cell(
-            sizes.rows + 1,
-            config.hidden,
-            config.depth,
-            batch_first=True,
-            bidirectional=True,
-            dropout=between if config.depth > 1 else 0.0,
-        )
-        self.head = Head((2 if self.last else 4) * config.hidden, sizes, config)
-
-    def forward(self, spectrogram: Tensor, context: Tensor) -> Tensor:
-        """Logits ``[B, output]`` from ``[B, row, temperature]`` and ``[B, feature]``."""
-        signal = with_temperature(self.drop_mz(spectrogram)).transpose(1, 2)
-        precision: AbstractContextManager[object] = nullcontext()
-        if isinstance(self.recurrent, nn.GRU):
-            signal, precision = float32_on_cpu(signal)
-        with precision:
-            states, _ = self.recurrent(signal)
-        pooled = states[:, -1] if self.last else mean_and_max(states, 1)
-        return self.head(pooled, context)

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-import torch
 from pydantic import Field, field_validator, model_validator
-from torch import Tensor, nn
 
 from egams.conventions import MZ_COUNT, TEMPERATURE_COUNT
-from egams.models.layers import DropMz, Head, mean_and_max, with_temperature
-from egams.models.network import Sizes
-from egams.models.transformer import SPREAD, Transformer, TransformerSettings
+from egams.models.network import NetworkSettings, Sizes
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class TransformerSettings(NetworkSettings):
+    """Settings of every transformer, beside those of `NetworkSettings`.
+
+    Parameters
+    ----------
+    width, depth, heads
+        Of the transformer.
+    mlp_ratio
+        Width inside a block's MLP, relative to `width`.
+    """
+
+    width: int = Field(128, ge=1)
+    depth: int = Field(3, ge=1)
+    heads: int = Field(8, ge=1)
+    mlp_ratio: float = Field(4.0, gt=0)
+    dropout: float = Field(0.2, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} does not divide into {self.heads} heads")
+        return self
 
 
 class VitConfig(TransformerSettings):
-    """Settings of `Vit`, beside those of `TransformerSettings`.
+    """Settings of the network, beside those of `TransformerSettings`.
 
     Parameters
     ----------
@@ -43,48 +66,13 @@ class VitConfig(TransformerSettings):
 
     def build(self, sizes: Sizes) -> nn.Module:
         """See `NetworkSettings`."""
+        from egams.models.networks.vit import Vit
+
         return Vit(self, sizes)
 
 
-class Vit(nn.Module):
-    """Each patch of a spectrogram in 0..1 is a token; logits are a function of the class token.
-
-    A projection of the one-hot levels of a patch is a sum of rows of a table, one row for each
-    place in the patch and level, so that is what is computed.
-
-    Source: the write-up, "The abundance value is converted to one-hot encoding".
-    """
-
-    place: Tensor
-
-    def __init__(self, config: VitConfig, sizes: Sizes) -> None:
-        super().__init__()
-        self.patch, self.levels = config.patch, config.levels
-        rows, columns = config.patch
-        self.drop_mz = DropMz(config.mz_dropout)
-        self.embed = nn.EmbeddingBag(rows * columns * config.levels, config.width, mode="sum")
-        nn.init.normal_(self.embed.weight, std=SPREAD)
-        self.bias = nn.Parameter(torch.zeros(config.width))
-        self.transformer = Transformer(
-            config, (sizes.rows // rows) * (TEMPERATURE_COUNT // columns)
-        )
-        self.head = Head(config.width, sizes, config)
-        place = config.levels * torch.arange(rows * columns)
-        self.register_buffer("place", place, persistent=False)
-
-    def forward(self, spectrogram: Tensor, context: Tensor) -> Tensor:
-        """Logits ``[B, output]`` from ``[B, row, temperature]`` and ``[B, feature]``."""
-        signal = self.drop_mz(spectrogram).clamp(0, 1)
-        level = (signal * (self.levels - 1)).round().long()
-        patches = level.unflatten(2, (-1, self.patch[1])).unflatten(1, (-1, self.patch[0]))
-        rows = patches.transpose(2, 3).flatten(3) + self.place
-        tokens = self.embed(rows.flatten(0, 2)) + self.bias
-        states = self.transformer(tokens.unflatten(0, (len(signal), -1)))
-        return self.head(states[:, 0], context)
-
-
 class Vit1dConfig(TransformerSettings):
-    """Settings of `Vit1d`, beside those of `TransformerSettings`.
+    """Settings of the network, beside those of `TransformerSettings`.
 
     Parameters
     ----------
@@ -107,28 +95,6 @@ class Vit1dConfig(TransformerSettings):
 
     def build(self, sizes: Sizes) -> nn.Module:
         """See `NetworkSettings`."""
+        from egams.models.networks.vit import Vit1d
+
         return Vit1d(self, sizes)
-
-
-class Vit1d(nn.Module):
-    """A transformer over temperature.
-
-    Source: the write-up, "Visual Transformer with all m/z values combined to the single patch".
-    """
-
-    def __init__(self, config: Vit1dConfig, sizes: Sizes) -> None:
-        super().__init__()
-        self.of_class = config.pooling == "class"
-        tokens = TEMPERATURE_COUNT // config.columns
-        self.tokens = tokens
-        self.drop_mz = DropMz(config.mz_dropout)
-        self.embed = nn.Linear((sizes.rows + 1) * config.columns, config.width)
-        self.transformer = Transformer(config, tokens)
-        self.head = Head((1 if self.of_class else 2) * config.width, sizes, config)
-
-    def forward(self, spectrogram: Tensor, context: Tensor) -> Tensor:
-        """Logits ``[B, output]`` from ``[B, row, temperature]`` and ``[B, feature]``."""
-        signal = with_temperature(self.drop_mz(spectrogram)).transpose(1, 2)
-        states = self.transformer(self.embed(signal.reshape(len(signal), self.tokens, -1)))
-        pooled = states[:, 0] if self.of_class else mean_and_max(states, 1)
-        return self.head(pooled, context)

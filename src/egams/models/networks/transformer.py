@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from egams.models.layers import float32_on_cpu
-from egams.models.network import NetworkSettings
+from egams.models.vit import TransformerSettings
 
 SPREAD = 0.02
 """Standard deviation of first positions, class tokens and embeddings, as in Dosovitskiy 2021."""
-
-
-class TransformerSettings(NetworkSettings):
-    """Settings of `Transformer`, beside those of `NetworkSettings`.
-
-    Parameters
-    ----------
-    width, depth, heads
-        Of the transformer.
-    mlp_ratio
-        Width inside a block's MLP, relative to `width`.
-    """
-
-    width: int = Field(128, ge=1)
-    depth: int = Field(3, ge=1)
-    heads: int = Field(8, ge=1)
-    mlp_ratio: float = Field(4.0, gt=0)
-    dropout: float = Field(0.2, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _heads_fit(self) -> Self:
-        if self.width % self.heads:
-            raise ValueError(f"width {self.width} does not divide into {self.heads} heads")
-        return self
 
 
 class Transformer(nn.Module):

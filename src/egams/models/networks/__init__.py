@@ -1,0 +1,1 @@
+"""The networks themselves, in torch: what settings of the same name build."""
