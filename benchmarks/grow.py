@@ -66,10 +66,10 @@ class Copies(Sequence[PreparedRun]):
 
 def train(store: RunStore, factor: int) -> dict[str, float]:
     """Epochs of the real loop: seconds of an epoch, by processor and by the clock; peak memory."""
-    runs = ResidentRuns.load(Copies(store, factor * len(store)))
-    everyone = torch.arange(len(runs))
-    generator = torch.Generator().manual_seed(0)
-    found = 0.1 * torch.randn(len(runs), EVIDENCE_FEATURES, generator=generator)
+    runs = ResidentRuns.load(Copies(store, factor * len(store))).to("cpu")
+    everyone = np.arange(len(runs))
+    rng = np.random.default_rng(0)
+    found = 0.1 * rng.standard_normal((len(runs), EVIDENCE_FEATURES), np.float32)
     runs = with_evidence(runs, everyone, found)
     ends: list[tuple[float, float]] = []
     training = EXPERIMENT.training.lasting(EPOCHS[factor] + 1)
@@ -90,7 +90,7 @@ def neighbours(store: RunStore, count: int) -> dict[str, float]:
     """One step of the fit; a fit has sixty, all alike. Copies differ as runs would."""
     runs = ResidentRuns.load(Copies(store, count))
     start = time.process_time()
-    fit_neighbours(NeighboursConfig(steps=1), runs, torch.arange(len(runs)))
+    fit_neighbours(NeighboursConfig(steps=1), runs, np.arange(len(runs)))
     return {"runs": count, "processor": time.process_time() - start, "memory": peak()}
 
 

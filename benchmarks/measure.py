@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 
 from egams.experiments.experiment import Experiment
 from egams.preprocess.prepare_runs import PreparedRun
@@ -48,6 +47,6 @@ def epoch_seconds(
 
     lasting = experiment.training.lasting(epochs + 1, **training)
     experiment = experiment.model_copy(update={"training": lasting})
-    everyone = torch.arange(len(runs), device=runs.device)
+    everyone = np.arange(len(runs))
     train_network(experiment, runs, everyone, 0, Controls(progress=note))
     return np.diff(ends).tolist()

@@ -38,6 +38,7 @@ from egams.spectrogram.draw import draw_each, windows
 from egams.spectrogram.render import render
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
+from egams.store.run_store import RunStore
 
 ONE_BY_ONE = 8
 """Runs of the reference: a call each."""
@@ -86,9 +87,9 @@ def measure_bundle(bundle: Bundle, source: RunSource, device: str) -> None:
         return clock() - start, made
 
     preparing, store = seconds(lambda: prepare(source, jobs=1))
-    loading, runs = seconds(lambda: ResidentRuns.load(store, device))
+    loading, runs = seconds(lambda: resident(store, device))
     drawing, _ = seconds(lambda: draw_and_render(bundle, runs))
-    looking, _ = seconds(lambda: run_descriptors(runs, torch.arange(len(runs), device=device)))
+    looking, _ = seconds(lambda: run_descriptors(runs, np.arange(len(runs))))
     predicting, _ = seconds(lambda: bundle.predict(store, device=device))
     all_of_it, _ = seconds(lambda: bundle.predict(source, device=device))
     some = source.ids[:ONE_BY_ONE]
@@ -116,14 +117,21 @@ def measure_bundle(bundle: Bundle, source: RunSource, device: str) -> None:
     print(f"  ratio {ours / reference:.1f}; no target is set for this")
 
 
+def resident(store: RunStore, device: str) -> ResidentRuns:
+    """Runs as `Bundle.predict` has them."""
+    runs = ResidentRuns.load(store)
+    return runs if device == "cpu" else runs.to(device)
+
+
 def draw_and_render(bundle: Bundle, runs: ResidentRuns) -> None:
     """Spectrograms as `predict_draws` makes them for each experiment."""
     draws = bundle.manifest["draws"]
     for number, member in enumerate(bundle.members):
         config = member.experiment.spectrogram.for_prediction()
         table = windows(runs, config)
-        positions = torch.arange(len(runs), device=runs.device)
-        for batch in torch.split(positions, max(1, 256 // draws)):
+        at_once = max(1, 32 // draws)
+        for first in range(0, len(runs), at_once):
+            batch = np.arange(first, min(first + at_once, len(runs)))
             render(runs, draw_each(runs, table, batch, config, draws, (0, number)), config)
 
 
@@ -138,13 +146,13 @@ def measure_zoo(count: int, runs_asked: int, device: str) -> None:
     prepared = list(islice(cycle(store), runs_asked))
     spent: dict[str, float] = {}
     start = time.perf_counter()
-    runs = ResidentRuns.load(prepared, device)
-    everyone = torch.arange(len(runs), device=device)
+    runs = ResidentRuns.load(prepared).to(device)
+    everyone = np.arange(len(runs))
     for number, entry in enumerate(experiments_named("author")[:count]):
         sizes = Sizes(entry.spectrogram.rows, runs.context.shape[1], len(FAMILIES))
-        predictors = [NetworkPredictor(entry.model.build(sizes), sizes) for _ in range(FOLDS)]
-        for predictor in predictors:
-            predictor.to(device)
+        predictors = [
+            NetworkPredictor(entry.model.build(sizes), sizes).on(device) for _ in range(FOLDS)
+        ]
         begun = time.perf_counter()
         predict_draws(predictors, runs, everyone, entry.spectrogram, DRAWS, (0, number))
         wait(device)

@@ -37,12 +37,12 @@ def main() -> None:
     store = prepare(simulated, jobs=1)
     runs, prepared = ResidentRuns.load(store), list(store)
     table = windows(runs, CONFIG)
-    generator, rng = torch.Generator().manual_seed(0), np.random.default_rng(0)
-    everyone = torch.arange(len(runs))
+    generator, rng = np.random.default_rng(0), np.random.default_rng(0)
+    everyone = np.arange(len(runs))
 
     def ours() -> None:
-        run = torch.randint(len(runs), (BATCH,), generator=generator)
-        draws = draw(runs, table, run, CONFIG, generator, partners=everyone)
+        run = generator.integers(len(runs), size=BATCH)
+        draws = draw(table, run, CONFIG, generator, partners=everyone)
         render(runs, draws, CONFIG)
         mixed_labels(runs, draws)
 

@@ -98,7 +98,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device, batch = torch.device(arguments.device), arguments.batch
-    runs = ResidentRuns.load(simulated(arguments.runs), device)
+    runs = ResidentRuns.load(simulated(arguments.runs)).to(device)
     bfloat16 = in_bfloat16("auto", device, nn.Identity())
     dtype = torch.bfloat16 if bfloat16 else torch.float32
     flops_a_second, bytes_a_second = rates(device, dtype)

@@ -88,8 +88,8 @@ def reference(runs: list[PreparedRun], batch: int, workers: int, device: str) ->
 def seconds_of_drawing(experiment: Experiment, runs: ResidentRuns, batch: int) -> float:
     """Seconds that the spectrograms of an epoch take."""
     table = windows(runs, experiment.spectrogram)
-    generator = torch.Generator(runs.device).manual_seed(0)
-    order = torch.arange(len(runs), device=runs.device)
+    generator = np.random.default_rng(0)
+    order = np.arange(len(runs))
 
     def epoch() -> None:
         for drawn in batches(runs, table, order, experiment.spectrogram, generator, batch):
@@ -108,7 +108,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     batch, device = arguments.batch, arguments.device
     prepared = simulated(RUNS)
-    runs = ResidentRuns.load(prepared, device)
+    runs = ResidentRuns.load(prepared).to(device)
     (experiment,) = experiments_named([EXPERIMENT])
 
     loops = {workers: reference(prepared, batch, workers, device) for workers in (0, 1, 2)}

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from egams.artifact import sealed, write_json
 from egams.errors import ArtifactError, ConfigError, EgamsError
@@ -145,7 +144,7 @@ def test_stored_member_gives_its_held_out_predictions(study: Study, store_path: 
     store = RunStore.open(store_path)
     experiment = study.experiments()["tiny"]
     held_out = study.out_of_fold("tiny", ["1"])
-    positions = torch.tensor([store.ids.index(run) for run in held_out.run_ids])
+    positions = np.array([store.ids.index(run) for run in held_out.run_ids])
     predictor = study.predictor(experiment, "1")
     (again,) = predict_draws(
         [predictor], ResidentRuns.load(store), positions, experiment.spectrogram, 2, (5,)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 from typer.testing import CliRunner
@@ -114,10 +113,10 @@ def test_networks_leave_a_log_of_their_epochs_and_nothing_else_does(place, study
     assert [row[0] for row in epochs] == ["1", "2"]
     opened, store = Study.open(study), RunStore.open(place / "train.store")
     experiment, held = opened.experiments()["tiny-conv"], opened.out_of_fold("tiny-conv", ["0"])
-    positions = torch.tensor([store.ids.index(run) for run in held.run_ids])
+    positions = np.array([store.ids.index(run) for run in held.run_ids])
     of_study, runs = opened.predictor(experiment, "0"), ResidentRuns.load(store)
     ((drawn,),) = predict_draws([of_study], runs, positions, experiment.spectrogram, 1, (0,))
-    expected = mean_log_loss(runs.labels[positions].numpy(), drawn)
+    expected = mean_log_loss(runs.labels[positions], drawn)
     assert float(epochs[-1][2]) == pytest.approx(expected, abs=1e-5), "by the weights kept at last"
     whole = rows(study / "tiny-conv" / "fold-whole" / "epochs.csv")
     assert [row[2] for row in whole[1:]] == ["", ""]

@@ -76,7 +76,7 @@ def trained(request: pytest.FixtureRequest) -> tuple[Experiment, Any]:
             label_sets=1.0 if label_sets else 0.0,
         ),
     )
-    positions = torch.arange(MEMORISED)
+    positions = np.arange(MEMORISED)
     return experiment, train_experiment(experiment, resident(), positions, 0)
 
 
@@ -119,8 +119,8 @@ def test_every_network_with_label_sets_loads_as_it_was_saved(kind: type, tmp_pat
     loaded = load_predictor(files_in(tmp_path), small(kind))
     assert isinstance(loaded, NetworkPredictor)
     assert loaded.sizes == sizes
-    given = batch(4, norm="all")
-    assert torch.equal(loaded.probabilities(*given), predictor.probabilities(*given))
+    given = as_arrays(batch(4, norm="all"))
+    assert np.array_equal(loaded.probabilities(*given), predictor.probabilities(*given))
 
 
 @networks
@@ -217,7 +217,7 @@ def test_every_kind_has_its_own_name() -> None:
 
 def test_memorises_twenty_runs(trained: tuple[Experiment, Any]) -> None:
     experiment, predictor = trained
-    positions = torch.arange(MEMORISED)
+    positions = np.arange(MEMORISED)
     evidence = None
     if experiment.evidence:  # as in training, where a run hears the others alone
         _, from_others = fit_neighbours(NeighboursConfig(), resident(), positions)
@@ -232,13 +232,17 @@ def test_memorises_twenty_runs(trained: tuple[Experiment, Any]) -> None:
     assert mean_log_loss(labels, given.mean(0)) < enough
 
 
-def judged(trained: tuple[Experiment, Any], size: int = 8) -> torch.Tensor:
+def as_arrays(tensors: tuple[torch.Tensor, ...]) -> tuple[np.ndarray, ...]:
+    return tuple(each.numpy() for each in tensors)
+
+
+def judged(trained: tuple[Experiment, Any], size: int = 8) -> np.ndarray:
     """Probabilities of the first runs; the context as `predict_draws` shows it."""
     experiment, predictor = trained
-    spectrogram, context = batch(size, norm=experiment.spectrogram.norm)
+    spectrogram, context = as_arrays(batch(size, norm=experiment.spectrogram.norm))
     if predictor.neighbours is not None:
-        views = run_descriptors(resident(), torch.arange(size))
-        context = torch.cat([context, predictor.neighbours(views)], 1)
+        views = run_descriptors(resident(), np.arange(size))
+        context = np.concatenate([context, predictor.neighbours.evidence(views)], 1)
     return predictor.probabilities(spectrogram, context)
 
 
@@ -249,7 +253,7 @@ def files_in(folder: Path) -> dict[str, Path]:
 def test_probabilities_are_probabilities(trained: tuple[Experiment, Any]) -> None:
     given = judged(trained)
     assert given.shape == (8, len(FAMILIES))
-    assert given.dtype == torch.float32
+    assert given.dtype == np.float32
     assert bool(((given >= 0) & (given <= 1)).all())
 
 
@@ -259,7 +263,7 @@ def test_saved_and_loaded_it_predicts_the_same(
     experiment, predictor = trained
     predictor.save(tmp_path)
     loaded = load_predictor(files_in(tmp_path), experiment.model)
-    assert torch.equal(judged((experiment, loaded)), judged(trained))
+    assert np.array_equal(judged((experiment, loaded)), judged(trained))
     assert {path.suffix for path in tmp_path.iterdir()} <= {".safetensors", ".txt", ".cbm"}
 
 
@@ -285,7 +289,7 @@ def test_damaged_or_missing_weights_are_named(
 def test_a_family_never_seen_is_unlikely_not_impossible(trained: tuple[Experiment, Any]) -> None:
     experiment, _ = trained
     runs = resident()
-    rows = torch.nonzero(runs.labels[:, 0] == 0).flatten()[:12]
+    rows = np.flatnonzero(store().labels[:, 0] == 0)[:12]
     brief = experiment.shortened(0.1)
     predictor = train_experiment(brief, runs, rows, 0)
     given = judged((brief, predictor))[:, 0]
@@ -298,7 +302,7 @@ def test_draws_of_a_run_do_not_depend_on_its_company(trained: tuple[Experiment, 
 
     def given(positions: list[int], **settings: int) -> np.ndarray:
         return predict_draws(
-            [predictor], resident(), torch.tensor(positions), spectrogram, 3, (5,), **settings
+            [predictor], resident(), np.array(positions), spectrogram, 3, (5,), **settings
         )[0]
 
     together = given([0, 1, 2, 3, 4])
@@ -310,17 +314,17 @@ def test_draws_of_a_run_do_not_depend_on_its_company(trained: tuple[Experiment, 
 
 def test_every_run_has_draws_of_its_own() -> None:
     config, runs = SpectrogramConfig(mz_sigma=0.5), resident()
-    drawn = draw_each(runs, windows(runs, config), torch.tensor([4, 2]), config, 3, (0,))
+    drawn = draw_each(runs, windows(runs, config), np.array([4, 2]), config, 3, (0,))
     assert drawn.run.tolist() == [4, 4, 4, 2, 2, 2]
-    assert len(drawn.mz_scale[:, 0].unique()) == 6
-    again = draw_each(runs, windows(runs, config), torch.tensor([2]), config, 3, (0,))
-    assert torch.equal(again.mz_scale, drawn.mz_scale[3:])
-    assert torch.equal(again.scan, drawn.scan[3:])
-    other = draw_each(runs, windows(runs, config), torch.tensor([2]), config, 3, (1,))
-    assert not torch.equal(other.mz_scale, again.mz_scale)
+    assert len(np.unique(drawn.mz_scale[:, 0])) == 6
+    again = draw_each(runs, windows(runs, config), np.array([2]), config, 3, (0,))
+    assert np.array_equal(again.mz_scale, drawn.mz_scale[3:])
+    assert np.array_equal(again.scan, drawn.scan[3:])
+    other = draw_each(runs, windows(runs, config), np.array([2]), config, 3, (1,))
+    assert not np.array_equal(other.mz_scale, again.mz_scale)
 
 
 def test_no_draws_is_refused(trained: tuple[Experiment, Any]) -> None:
     experiment, predictor = trained
     with pytest.raises(ConfigError, match="0 test-time draws"):
-        predict_draws([predictor], resident(), torch.arange(2), experiment.spectrogram, 0, (1,))
+        predict_draws([predictor], resident(), np.arange(2), experiment.spectrogram, 0, (1,))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -29,16 +28,16 @@ SETTINGS = {"folds": 3, "draws": 1, "jobs": 1}
 GROUPED = SETTINGS | {"folds": FoldSettings(3, grouped=True)}
 
 
-def drawn_descriptors(runs: int, seed: int) -> list[torch.Tensor]:
+def drawn_descriptors(runs: int, seed: int) -> list[np.ndarray]:
     """Runs about a few samples, tight to loose, in four descriptors of unlike size and unit."""
     rng = np.random.default_rng(seed)
     sample = rng.integers(0, max(2, runs // 3), runs)
     spread = rng.uniform(0.01, 1)
     return [
-        torch.from_numpy(
+        (
             scale
             * (rng.normal(size=(runs, width))[sample] + spread * rng.normal(size=(runs, width)))
-        ).float()
+        ).astype(np.float32)
         for scale, width in ((1, 30), (20, 10), (0.1, 40), (5, 3))
     ]
 
@@ -87,7 +86,7 @@ def test_distance_is_one_on_average(runs: int, seed: int) -> None:
 
 def test_a_view_in_which_all_are_alike_tells_nothing() -> None:
     descriptors = drawn_descriptors(20, 3)
-    alike = torch.ones(20, 4)
+    alike = np.ones((20, 4), np.float32)
     np.testing.assert_allclose(
         run_distances([*descriptors[:3], alike]) * 4, run_distances(descriptors[:3]) * 3
     )
@@ -95,7 +94,7 @@ def test_a_view_in_which_all_are_alike_tells_nothing() -> None:
 
 def test_a_repeat_is_found_and_other_runs_are_not() -> None:
     runs = resident()
-    twice = torch.cat([torch.arange(len(runs)), torch.tensor([3])])
+    twice = np.append(np.arange(len(runs)), 3)
     groups = near_duplicate_groups(run_descriptors(runs, twice))
     assert groups[-1] == groups[3]
     assert groups.max() + 1 > len(runs) / 2
@@ -103,7 +102,7 @@ def test_a_repeat_is_found_and_other_runs_are_not() -> None:
 
 def test_one_run_cannot_be_compared() -> None:
     with pytest.raises(ConfigError, match="1 runs to compare; expected at least two"):
-        near_duplicate_groups([torch.zeros(1, 3)] * 4)
+        near_duplicate_groups([np.zeros((1, 3), np.float32)] * 4)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +117,7 @@ def test_cross_validation_keeps_repeats_together(repeats: RunStore, tmp_path: Pa
     study = cross_validate(repeats, TREES, tmp_path / "g", **GROUPED)
     assert study.manifest.grouped_below == NEAR
     folds = Folds.load(study.folds_path, tuple(repeats.ids))
-    descriptors = run_descriptors(ResidentRuns.load(repeats), torch.arange(len(repeats.ids)))
+    descriptors = run_descriptors(ResidentRuns.load(repeats), np.arange(len(repeats.ids)))
     assert folds.group is not None
     assert np.array_equal(folds.group, near_duplicate_groups(descriptors))
     fold = dict(zip(folds.run_ids, folds.fold.tolist(), strict=True))

@@ -109,7 +109,7 @@ def test_quantiles_leave_out_what_was_not_measured(seed, holes):
 def test_views_are_those_of_drawn_spectrograms_but_for_the_drawing():
     prepared = prepared_samples()
     runs = ResidentRuns.load(prepared)
-    shares, peaks, shapes, background = run_descriptors(runs, torch.arange(len(runs)))
+    shares, peaks, shapes, background = run_descriptors(runs, np.arange(len(runs)))
     mine = Describe()(torch.from_numpy(binned_matrices(prepared)))
     assert tuple(descriptor.shape[1] for descriptor in mine) == SIZES
     ions = torch.stack(mine[3:], 1).flatten(1)

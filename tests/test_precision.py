@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -26,7 +27,7 @@ def trained(kind: type = CnnConfig, *, compiled: bool = False, **training: Any) 
     settings = TrainingConfig(epochs=2, batch_size=8, **training)
     experiment = Experiment(name="precise", model=small(kind), training=settings)
     controls = Controls(compiled=compiled)
-    predictor = train_network(experiment, resident(), torch.arange(16), 0, controls)
+    predictor = train_network(experiment, resident(), np.arange(16), 0, controls)
     return predictor.network.state_dict()
 
 

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -119,7 +120,7 @@ def test_a_training_starts_from_them_once_and_remembers(tmp_path: Path) -> None:
     settings = config(path, dropout=0.0, mz_dropout=0.0)
     training = TrainingConfig(epochs=2, batch_size=8, learning_rate=1e-9, average="none")
     experiment = Experiment(name="narrow", model=settings, training=training)
-    given = (experiment, resident(), torch.arange(8), 0)
+    given = (experiment, resident(), np.arange(8), 0)
     with pytest.raises(StoppedError):
         train_network(*given, Controls(checkpoint, stop=lambda: True))
     path.unlink()  # neither resuming nor predicting needs it

@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy import stats
 
+from egams.arrays import to_numpy
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import BACKGROUND_POWER, Draws, draw, draw_each, windows
 from egams.spectrogram.render import mixed_labels, render
@@ -18,28 +19,36 @@ from prepared_samples import prepared_samples
 from reference_spectrogram import COLUMNS, Choices, candidates, spectrogram
 
 SAMPLES = prepared_samples()
-EVERYONE = torch.arange(len(SAMPLES))
+EVERYONE = np.arange(len(SAMPLES))
 
 
-@pytest.fixture(scope="module")
-def runs() -> ResidentRuns:
-    return ResidentRuns.load(SAMPLES)
+@pytest.fixture(scope="module", params=["numpy", "torch"])
+def runs(request) -> ResidentRuns:
+    runs = ResidentRuns.load(SAMPLES)
+    return runs if request.param == "numpy" else runs.to("cpu")
+
+
+def image_of(runs, draws, config) -> np.ndarray:
+    """A spectrogram of either library, as NumPy's."""
+    image = render(runs, draws, config)
+    assert type(image) is type(runs.scans)
+    return to_numpy(image)
 
 
 def drawn(runs, config, run=EVERYONE, *, seed=0, partners=EVERYONE) -> Draws:
-    generator = torch.Generator().manual_seed(seed)
-    return draw(runs, windows(runs, config), run, config, generator, partners=partners)
+    generator = np.random.default_rng(seed)
+    return draw(windows(runs, config), run, config, generator, partners=partners)
 
 
 def choices_of(draws: Draws, position: int, runs: ResidentRuns) -> Choices:
     """What the reference calls a draw."""
-    scan = draws.scan[position].numpy()
-    first = int(runs.first_scan[draws.run[position]])
+    scan = draws.scan[position]
+    first = int(runs.first_scan[int(draws.run[position])])
     return Choices(
         scan=np.where(scan < 0, -1, scan - first),
         subtract_baseline=bool(draws.subtract_baseline[position]),
-        background_weight=draws.background_weight[position].double().numpy(),
-        mz_scale=draws.mz_scale[position].double().numpy(),
+        background_weight=draws.background_weight[position].astype(np.float64),
+        mz_scale=draws.mz_scale[position].astype(np.float64),
         faint_scale=float(draws.faint_scale[position]),
         helium_scale=float(draws.helium_scale[position]),
         total_scale=float(draws.total_scale[position]),
@@ -78,24 +87,24 @@ LOOKS.append(SpectrogramConfig(floor=0.3))
 def test_render_equals_the_reference(runs, config):
     draws = drawn(runs, config.model_copy(update={"reach": 12.0}))
     assert (draws.scan < 0).any()  # columns without a candidate are among them
-    compare(render(runs, draws, config), reference_of(draws, runs, config), config)
+    compare(image_of(runs, draws, config), reference_of(draws, runs, config), config)
 
 
 @pytest.mark.parametrize("norm", ["max", "band", "share"])
 def test_mixtures_equal_the_reference(runs, norm):
     config = SpectrogramConfig(norm=norm, mix=1.0, baseline_prob=0.5)
-    run = EVERYONE.repeat(3)
+    run = np.tile(EVERYONE, 3)
     draws = drawn(runs, config, run)
     assert len(draws.mixed) == len(run)
     assert 0 < draws.by_mean.sum() < len(run)
     faint = runs.labels[draws.partner.run].sum(1) == 0
     assert faint.any()
-    compare(render(runs, draws, config), reference_of(draws, runs, config), config)
+    compare(image_of(runs, draws, config), reference_of(draws, runs, config), config)
 
-    labels, known = mixed_labels(runs, draws).numpy(), runs.labels.numpy()
+    labels, known = to_numpy(mixed_labels(runs, draws)), to_numpy(runs.labels)
     expected = np.maximum(known[run], known[draws.partner.run])
     np.testing.assert_array_equal(labels, expected)
-    assert np.array_equal(runs.labels.numpy(), ResidentRuns.load(SAMPLES).labels, equal_nan=True)
+    assert np.array_equal(runs.labels, ResidentRuns.load(SAMPLES).labels, equal_nan=True)
 
 
 @pytest.mark.parametrize("mix", [0.0, 1.0])
@@ -107,26 +116,26 @@ def test_all_normalisations_are_the_three_one_under_the_other(runs, mix, unit_ra
     draws = drawn(runs, config)
     assert len(draws.mixed) == len(SAMPLES) * mix
     single = [
-        render(runs, draws, SpectrogramConfig(norm=norm, floor=floor, **look))
+        image_of(runs, draws, SpectrogramConfig(norm=norm, floor=floor, **look))
         for norm, floor in floors.items()
     ]
-    together = render(runs, draws, config)
+    together = image_of(runs, draws, config)
     assert together.shape == (len(SAMPLES), config.rows, 80)
-    assert torch.equal(together, torch.cat(single, 1))
+    assert np.array_equal(together, np.concatenate(single, 1))
 
 
 def test_a_run_without_labels_is_made_faint(runs):
     """0.01 times the other; only where it is known to hold no family, and only in mixtures."""
     config = SpectrogramConfig(mix=0.5, mz_sigma=0.0)
     none = next(k for k, run in enumerate(SAMPLES) if run.run_id == "short")
-    draws = drawn(runs, config, torch.full((64,), none), partners=torch.tensor([0]))
-    mixed = torch.zeros(64, dtype=torch.bool)
+    draws = drawn(runs, config, np.full(64, none), partners=np.array([0]))
+    mixed = np.zeros(64, np.bool_)
     mixed[draws.mixed] = True
-    alone = drawn(runs, config, torch.full((64,), none), partners=None)
-    compare(render(runs, draws, config), reference_of(draws, runs, config), config)
+    alone = drawn(runs, config, np.full(64, none), partners=None)
+    compare(image_of(runs, draws, config), reference_of(draws, runs, config), config)
     assert 10 < mixed.sum() < 54
-    single = render(runs, replace(draws, mixed=alone.mixed, partner=None), config)
-    assert torch.equal(render(runs, draws, config)[~mixed], single[~mixed])
+    single = image_of(runs, replace(draws, mixed=alone.mixed, partner=None), config)
+    assert np.array_equal(image_of(runs, draws, config)[~mixed], single[~mixed])
 
 
 @pytest.mark.parametrize("norm", ["max", "band", "share"])
@@ -134,32 +143,52 @@ def test_strong_signals_are_cut_off(runs, norm):
     """At 16 times the largest, before helium is made small and the whole is divided."""
     config = SpectrogramConfig(norm=norm)
     draws = drawn(runs, config)
-    draws = replace(draws, mz_scale=draws.mz_scale * torch.logspace(0, 3, 100))
-    compare(render(runs, draws, config), reference_of(draws, runs, config), config)
+    draws = replace(draws, mz_scale=draws.mz_scale * np.logspace(0, 3, 100, dtype=np.float32))
+    compare(image_of(runs, draws, config), reference_of(draws, runs, config), config)
 
 
-def compare(rendered: torch.Tensor, reference: np.ndarray, config: SpectrogramConfig) -> None:
+def compare(rendered: np.ndarray, reference: np.ndarray, config: SpectrogramConfig) -> None:
     """Equal to 1e-4 of the log10 range; where a large background leaves next to nothing, to 1e-3.
 
     Single precision, in which `render` subtracts, is as good as that and no better.
     """
     decades = 1.0 if config.unit_range else -np.log10(config.floor)
     assert rendered.shape == (*reference.shape[:1], 100, 80)
-    assert rendered.dtype == torch.float32
+    assert rendered.dtype == np.float32
     low, high = (0.0, 1.0) if config.unit_range else (np.log10(config.floor), 0.0)
     assert low - 1e-6 <= rendered.min() < rendered.max() <= high + 1e-6
     np.testing.assert_allclose(rendered, reference, rtol=0, atol=1e-3 * decades)
-    assert np.mean(np.abs(rendered.numpy() - reference) > 1e-4 * decades) < 1e-4
+    assert np.mean(np.abs(rendered - reference) > 1e-4 * decades) < 1e-4
 
 
 def test_batch_size_does_not_matter(runs):
     for config in (LOOKS[0], LOOKS[5], LOOKS[9], SpectrogramConfig(mix=1.0)):
-        draws = drawn(runs, config, EVERYONE.repeat(5))
-        together = render(runs, draws, config)
+        draws = drawn(runs, config, np.tile(EVERYONE, 5))
+        together = image_of(runs, draws, config)
         for k in (0, 3, 17):
-            assert torch.equal(together[k : k + 1], render(runs, part_of(draws, k, k + 1), config))
-        halves = [render(runs, part_of(draws, *ends), config) for ends in ((0, 16), (16, 35))]
-        assert torch.equal(together, torch.cat(halves))
+            assert np.array_equal(
+                together[k : k + 1], image_of(runs, part_of(draws, k, k + 1), config)
+            )
+        halves = [image_of(runs, part_of(draws, *ends), config) for ends in ((0, 16), (16, 35))]
+        assert np.array_equal(together, np.concatenate(halves))
+
+
+@pytest.mark.parametrize("norm", ["max", "band", "share", "all"])
+def test_numpy_and_torch_render_the_same(norm):
+    config = SpectrogramConfig(norm=norm, mix=0.5, baseline_prob=0.5)
+    arrays = ResidentRuns.load(SAMPLES)
+    tensors = arrays.to("cpu")
+    draws, again = (drawn(each, config) for each in (arrays, tensors))
+    assert all(
+        np.array_equal(getattr(draws, name), getattr(again, name))
+        for name in ("scan", "mz_scale", "background_weight", "mixed", "by_mean")
+    )
+    apart = np.abs(render(arrays, draws, config) - render(tensors, draws, config).numpy())
+    # Of a band with next to no signal, single precision leaves its last digits open.
+    assert apart.max() < 1e-3
+    assert np.mean(apart > 2e-6) < 1e-4
+    labels = mixed_labels(arrays, draws), mixed_labels(tensors, draws).numpy()
+    np.testing.assert_array_equal(*labels)
 
 
 def part_of(draws: Draws, start: int, end: int) -> Draws:
@@ -170,7 +199,7 @@ def part_of(draws: Draws, start: int, end: int) -> Draws:
         for entry in fields(Draws)
         if entry.name not in {"mixed", "partner"}
     }
-    mixed = torch.arange(end - start) if everything else draws.mixed
+    mixed = np.arange(end - start) if everything else draws.mixed
     partner = part_of(draws.partner, start, end) if draws.partner is not None else None
     return Draws(**cut, mixed=mixed, partner=partner)
 
@@ -179,11 +208,11 @@ def test_the_generator_is_the_only_source_of_randomness(runs):
     config = SpectrogramConfig(mix=0.5, baseline_prob=0.5)
     before = torch.random.get_rng_state()
     first, again, other = (drawn(runs, config, seed=seed) for seed in (1, 1, 2))
-    images = [render(runs, draws, config) for draws in (first, first, again, other)]
-    assert torch.equal(torch.random.get_rng_state(), before)
-    assert torch.equal(images[0], images[1])  # rendering changes nothing it is given
-    assert torch.equal(images[0], images[2])
-    assert not torch.equal(images[0], images[3])
+    images = [image_of(runs, draws, config) for draws in (first, first, again, other)]
+    assert np.array_equal(torch.random.get_rng_state(), before)
+    assert np.array_equal(images[0], images[1])  # rendering changes nothing it is given
+    assert np.array_equal(images[0], images[2])
+    assert not np.array_equal(images[0], images[3])
 
 
 def test_draws_of_its_own_for_each_run(runs):
@@ -192,16 +221,17 @@ def test_draws_of_its_own_for_each_run(runs):
     table = windows(runs, config)
 
     def images(runs, table, positions, seed):
-        draws = draw_each(runs, table, torch.tensor(positions), config, 3, seed)
+        draws = draw_each(runs, table, np.array(positions), config, 3, seed)
         assert len(draws.mixed) == 0
-        return render(runs, draws, config)
+        return image_of(runs, draws, config)
 
     together = images(runs, table, [0, 3, 5], [7, 1])
-    assert torch.equal(images(runs, table, [5, 3], [7, 1]), together[[6, 7, 8, 3, 4, 5]])
+    assert np.array_equal(images(runs, table, [5, 3], [7, 1]), together[[6, 7, 8, 3, 4, 5]])
     alone = ResidentRuns.load([replace(SAMPLES[3], run_id="renamed")])
-    assert torch.equal(images(alone, windows(alone, config), [0], [7, 1]), together[3:6])
-    assert not torch.equal(images(runs, table, [0, 3, 5], [7, 2]), together)
-    assert not torch.equal(together[0], together[1])
+    alone = alone if isinstance(runs.scans, np.ndarray) else alone.to("cpu")
+    assert np.array_equal(images(alone, windows(alone, config), [0], [7, 1]), together[3:6])
+    assert not np.array_equal(images(runs, table, [0, 3, 5], [7, 2]), together)
+    assert not np.array_equal(together[0], together[1])
 
 
 # Distributions. Seeds are fixed, so a test that passes once passes always.
@@ -213,14 +243,14 @@ def test_scans_are_drawn_by_distance(runs):
     """Chi-square of the scans drawn for several columns of several runs, at either reach."""
     for reach, run in itertools.product((16.0, 12.0), (0, 3, 5)):
         config = SpectrogramConfig(reach=reach)
-        draws = drawn(runs, config, torch.full((MANY,), run))
-        scan = draws.scan - runs.first_scan[run]
+        draws = drawn(runs, config, np.full(MANY, run))
+        scan = draws.scan - int(runs.first_scan[run])
         for column in (0, 3, 7, 20, 31, 79):
             near, probability = candidates(SAMPLES[run], COLUMNS[column], reach)
             if len(near) == 0:
                 assert (draws.scan[:, column] == -1).all()
                 continue
-            counts = np.bincount(scan[:, column].numpy(), minlength=near[-1] + 1)
+            counts = np.bincount(scan[:, column], minlength=near[-1] + 1)
             assert counts.sum() == counts[near].sum()
             if len(near) > 1:
                 assert stats.chisquare(counts[near], MANY * probability).pvalue > 1e-4
@@ -240,14 +270,14 @@ def test_no_column_of_any_run_has_a_candidate():
     between = np.linspace(34.2, 40.8, len(run.temperature))
     alone = ResidentRuns.load([replace(run, temperature=between)])
     config = SpectrogramConfig(reach=0.25)
-    draws = drawn(alone, config, torch.zeros(2, dtype=torch.int64), partners=None)
+    draws = drawn(alone, config, np.zeros(2, np.intp), partners=None)
     assert (draws.scan == -1).all()
-    assert (render(alone, draws, config) == 0).all()
+    assert (image_of(alone, draws, config) == 0).all()
 
 
 def test_background_weights(runs):
-    draws = drawn(runs, SpectrogramConfig(), torch.zeros(MANY, dtype=torch.int64))
-    weight = draws.background_weight.double().numpy()
+    draws = drawn(runs, SpectrogramConfig(), np.zeros(MANY, np.intp))
+    weight = draws.background_weight.astype(np.float64)
     np.testing.assert_allclose(weight.sum(1), 1, atol=1e-6)
     expected = np.random.default_rng(0).uniform(size=(10 * MANY, 4)) ** BACKGROUND_POWER
     expected /= expected.sum(1, keepdims=True)
@@ -259,24 +289,24 @@ def test_background_weights(runs):
 
 @pytest.mark.parametrize("sigma", [0.5, 1.0])
 def test_scales_are_log_normal(runs, sigma):
-    draws = drawn(runs, SpectrogramConfig(mz_sigma=sigma), torch.zeros(MANY, dtype=torch.int64))
+    draws = drawn(runs, SpectrogramConfig(mz_sigma=sigma), np.zeros(MANY, np.intp))
     for scale, centre, width in (
         (draws.mz_scale[:, 44], 1.0, sigma),
-        (draws.mz_scale[:200].flatten(), 1.0, sigma),
+        (draws.mz_scale[:200].ravel(), 1.0, sigma),
         (draws.faint_scale, 0.01, 1.0),
         (draws.helium_scale, 0.1, 0.001),
         (draws.total_scale, 1.0, 0.05),
     ):
-        z = np.log2(scale.double().numpy() / centre) / width
+        z = np.log2(scale.astype(np.float64) / centre) / width
         assert stats.kstest(z, "norm").pvalue > 1e-4
-    between = np.corrcoef(np.log(draws.mz_scale.numpy()[:, [17, 18, 44]]).T)
+    between = np.corrcoef(np.log(draws.mz_scale[:, [17, 18, 44]]).T)
     np.testing.assert_allclose(between, np.eye(3), atol=0.03)
 
 
 def test_shares_of_baselines_and_mixtures(runs):
-    run = torch.zeros(MANY, dtype=torch.int64)
+    run = np.zeros(MANY, np.intp)
     config = SpectrogramConfig(mix=0.25, baseline_prob=0.5)
-    draws = drawn(runs, config, run, partners=torch.tensor([1, 4, 6]))
+    draws = drawn(runs, config, run, partners=np.array([1, 4, 6]))
     subtracted, mixed = int(draws.subtract_baseline.sum()), len(draws.mixed)
     assert stats.binomtest(subtracted, MANY, 0.5).pvalue > 1e-4
     assert stats.binomtest(mixed, MANY, 0.25).pvalue > 1e-4
@@ -294,13 +324,13 @@ def test_shares_of_baselines_and_mixtures(runs):
 @pytest.mark.parametrize(("shift", "stretch"), [(0.0, 0.0), (24.0, 0.0), (0.0, 0.05), (24.0, 0.05)])
 def test_peaks_move_as_one(runs, shift, stretch):
     """What a column shows comes from where shift and stretch of its run say, within reach."""
-    run = torch.zeros(400, dtype=torch.int64)
+    run = np.zeros(400, np.intp)
     config = SpectrogramConfig(shift=shift, stretch=stretch)
     draws = drawn(runs, config, run)
-    columns = column_temperatures().numpy()
+    columns = column_temperatures()
     moved = np.full((len(run), len(columns)), np.nan)
-    found = draws.scan.numpy() >= 0
-    moved[found] = runs.temperature.numpy()[draws.scan.numpy()[found]]
+    found = draws.scan >= 0
+    moved[found] = to_numpy(runs.temperature)[draws.scan[found]]
     middle = slice(20, 50)  # away from the ends, where the last column stays
     slopes = []
     for row in moved:
@@ -318,7 +348,7 @@ def test_peaks_move_as_one(runs, shift, stretch):
     assert np.std(centre) == pytest.approx(expected, rel=0.2)
     assert np.std(slopes) == pytest.approx(stretch * np.log(2), rel=0.3, abs=0.02)
     calm = drawn(runs, config.for_prediction(), run)
-    assert torch.equal(calm.scan, drawn(runs, SpectrogramConfig(), run).scan)
+    assert np.array_equal(calm.scan, drawn(runs, SpectrogramConfig(), run).scan)
 
 
 def test_resident_runs_hold_what_was_prepared(runs):
@@ -328,7 +358,7 @@ def test_resident_runs_hold_what_was_prepared(runs):
         first, count = int(runs.first_scan[k]), int(runs.scan_count[k])
         assert count == len(run.temperature)
         for part, signal in enumerate((run.abundance, run.abundance - run.baseline)):
-            here = runs.scans[first + part * runs.scan_total :][:count].numpy()
+            here = to_numpy(runs.scans[first + part * runs.scan_total :][:count])
             above = (signal - run.background[part, 0]).astype(np.float32)
             expected = np.full((count, 100), np.float32(-1))
             expected[:, run.mz] = np.where(np.isnan(above), -1, above)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-import torch
 
 from command_line import EGAMS
 from egams.errors import ArtifactError, ConfigError
@@ -149,8 +149,8 @@ def test_trees_go_on_family_by_family(store_path: Path, tmp_path: Path) -> None:
     experiment = Experiment(
         name="trees", model=LightgbmConfig(trees=4, renders=1, fewest_in_leaf=1), evidence=True
     )
-    runs = ResidentRuns.load(RunStore.open(store_path))
-    positions, checkpoint = torch.arange(len(runs)), tmp_path / "fold-0.checkpoint"
+    runs = ResidentRuns.load(RunStore.open(store_path)).to("cpu")
+    positions, checkpoint = np.arange(len(runs)), tmp_path / "fold-0.checkpoint"
     done: list[int] = []
 
     def train(stop: Callable[[], bool], seed: int = 0) -> Predictor:

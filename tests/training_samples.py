@@ -63,7 +63,7 @@ def store() -> RunStore:
 
 @lru_cache
 def resident() -> ResidentRuns:
-    return ResidentRuns.load(store())
+    return ResidentRuns.load(store()).to("cpu")
 
 
 def batch(size: int = 8, seed: int = 0, norm: str = "max") -> tuple[torch.Tensor, torch.Tensor]:
@@ -72,9 +72,8 @@ def batch(size: int = 8, seed: int = 0, norm: str = "max") -> tuple[torch.Tensor
     from egams.spectrogram.render import render
 
     config, runs = SpectrogramConfig(norm=norm), resident()
-    positions = torch.arange(size)
-    generator = torch.Generator().manual_seed(seed)
-    drawn = draw(runs, windows(runs, config), positions, config, generator)
+    positions = np.arange(size)
+    drawn = draw(windows(runs, config), positions, config, np.random.default_rng(seed))
     return render(runs, drawn, config), runs.context[positions]
 
 

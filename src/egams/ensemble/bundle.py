@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from egams.arrays import to_numpy
 from egams.ensemble.bundle_files import TRAINING_RUNS, BundleManifest, TrainingRuns
 from egams.ensemble.ensemble import Ensemble
 from egams.ensemble.predictions import Neighbour, Predictions, RunPrediction
@@ -56,12 +56,15 @@ class Bundle:
         How they are put together, in the order of `members`.
     training_runs
         What they learned from.
+    device
+        Where networks compute, see `predict`.
     """
 
     manifest: dict[str, Any]
     members: tuple[Member, ...]
     ensemble: Ensemble
     training_runs: TrainingRuns
+    device: str = "cpu"
 
     def predict(
         self,
@@ -71,7 +74,7 @@ class Bundle:
         seed: int = DRAW_SEED,
         jobs: int | None = None,
         strict: bool = False,
-        device: torch.device | str = "cpu",
+        device: str = "cpu",
         progress: Callable[[int, int], None] | None = None,
     ) -> Predictions:
         """Predict runs: mean over folds and draws of each member, then the ensemble of them.
@@ -89,7 +92,8 @@ class Bundle:
         strict
             Raise at the first run that cannot be used, instead of listing it in `skipped`.
         device
-            As `egams.cross_validate` has it.
+            Where networks compute, and spectrograms are made: ``"cpu"``, without torch, or as
+            `egams.cross_validate` has it.
         progress
             Called with the number of runs that are prepared, and of all.
 
@@ -99,8 +103,7 @@ class Bundle:
             If no run can be used, or one cannot and `strict` is set.
         """
         draws = self.manifest["draws"] if draws is None else draws
-        for predictor in self._predictors:
-            predictor.to(device)
+        bundle = self if device == "cpu" else self._on(device)
         skipped: list[SkippedRun] = []
         predicted: list[RunPrediction] = []
         stores: Iterable[RunStore] = (
@@ -111,11 +114,26 @@ class Bundle:
         for store in stores:
             skipped += store.skipped
             if len(store):
-                predicted += self._part(store, ResidentRuns.load(store, device), draws, seed)
+                predicted += bundle._part(store, bundle._resident(store), draws, seed)
         if not predicted:
             reason = f": {skipped[0].reason.rstrip('.')}" if skipped else ""
             raise InputError(f"none of {len(skipped)} runs can be used{reason}")
         return Predictions(predicted, skipped)
+
+    def _on(self, device: str) -> Bundle:
+        """Return the bundle with models, and runs that are to come, on another device."""
+        from egams.jobs.device import device_named
+
+        named = device_named(device)
+        members = [
+            replace(member, predictors=tuple(each.on(named) for each in member.predictors))
+            for member in self.members
+        ]
+        return replace(self, members=tuple(members), device=str(named))
+
+    def _resident(self, store: RunStore) -> ResidentRuns:
+        runs = ResidentRuns.load(store)
+        return runs if self.device == "cpu" else runs.to(self.device)
 
     @property
     def _predictors(self) -> list[Predictor]:
@@ -124,7 +142,7 @@ class Bundle:
     def _part(
         self, store: RunStore, runs: ResidentRuns, draws: int, seed: int
     ) -> list[RunPrediction]:
-        positions = torch.arange(len(runs), device=runs.device)
+        positions = np.arange(len(runs))
         known = self._nearest
         descriptors = None if known is None else run_descriptors(runs, positions)
         evidence = gather_evidence(self._predictors, runs, positions, descriptors)
@@ -150,7 +168,7 @@ class Bundle:
         nearest: list[tuple[Neighbour, ...]] = [()] * len(runs)
         distance = np.zeros(len(runs))
         if known is not None and descriptors is not None:
-            away = known.away(descriptors).cpu().numpy()
+            away = known.away(descriptors)
             nearest, distance = [self._neighbours(of_run) for of_run in away], away.min(1)
         columns = (
             store.ids,
@@ -159,7 +177,7 @@ class Bundle:
             mean.std(0),
             np.std(single, axis=0),
             self.ensemble.conformal.states(probabilities, instruments),
-            self.training_runs.novelty.flags(runs.context.cpu().numpy(), distance, instruments),
+            self.training_runs.novelty.flags(to_numpy(runs.context), distance, instruments),
             nearest,
             store.notes,
         )

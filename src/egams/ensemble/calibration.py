@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
-from scipy import special
 
 from egams.arrays import FloatArray, IntArray
 from egams.artifact import STRICT
 from egams.errors import InputError
 from egams.families import INSTRUMENTS, Instrument
+from egams.logistic import sigmoid
 from egams.logloss import truth_probability
 
 T = TypeVar("T")
@@ -97,7 +97,7 @@ class Calibration:
             If runs or families disagree, or an instrument is unknown.
         """
         p, slope, shift = beside_runs(probability, instruments, self.slope, self.shift)
-        return np.asarray(special.expit(slope * logit(p) + shift))
+        return np.asarray(sigmoid(slope * logit(p) + shift))
 
 
 def fit_calibration(
@@ -138,7 +138,7 @@ def fit_calibration(
 
 def logit(probabilities: FloatArray) -> FloatArray:
     """Log odds of probabilities, none surer than `SUREST`."""
-    return np.asarray(special.logit(np.clip(probabilities, SUREST, 1.0 - SUREST)))
+    return np.asarray(-np.log(1 / np.clip(probabilities, SUREST, 1.0 - SUREST) - 1))
 
 
 def instrument_rows(instruments: Instruments, runs: int | None = None) -> IntArray:
@@ -203,7 +203,7 @@ def _fit(y: FloatArray, logits: FloatArray, rows: IntArray) -> tuple[FloatArray,
     def loss(free: FloatArray) -> tuple[float, FloatArray]:
         slope, shift = maps(free)
         z = slope[rows] * logits + shift[rows]
-        wrong = (special.expit(z) - y) / families
+        wrong = (sigmoid(z) - y) / families
         value = float((np.logaddexp(0.0, z) - y * z).sum() / families + 0.5 * free @ free)
         slopes, shifts = np.zeros((kinds, families)), np.zeros((kinds, families))
         np.add.at(slopes, rows, wrong * logits)

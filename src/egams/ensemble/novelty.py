@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
@@ -235,7 +235,7 @@ def fit_novelty(
 
 
 def _quantities(
-    context: Context[NDArray[Any]], distance: FloatArray, usual_mz: Sequence[int]
+    context: Context, distance: FloatArray, usual_mz: Sequence[int]
 ) -> dict[str, FloatArray]:
     """Values of `QUANTITIES` ``[run]``."""
     usual_measured = context.measured[:, list(usual_mz)].sum(axis=1)
@@ -267,7 +267,7 @@ def _shown(gas: Gas, measured: BoolArray) -> BoolArray:
 
 def _checked(
     context: ArrayLike, distance: ArrayLike, instruments: Instruments
-) -> tuple[Context[NDArray[Any]], FloatArray, IntArray]:
+) -> tuple[Context, FloatArray, IntArray]:
     described, away = np.asarray(context, np.float64), np.asarray(distance, np.float64)
     rows = instrument_rows(instruments)
     runs = len(rows)

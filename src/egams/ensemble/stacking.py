@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import PlainSerializer, PlainValidator
 from pydantic.dataclasses import dataclass
-from scipy.special import expit
 
 from egams.arrays import FloatArray
 from egams.artifact import STRICT
 from egams.ensemble.calibration import logit
 from egams.errors import InputError
+from egams.logistic import sigmoid
 from egams.logloss import truth_probability
 
 CAUTION = 0.003
@@ -69,7 +69,7 @@ class Stack:
                 f"probabilities of shape {p.shape} for {len(self.weights)} weights",
                 expected="[member, run, family], one member for each weight",
             )
-        return np.asarray(expit(np.tensordot(self.weights, logit(p), axes=1)))
+        return np.asarray(sigmoid(np.tensordot(self.weights, logit(p), axes=1)))
 
 
 def fit_stack(labels: ArrayLike, members: ArrayLike, names: tuple[str, ...]) -> Stack:
@@ -100,7 +100,7 @@ def fit_stack(labels: ArrayLike, members: ArrayLike, names: tuple[str, ...]) -> 
         margin = signs * (weights @ logits)
         away = weights - equal
         loss = np.logaddexp(0, -margin).mean() + CAUTION * (away @ away)
-        slope = -(logits @ (signs * expit(-margin))) / len(signs) + 2 * CAUTION * away
+        slope = -(logits @ (signs * sigmoid(-margin))) / len(signs) + 2 * CAUTION * away
         return float(loss), slope
 
     found = minimize(

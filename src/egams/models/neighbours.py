@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from egams.arrays import Array
 from egams.families import FAMILIES
 from egams.models.network import ModelSettings
 from egams.spectrogram.descriptors import DESCRIPTORS
@@ -121,15 +122,23 @@ class Neighbours(nn.Module):
         """The fitted kernel."""
         return Kernel(*(getattr(self, f"kernel_{name}") for name in Kernel._fields))
 
+    def evidence(self, descriptors: list[Any], own: Any = None) -> Any:
+        """See `forward`; of arrays."""
+        tensors = [torch.from_numpy(each) for each in descriptors]
+        return self(tensors, None if own is None else torch.from_numpy(own)).numpy()
+
+    def away(self, descriptors: list[Any]) -> Any:
+        """Joined distance of arrays of runs from every training run ``[run, training run]``."""
+        return self._away([torch.from_numpy(each) for each in descriptors]).numpy()
+
     @torch.no_grad()
-    def away(self, descriptors: list[Tensor]) -> Tensor:
-        """Joined distance of runs from every training run ``[run, training run]``."""
+    def _away(self, descriptors: list[Tensor]) -> Tensor:
         training = [getattr(self, f"descriptor_{name}") for name in DESCRIPTORS]
         return self.kernel.joined(distances(descriptors, training) / self.scale[:, None, None])
 
     def among_themselves(self) -> Tensor:
         """Joined distance of each training run from the nearest other one ``[training run]``."""
-        away = self.away([getattr(self, f"descriptor_{name}").float() for name in DESCRIPTORS])
+        away = self._away([getattr(self, f"descriptor_{name}").float() for name in DESCRIPTORS])
         return away.fill_diagonal_(torch.inf).amin(1)
 
     @torch.no_grad()
@@ -148,7 +157,7 @@ class Neighbours(nn.Module):
         (Rasmussen & Williams 2006, section 5.4.2); what the run would add is taken away.
         """
         kernel, inverse = self.kernel, self.inverse.double()
-        shared = torch.exp(-self.away(descriptors))
+        shared = torch.exp(-self._away(descriptors))
         mean = shared @ self.coefficients + self.prior
         explained = ((shared @ inverse) * shared).sum(1, keepdim=True)
         if own is not None:
@@ -165,6 +174,6 @@ def evidence(logits: Tensor, variance: Tensor) -> Tensor:
     return torch.cat([logits / LOGIT_SCALE, variance], 1).float()
 
 
-def logits_of(context: Tensor) -> Tensor:
+def logits_of(context: Array) -> Array:
     """Logits ``[run, family]`` of a context that ends in evidence."""
     return context[:, -EVIDENCE_FEATURES:-1] * LOGIT_SCALE

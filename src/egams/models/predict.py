@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from egams.arrays import IntArray, to_numpy
 from egams.errors import ConfigError
 from egams.families import FAMILIES
 from egams.models.predictor import Evidence, Predictor
 from egams.spectrogram.config import SpectrogramConfig
-from egams.spectrogram.descriptors import run_descriptors
+from egams.spectrogram.descriptors import Descriptor, run_descriptors
 from egams.spectrogram.draw import draw_each, windows
 from egams.spectrogram.render import render
 from egams.spectrogram.resident import ResidentRuns
@@ -22,13 +21,13 @@ from egams.spectrogram.resident import ResidentRuns
 def predict_draws(
     predictors: Sequence[Predictor],
     runs: ResidentRuns,
-    positions: Tensor,
+    positions: IntArray,
     config: SpectrogramConfig,
     draws: int,
     seed: Sequence[int],
     *,
     evidence: Evidence | None = None,
-    batch_size: int = 256,
+    batch_size: int = 32,
 ) -> NDArray[np.float32]:
     """Predict runs several times, each time from freshly drawn spectrograms.
 
@@ -47,6 +46,8 @@ def predict_draws(
         Whole numbers, none negative: see `egams.spectrogram.draw.draw_each`.
     evidence
         As `gather_evidence` gives it for these runs, where several experiments share it.
+    batch_size
+        Spectrograms at once: on a processor those that stay in its cache.
 
     Returns
     -------
@@ -66,35 +67,41 @@ def predict_draws(
     table = windows(runs, config)
     if evidence is None:
         evidence = gather_evidence(predictors, runs, positions)
-    own = runs.context[positions]
+    own = to_numpy(runs.context)[positions]
     contexts = [predictor.context(own, evidence) for predictor in predictors]
     parts = []
-    for batch in torch.split(torch.arange(len(positions)), max(1, batch_size // draws)):
+    at_once = max(1, batch_size // draws)
+    for batch in (slice(k, k + at_once) for k in range(0, len(positions), at_once)):
         drawn = draw_each(runs, table, positions[batch], config, draws, seed)
         spectrogram = render(runs, drawn, config)
         given = [
-            predictor.probabilities(spectrogram, context[batch].repeat_interleave(draws, 0))
+            predictor.probabilities(spectrogram, np.repeat(context[batch], draws, 0))
             for predictor, context in zip(predictors, contexts, strict=True)
         ]
-        parts.append(torch.stack(given).cpu())
-    by_run = torch.cat(parts, 1).view(len(predictors), len(positions), draws, len(FAMILIES))
-    return np.asarray(by_run.transpose(1, 2))
+        parts.append(np.stack(given))
+    by_run = np.concatenate(parts, 1).reshape(-1, len(positions), draws, len(FAMILIES))
+    return by_run.transpose(0, 2, 1, 3)
 
 
 def gather_evidence(
     predictors: Iterable[Predictor],
     runs: ResidentRuns,
-    positions: Tensor,
-    descriptors: list[Tensor] | None = None,
+    positions: IntArray,
+    descriptors: list[Descriptor] | None = None,
 ) -> Evidence:
     """Evidence on some runs from the neighbours of all predictors, each computed once.
 
     Parameters
     ----------
+    predictors
+        With or without neighbours.
+    runs, positions
+        Prepared runs, and which of them ``[run]``.
     descriptors
         Of these runs, where they are at hand: see `egams.spectrogram.descriptors.run_descriptors`.
     """
     distinct = {each.neighbours for each in predictors if each.neighbours is not None}
-    if descriptors is None and distinct:
-        descriptors = run_descriptors(runs, positions)
-    return {neighbours: neighbours(descriptors) for neighbours in distinct}
+    if not distinct:
+        return {}
+    described = run_descriptors(runs, positions) if descriptors is None else descriptors
+    return {neighbours: neighbours.evidence(described) for neighbours in distinct}

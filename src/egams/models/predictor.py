@@ -8,16 +8,23 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
+from egams.arrays import Array
+from egams.logistic import sigmoid
 from egams.models.neighbours import Neighbours, logits_of
 
 NEIGHBOURS = "neighbours.safetensors"
 
-Evidence = Mapping[Neighbours, Tensor]
+if TYPE_CHECKING:
+    import torch
+
+Features = NDArray[np.float32]
+
+Evidence = Mapping[Neighbours, Features]
 """Evidence on some runs ``[run, family + 1]``, by the neighbours it is from."""
 
 Shared = dict[Path, Neighbours]
@@ -33,17 +40,17 @@ class Predictor(Protocol):
     started_from: str | None = None
     """As `NetworkSettings.prepare` returned it; of a network just trained."""
 
-    def context(self, own: Tensor, evidence: Evidence) -> Tensor:
+    def context(self, own: Features, evidence: Evidence) -> Features:
         """Return the contexts that the model is shown ``[run, feature]``, of the runs' own ones."""
         return own
 
     @abstractmethod
-    def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
+    def probabilities(self, spectrogram: Array, context: Features) -> Features:
         """Return probabilities ``[B, family]`` from ``[B, m/z, temperature]``, ``[B, feature]``."""
 
-    def to(self, device: torch.device | str) -> None:
-        """Move to the device of the runs to predict; trees compute on the CPU all the same."""
-        return
+    def on(self, device: torch.device | str) -> Predictor:
+        """Return the form of the model that computes on a device; trees have one form only."""
+        return self
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -68,18 +75,17 @@ class WithEvidence(Predictor):
         self.neighbours = neighbours
         self.started_from = predictor.started_from
 
-    def context(self, own: Tensor, evidence: Evidence) -> Tensor:
+    def context(self, own: Features, evidence: Evidence) -> Features:
         """See `Predictor`."""
-        return torch.cat([own, evidence[self.neighbours]], 1)
+        return np.concatenate([own, evidence[self.neighbours]], 1)
 
-    def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
+    def probabilities(self, spectrogram: Array, context: Features) -> Features:
         """See `Predictor`."""
         return self.predictor.probabilities(spectrogram, context)
 
-    def to(self, device: torch.device | str) -> None:
+    def on(self, device: torch.device | str) -> Self:
         """See `Predictor`."""
-        self.predictor.to(device)
-        self.neighbours.to(device)
+        return type(self)(self.predictor.on(device), self.neighbours)
 
     def save(self, folder: Path) -> None:
         """See `Predictor`."""
@@ -93,9 +99,9 @@ class WithEvidence(Predictor):
 class EvidenceAlone(Predictor):
     """The model "neighbours": takes the evidence at its word."""
 
-    def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
+    def probabilities(self, spectrogram: Array, context: Features) -> Features:
         """See `Predictor`; the same for every draw."""
-        return torch.sigmoid(logits_of(context))
+        return sigmoid(logits_of(context))
 
     def save(self, folder: Path) -> None:
         """See `Predictor`; nothing but the neighbours was learned."""

@@ -6,13 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from egams.arrays import Array
 from egams.models import label_sets
 from egams.models.network import NetworkSettings, Sizes
-from egams.models.predictor import Predictor, needs_neighbours
+from egams.models.predictor import Features, Predictor, needs_neighbours
 from egams.spectrogram.context import CONTEXT_FEATURES
 
 WEIGHTS = "weights.safetensors"
@@ -35,15 +38,19 @@ class NetworkPredictor(Predictor):
         self.started_from = started_from
 
     @torch.inference_mode()
-    def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
+    def probabilities(self, spectrogram: Array, context: Features) -> Features:
         """See `Predictor`."""
-        outputs = self.network(spectrogram, context).float()
-        return label_sets.probabilities(outputs, self.label_sets)
+        device = next(self.network.parameters()).device
+        image = torch.as_tensor(spectrogram, device=device)
+        outputs = self.network(image, torch.as_tensor(context, device=device)).float()
+        answers = label_sets.probabilities(outputs, self.label_sets)
+        return np.asarray(answers.numpy(force=True))
 
-    def to(self, device: torch.device | str) -> None:
+    def on(self, device: torch.device | str) -> Self:
         """See `Predictor`."""
         self.network.to(device)
         self.label_sets = None if self.label_sets is None else self.label_sets.to(device)
+        return self
 
     def save(self, folder: Path) -> None:
         """See `Predictor`."""

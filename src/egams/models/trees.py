@@ -9,14 +9,15 @@ from typing import Any, Literal, Self
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor
 
+from egams.arrays import Array
 from egams.conventions import TEMPERATURE_COUNT
 from egams.errors import ConfigError
 from egams.families import FAMILIES
+from egams.logistic import sigmoid
 from egams.models.neighbours import logits_of
 from egams.models.network import ModelSettings
-from egams.models.predictor import Predictor
+from egams.models.predictor import Features, Predictor
 from egams.spectrogram.context import CONTEXT_FEATURES
 
 COLUMNS_PER_BAND = 8
@@ -88,15 +89,16 @@ class CatboostConfig(TreeSettings):
     l2: float = Field(3.0, ge=0)
 
 
-def features(spectrogram: Tensor, context: Tensor, *, with_context: bool) -> Tensor:
+def features(spectrogram: Array, context: Features, *, with_context: bool) -> Features:
     """Describe each m/z of a spectrogram.
 
     Returns
     -------
-    Tensor
+    NDArray
         ``[B, feature]``: mean and maximum in 10 bands of 96 degC, overall mean, maximum, its
         column, and the spread of the signal over temperature, of each m/z; then the context.
     """
+    spectrogram = torch.as_tensor(spectrogram, device="cpu")
     bands = spectrogram.reshape(*spectrogram.shape[:2], -1, COLUMNS_PER_BAND)
     peak, column = spectrogram.max(2)
     level = spectrogram.amin(2, keepdim=True)
@@ -108,15 +110,15 @@ def features(spectrogram: Tensor, context: Tensor, *, with_context: bool) -> Ten
     columns = [bands.mean(3).flatten(1), bands.amax(3).flatten(1)]
     columns += [spectrogram.mean(2), peak, column.to(peak.dtype), centre, spread]
     if with_context:
-        columns.append(context)
-    return torch.cat(columns, 1)
+        columns.append(torch.as_tensor(context))
+    return np.asarray(torch.cat(columns, 1))
 
 
-def logits_to_add_to(context: Tensor) -> Tensor:
+def logits_to_add_to(context: Features) -> Features:
     """Return the logits that trees improve on ``[B, family]``: those of the evidence, else none."""
     if context.shape[1] > CONTEXT_FEATURES:
-        return logits_of(context)
-    return context.new_zeros(len(context), len(FAMILIES))
+        return np.asarray(logits_of(context))
+    return np.zeros((len(context), len(FAMILIES)), np.float32)
 
 
 class LightgbmPredictor(Predictor):
@@ -126,14 +128,14 @@ class LightgbmPredictor(Predictor):
         self.boosters = boosters
         self.config = config
 
-    def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
+    def probabilities(self, spectrogram: Array, context: Features) -> Features:
         """See `Predictor`."""
-        table = features(spectrogram, context, with_context=self.config.context).cpu().numpy()
+        table = features(spectrogram, context, with_context=self.config.context)
         columns = [
             booster.predict(table, raw_score=True, num_threads=1) for booster in self.boosters
         ]
-        added = torch.from_numpy(np.stack(columns, axis=1).astype(np.float32))
-        return torch.sigmoid(logits_to_add_to(context) + added.to(context.device))
+        added = np.stack(columns, axis=1).astype(np.float32)
+        return sigmoid(logits_to_add_to(context) + added)
 
     def save(self, folder: Path) -> None:
         """See `Predictor`."""
@@ -174,11 +176,11 @@ class CatboostPredictor(Predictor):
     def __init__(self, booster: Any) -> None:
         self.booster = booster
 
-    def probabilities(self, spectrogram: Tensor, context: Tensor) -> Tensor:
+    def probabilities(self, spectrogram: Array, context: Features) -> Features:
         """See `Predictor`."""
-        table = features(spectrogram, context, with_context=True).cpu().numpy()
+        table = features(spectrogram, context, with_context=True)
         logits = self.booster.predict(table, prediction_type="RawFormulaVal", thread_count=1)
-        return torch.sigmoid(torch.from_numpy(logits.astype(np.float32)).to(context.device))
+        return sigmoid(logits.astype(np.float32))
 
     def save(self, folder: Path) -> None:
         """See `Predictor`."""

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from egams.arrays import IntArray
 from egams.ensemble.ensemble import ensemble_scores
 from egams.errors import ArtifactError, ConfigError
 from egams.experiments.experiment import Experiment
@@ -92,13 +92,13 @@ def distil_study(
     teachers = teachers_of(study, [str(fold) for fold in range(folds.count)])
     labelled = [store[position] for position in positions.tolist()]
     runs, binned = ResidentRuns.load(labelled), binned_matrices(labelled)
-    inputs, labels = torch.from_numpy(binned), runs.labels
+    inputs, labels = torch.from_numpy(binned), torch.from_numpy(runs.labels)
     taught = np.zeros((folds.count, *labels.shape), np.float32)
     predicted = {kind: np.empty(labels.shape, np.float32) for kind in ("fp32", "int8")}
     for fold in range(folds.count):
         train, held = np.flatnonzero(folds.fold != fold), np.flatnonzero(folds.fold == fold)
         place = torch.from_numpy(train)
-        taught[fold, train] = teach(study, teachers, str(fold), runs, place, seed)
+        taught[fold, train] = teach(study, teachers, str(fold), runs, train, seed)
         soft = torch.from_numpy(taught[fold, train])
         student = distil(inputs[place], labels[place], soft, seed)
         predicted["fp32"][held] = predict(student, inputs[held]).numpy()
@@ -110,7 +110,7 @@ def distil_study(
     if progress is not None:
         progress(folds.count + 1, folds.count + 1)
     ensemble = ensemble_scores(study_predictions(study))["nested"]
-    truth = labels.numpy()
+    truth = runs.labels
     scores = {kind: mean_log_loss(truth, values) for kind, values in predicted.items()}
     facts = {
         "scores": {
@@ -168,7 +168,7 @@ def teach(
     teachers: Sequence[Experiment],
     fold: str,
     runs: ResidentRuns,
-    positions: Tensor,
+    positions: IntArray,
     seed: int,
 ) -> NDArray[np.float32]:
     """Mean probability that members trained without one fold give to the runs they trained on.

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from matplotlib import colormaps
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from egams.arrays import FloatArray
 from egams.conventions import (
+    BACKGROUND_QUANTILES,
     BIN_WIDTH,
     COLUMN_STEP,
     FIRST_COLUMN,
@@ -263,21 +263,22 @@ def typical_spectrogram(run: PreparedRun) -> tuple[NDArray[np.float32], NDArray[
     """
     runs = ResidentRuns.load([run])
     scan = _nearest_scans(run, VIEW.reach)
-    one = torch.ones(1)
+    one = np.ones(1, np.float32)
+    quantiles = len(BACKGROUND_QUANTILES)
     draws = Draws(
-        run=torch.zeros(1, dtype=torch.int64),
-        scan=torch.from_numpy(scan)[None],
-        subtract_baseline=torch.zeros(1, dtype=torch.bool),
-        background_weight=torch.full((1, runs.background.shape[2]), 1 / runs.background.shape[2]),
-        mz_scale=torch.ones(1, MZ_COUNT),
+        run=np.zeros(1, np.intp),
+        scan=scan[None],
+        subtract_baseline=np.zeros(1, np.bool_),
+        background_weight=np.full((1, quantiles), 1 / quantiles, np.float32),
+        mz_scale=np.ones((1, MZ_COUNT), np.float32),
         faint_scale=one,
-        helium_scale=HELIUM_SCALE * one,
+        helium_scale=np.float32(HELIUM_SCALE) * one,
         total_scale=one,
-        mixed=torch.empty(0, dtype=torch.int64),
-        by_mean=torch.empty(0, dtype=torch.bool),
+        mixed=np.empty(0, np.intp),
+        by_mean=np.empty(0, np.bool_),
         partner=None,
     )
-    image: NDArray[np.float32] = render(runs, draws, VIEW)[0].numpy()
+    image: NDArray[np.float32] = render(runs, draws, VIEW)[0]
     measured = np.zeros((MZ_COUNT, len(scan)), dtype=np.bool_)
     measured[run.mz] = (~np.isnan(run.abundance[scan]) & (scan >= 0)[:, None]).T
     return image, measured
@@ -285,7 +286,7 @@ def typical_spectrogram(run: PreparedRun) -> tuple[NDArray[np.float32], NDArray[
 
 def _nearest_scans(run: PreparedRun, reach: float) -> NDArray[np.int64]:
     """Likeliest candidate of each column ``[temperature]``; -1 where there is none."""
-    columns = column_temperatures().numpy()[:, None]
+    columns = column_temperatures()[:, None]
     candidate = np.abs(np.floor(run.temperature) - columns) <= reach
     distance = np.where(candidate, np.abs(run.temperature - columns), np.inf)
     return np.where(candidate.any(1), distance.argmin(1), -1).astype(np.int64)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from egams.arrays import Array, namespace
 from egams.conventions import MZ_COUNT
 from egams.preprocess.prepare_runs import PreparedRun
 
@@ -18,12 +16,10 @@ CONTEXT_FEATURES = 2 * MZ_COUNT + 6
 LOWEST_BACKGROUND = 1e-8
 FINEST_STEP = 0.01
 
-Array = TypeVar("Array", NDArray[Any], Tensor)
-
 
 @dataclass(frozen=True)
-class Context(Generic[Array]):
-    """What background subtraction and resampling take away from runs, as NumPy or torch arrays.
+class Context:
+    """What background subtraction and resampling take away from runs, in NumPy or torch.
 
     Parameters
     ----------
@@ -55,7 +51,7 @@ class Context(Generic[Array]):
         Level and measured of each m/z; log2 of scans / 10; start and end / 1000; log2 of step / 10;
         the share of m/z measured; whether SAM.
         """
-        xp = _functions(self.level)
+        xp = namespace(self.level)
         of_run = [
             xp.log2(self.scans) / 10,
             self.start_degC / 1000,
@@ -65,21 +61,20 @@ class Context(Generic[Array]):
             self.is_sam,
         ]
         parts = [self.level * self.measured, self.measured, xp.stack(of_run, axis=-1)]
-        features: Array = xp.concatenate(parts, axis=-1)
-        return features
+        return xp.concat(parts, axis=-1)
 
     @classmethod
-    def decode(cls, features: Array) -> Context[Array]:
+    def decode(cls, features: Array) -> Context:
         """Read what `encode` returned, with or without further features after it."""
-        xp = _functions(features)
+        xp = namespace(features)
         scans, start, end, step, _, is_sam = range(2 * MZ_COUNT, CONTEXT_FEATURES)
         return cls(
             level=features[..., :MZ_COUNT],
             measured=features[..., MZ_COUNT : 2 * MZ_COUNT] > 0,
-            scans=xp.round(xp.exp2(features[..., scans] * 10)),
+            scans=xp.round(2 ** (features[..., scans] * 10)),
             start_degC=features[..., start] * 1000,
             end_degC=features[..., end] * 1000,
-            step_degC=xp.exp2(features[..., step] * 10),
+            step_degC=2 ** (features[..., step] * 10),
             is_sam=features[..., is_sam] > 0,
         )
 
@@ -91,7 +86,7 @@ def context_of(run: PreparedRun) -> NDArray[np.float32]:
     measured = np.zeros(MZ_COUNT, dtype=np.bool_)
     measured[run.mz] = True
     steps = np.diff(run.temperature)
-    context = Context[NDArray[Any]](
+    context = Context(
         level=background_level(background),
         measured=measured,
         scans=np.array(len(run.temperature)),
@@ -100,22 +95,15 @@ def context_of(run: PreparedRun) -> NDArray[np.float32]:
         step_degC=np.array(np.median(steps) if len(steps) else 0.0),
         is_sam=np.array(run.instrument == "sam_testbed"),
     )
-    return context.encode().astype(np.float32)
+    return np.asarray(context.encode(), np.float32)
 
 
 def background_level(background: Array) -> Array:
     """Log10 of a background relative to the run's maximum, as 0..1 from 1e-8 of it to 1."""
-    xp = _functions(background)
-    lowest = LOWEST_BACKGROUND
-    level: Array = 1 - xp.log10(xp.clip(background, lowest, 1.0)) / math.log10(lowest)
-    return level
+    xp, lowest = namespace(background), LOWEST_BACKGROUND
+    return 1 - xp.log10(xp.clip(background, lowest, 1.0)) / math.log10(lowest)
 
 
 def background_at(level: Array) -> Array:
     """Background relative to the run's maximum: the inverse of `background_level`."""
     return LOWEST_BACKGROUND ** (1 - level)
-
-
-def _functions(array: object) -> Any:
-    """The module with functions of an array: NumPy and torch share their names."""
-    return torch if isinstance(array, Tensor) else np

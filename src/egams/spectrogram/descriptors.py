@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
+from egams.arrays import IntArray, to_numpy
 from egams.conventions import HELIUM
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import Context
@@ -23,48 +24,60 @@ KEY_IONS = (12, 15, 16, 17, 18, 28, 30, 32, 34, 36, 38, 44, 45, 46, 48, 64, 66)
 SMALLEST_SHARE = -2.5
 SMALLEST_PEAK = -5.0
 SMALLEST_SHAPE = -1.5
-RUNS_AT_ONCE = 32
+RUNS_AT_ONCE = 8
 
 
-def run_descriptors(runs: ResidentRuns, positions: Tensor) -> list[Tensor]:
+Descriptor = NDArray[np.float32]
+
+
+def run_descriptors(runs: ResidentRuns, positions: IntArray) -> list[Descriptor]:
     """Describe runs by four kinds of features.
 
     The same run always gets the same descriptors, whatever runs are beside it.
 
+    Parameters
+    ----------
+    runs
+        Prepared runs.
+    positions
+        Which of them ``[run]``.
+
     Returns
     -------
-    list of Tensor
+    list of NDArray
         For each of `DESCRIPTORS` ``[run, feature]``: log10 share of the ion signal of each m/z in
         steps of 48 degC; log10 height of each m/z; shape of the key ions, each relative to its own
         maximum, in steps of 24 degC; background level of each m/z.
     """
     table = windows(runs, DESCRIPTOR_CONFIG)
+    contexts = to_numpy(runs.context)
     parts = []
-    for batch in torch.split(positions, RUNS_AT_ONCE):
+    for start in range(0, len(positions), RUNS_AT_ONCE):
+        batch = positions[start : start + RUNS_AT_ONCE]
         drawn = draw_each(runs, table, batch, DESCRIPTOR_CONFIG, DESCRIPTOR_DRAWS, DESCRIPTOR_SEED)
-        image = render(runs, drawn, DESCRIPTOR_CONFIG)
-        of_draws = _descriptors(image, Context.decode(runs.context[drawn.run]).level)
+        image = to_numpy(render(runs, drawn, DESCRIPTOR_CONFIG))
+        of_draws = _descriptors(image, Context.decode(contexts[drawn.run]).level)
         of_runs = [each.reshape(-1, DESCRIPTOR_DRAWS, each.shape[1]) for each in of_draws]
         parts.append([each.mean(1) for each in of_runs])
-    return [torch.cat(of_all) for of_all in zip(*parts, strict=True)]
+    return [np.concatenate(of_all) for of_all in zip(*parts, strict=True)]
 
 
-def _descriptors(image: Tensor, background: Tensor) -> tuple[Tensor, ...]:
+def _descriptors(image: Descriptor, background: Descriptor) -> tuple[Descriptor, ...]:
     """Descriptors of single spectrograms: log10 ``[B, m/z, temperature]`` from -6 to 0."""
-    signal = 10**image
-    peak = image.amax(2, keepdim=True)
-    total = torch.log10(signal.sum(1, keepdim=True) - signal[:, HELIUM : HELIUM + 1])
-    shares = (image - total).clamp(SMALLEST_SHARE, 0)
-    shapes = (image - peak)[:, KEY_IONS].clamp_min(SMALLEST_SHAPE)
+    signal = np.exp(image * np.float32(np.log(10)))
+    peak = image.max(2, keepdims=True)
+    total = np.log10(signal.sum(1, keepdims=True) - signal[:, HELIUM : HELIUM + 1])
+    shares = np.clip(image - total, SMALLEST_SHARE, 0)
+    shapes = np.maximum((image - peak)[:, KEY_IONS], SMALLEST_SHAPE)
     return (
         _coarser(shares, 4),
-        peak.squeeze(2).clamp_min(SMALLEST_PEAK),
+        np.maximum(peak[:, :, 0], SMALLEST_PEAK),
         _coarser(shapes, 2),
         background,
     )
 
 
-def _coarser(image: Tensor, columns: int) -> Tensor:
+def _coarser(image: Descriptor, columns: int) -> Descriptor:
     """Average neighbouring columns and flatten ``[B, m/z * temperature]``."""
     B, M, T = image.shape
-    return image.reshape(B, M, T // columns, columns).mean(3).flatten(1)
+    return np.asarray(image.reshape(B, M, T // columns, columns).mean(3).reshape(B, -1))

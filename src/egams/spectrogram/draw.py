@@ -1,4 +1,7 @@
-"""Every random choice of a batch of spectrograms, made before anything is rendered."""
+"""Every random choice of a batch of spectrograms, made before anything is rendered.
+
+Always by NumPy, so that the draws of a seed are the same wherever they are rendered.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn.functional import pad
+from numpy.typing import NDArray
 
-from egams.conventions import COLUMN_STEP, FIRST_COLUMN, HELIUM_SCALE, MZ_COUNT, NEARNESS
+from egams.arrays import Array, BoolArray, FloatArray, IntArray, alike, to_numpy
+from egams.conventions import (
+    BACKGROUND_QUANTILES,
+    COLUMN_STEP,
+    FIRST_COLUMN,
+    HELIUM_SCALE,
+    MZ_COUNT,
+    NEARNESS,
+    TEMPERATURE_COUNT,
+)
 from egams.spectrogram.config import SpectrogramConfig
-from egams.spectrogram.resident import ResidentRuns, column_temperatures
+from egams.spectrogram.resident import ResidentRuns, apart, column_temperatures
 
 BACKGROUND_POWER = 4
 HELIUM_SIGMA = 0.001
@@ -36,9 +46,9 @@ class Windows:
         Columns without a candidate ``[run, temperature]``.
     """
 
-    key: Tensor
-    scan: Tensor
-    empty: Tensor
+    key: FloatArray
+    scan: IntArray
+    empty: BoolArray
 
 
 @dataclass(frozen=True)
@@ -69,17 +79,44 @@ class Draws:
         Draws of the second runs; None where `mixed` is empty.
     """
 
-    run: Tensor
-    scan: Tensor
-    subtract_baseline: Tensor
-    background_weight: Tensor
-    mz_scale: Tensor
-    faint_scale: Tensor
-    helium_scale: Tensor
-    total_scale: Tensor
-    mixed: Tensor
-    by_mean: Tensor
+    run: Array
+    scan: Array
+    subtract_baseline: Array
+    background_weight: Array
+    mz_scale: Array
+    faint_scale: Array
+    helium_scale: Array
+    total_scale: Array
+    mixed: Array
+    by_mean: Array
     partner: Draws | None
+
+    def alike(self, other: Array) -> Draws:
+        """Return the same draws in the library, and on the device, of another array."""
+        moved = {
+            entry.name: alike(getattr(self, entry.name), other)
+            for entry in fields(self)
+            if entry.name != "partner"
+        }
+        return Draws(**moved, partner=None if self.partner is None else self.partner.alike(other))
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Random numbers that the choices follow from; each is used once."""
+
+    uniform: NDArray[np.float32]  # [draw, quantile + 1]
+    normal: NDArray[np.float32]  # [draw, m/z + 5]
+    point: FloatArray  # [draw, temperature]
+
+    @classmethod
+    def drawn(cls, count: int, generator: np.random.Generator) -> _Numbers:
+        quantiles = len(BACKGROUND_QUANTILES)
+        return cls(
+            generator.random((count, quantiles + 1), np.float32),
+            generator.standard_normal((count, MZ_COUNT + 5), np.float32),
+            generator.random((count, TEMPERATURE_COUNT)),
+        )
 
 
 def windows(runs: ResidentRuns, config: SpectrogramConfig) -> Windows:
@@ -88,98 +125,82 @@ def windows(runs: ResidentRuns, config: SpectrogramConfig) -> Windows:
     A candidate's weight is 1 / (12 + distance in degC). Source: the write-up,
     "2D representations" ("weighted random sampling"); its published constants.
     """
-    device = runs.device
-    columns = column_temperatures().to(device)
-    temperature = runs.temperature.double()
-    line, offset = runs.apart(torch.floor(temperature))
+    columns = column_temperatures()
+    temperature = to_numpy(runs.temperature).astype(np.float64)
+    line, offset = apart(np.floor(temperature), to_numpy(runs.scan_count))
     place = columns + offset[:, None]
-    start = torch.searchsorted(line, (place - config.reach).contiguous(), side="left")
-    end = torch.searchsorted(line, (place + config.reach).contiguous(), side="right")
-    count = (end - start).flatten()
-    window = torch.repeat_interleave(torch.arange(count.numel(), device=device), count)
-    ends = torch.cumsum(count, 0)
-    within = torch.arange(int(ends[-1]), device=device) - (ends - count)[window]
-    scan = start.flatten()[window] + within
-    distance = (columns[window % len(columns)] - temperature[scan]).abs()
-    cumulative = pad(torch.cumsum(1.0 / (NEARNESS + distance), 0), (1, 0))
+    start = np.searchsorted(line, place - config.reach, side="left")
+    end = np.searchsorted(line, place + config.reach, side="right")
+    count = (end - start).ravel()
+    window = np.repeat(np.arange(count.size), count)
+    ends = np.cumsum(count)
+    within = np.arange(ends[-1]) - (ends - count)[window]
+    scan = start.ravel()[window] + within
+    distance = np.abs(columns[window % len(columns)] - temperature[scan])
+    cumulative = np.concatenate([[0.0], np.cumsum(1.0 / (NEARNESS + distance))])
     before, upto = cumulative[ends - count], cumulative[ends]
     share = (cumulative[1:] - before[window]) / (upto - before)[window]
     # The last candidate takes what rounding left over.
     share[(ends - 1)[count > 0]] = 1.0
-    scan = pad(scan, (0, 1), value=-1)
-    return Windows(window + share, scan, (count == 0).reshape(len(runs), -1))
+    return Windows(window + share, np.append(scan, -1), (count == 0).reshape(len(runs), -1))
 
 
 def draw(
-    runs: ResidentRuns,
     table: Windows,
-    run: Tensor,
+    run: IntArray,
     config: SpectrogramConfig,
-    generator: torch.Generator,
+    generator: np.random.Generator,
     *,
-    partners: Tensor | None = None,
+    partners: IntArray | None = None,
 ) -> Draws:
     """Make every random choice for a batch.
 
     Parameters
     ----------
+    table
+        Of the runs, for the same `config`.
     run
         Runs to draw ``[run]``.
+    config
+        What varies, and how much.
+    generator
+        The only source of randomness.
     partners
         Runs that may be mixed in ``[candidate]``; None where nothing is mixed.
-    generator
-        On the device of `runs`; the only source of randomness.
     """
-    B, device = len(run), runs.device
-
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=generator, device=device)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator, device=device)
-
-    weight = uniform(B, runs.background.shape[2]) ** BACKGROUND_POWER
-    unmixed = Draws(
-        run=run,
-        scan=_draw_scans(table, run, _columns(table, config, B, generator), generator),
-        subtract_baseline=uniform(B) < config.baseline_prob,
-        background_weight=weight / weight.sum(1, keepdim=True),
-        mz_scale=torch.exp2(config.mz_sigma * normal(B, MZ_COUNT)),
-        faint_scale=FAINT * torch.exp2(normal(B)),
-        helium_scale=HELIUM_SCALE * torch.exp2(HELIUM_SIGMA * normal(B)),
-        total_scale=torch.exp2(TOTAL_SIGMA * normal(B)),
-        mixed=torch.empty(0, dtype=torch.int64, device=device),
-        by_mean=torch.empty(0, dtype=torch.bool, device=device),
-        partner=None,
-    )
+    unmixed = _choices(table, run, config, _Numbers.drawn(len(run), generator))
     if partners is None or not config.mix:
         return unmixed
-    mixed = torch.nonzero(uniform(B) < config.mix).flatten()
+    mixed = np.flatnonzero(generator.random(len(run)) < config.mix)
     if not len(mixed):
         return unmixed
-    chosen = (uniform(len(mixed)) * len(partners)).long().clamp_max(len(partners) - 1)
-    partner = draw(runs, table, partners[chosen], config, generator)
-    by_mean = uniform(len(mixed)) < 0.5
+    chosen = partners[generator.integers(len(partners), size=len(mixed))]
+    partner = _choices(table, chosen, config, _Numbers.drawn(len(mixed), generator))
+    by_mean = generator.random(len(mixed)) < 0.5
     return replace(unmixed, mixed=mixed, by_mean=by_mean, partner=partner)
 
 
 def draw_each(
     runs: ResidentRuns,
     table: Windows,
-    positions: Tensor,
+    positions: IntArray,
     config: SpectrogramConfig,
     draws: int,
     seed: Sequence[int],
 ) -> Draws:
-    """Draw every run `draws` times, from a generator that depends on `seed` and the run alone.
+    """Draw every run `draws` times, from a stream that depends on `seed` and the run alone.
 
     A run is known by its context, not by its name or place: renamed, reordered or alone, it gets
     the same draws. Nothing is mixed.
 
     Parameters
     ----------
+    runs, table
+        Runs, and their windows for the same `config`.
     positions
         Which of `runs` ``[run]``.
+    config
+        What varies, and how much.
     draws
         Draws of each.
     seed
@@ -189,53 +210,61 @@ def draw_each(
     -------
     Draws
         Of ``run * draws`` spectrograms, the draws of a run one after the other.
+
+    Source: Salmon et al. 2011 (Philox: a stream for each key).
     """
-    config = config.for_prediction()
-    generator = torch.Generator(runs.device)
-    contexts = runs.context[positions].cpu().numpy()
-    each = [
-        draw(
-            runs,
-            table,
-            position.expand(draws),
-            config,
-            generator.manual_seed(_seed_of(context.tobytes(), seed)),
-        )
-        for position, context in zip(positions, contexts, strict=True)
-    ]
-    tensors = [entry.name for entry in fields(Draws) if entry.name != "partner"]
-    joined = {name: torch.cat([getattr(one, name) for one in each]) for name in tensors}
-    return Draws(**joined, partner=None)
+    contexts = to_numpy(runs.context)[positions]
+    each = [_Numbers.drawn(draws, stream(context.tobytes(), seed)) for context in contexts]
+    numbers = _Numbers(
+        *(np.concatenate([getattr(one, entry.name) for one in each]) for entry in fields(_Numbers))
+    )
+    return _choices(table, np.repeat(positions, draws), config.for_prediction(), numbers)
+
+
+def stream(purpose: bytes, seed: Sequence[int]) -> np.random.Generator:
+    """Return a generator of its own for each purpose and seed, none of which is negative."""
+    digest = hashlib.blake2b(np.array(seed, dtype="<i8").tobytes() + purpose, digest_size=16)
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest.digest(), "little")))
+
+
+def _choices(table: Windows, run: IntArray, config: SpectrogramConfig, numbers: _Numbers) -> Draws:
+    """Turn random numbers into the choices of a batch in which nothing is mixed."""
+    weight = numbers.uniform[:, :-1] ** BACKGROUND_POWER
+    faint, helium, total, shift, stretch = numbers.normal[:, MZ_COUNT:].T
+    columns = _columns(config, shift, stretch)
+    return Draws(
+        run=run,
+        scan=_draw_scans(table, run, columns, numbers.point),
+        subtract_baseline=numbers.uniform[:, -1] < config.baseline_prob,
+        background_weight=weight / weight.sum(1, keepdims=True),
+        mz_scale=np.exp2(np.float32(config.mz_sigma) * numbers.normal[:, :MZ_COUNT]),
+        faint_scale=np.float32(FAINT) * np.exp2(faint),
+        helium_scale=np.float32(HELIUM_SCALE) * np.exp2(np.float32(HELIUM_SIGMA) * helium),
+        total_scale=np.exp2(np.float32(TOTAL_SIGMA) * total),
+        mixed=np.empty(0, np.intp),
+        by_mean=np.empty(0, np.bool_),
+        partner=None,
+    )
 
 
 def _columns(
-    table: Windows, config: SpectrogramConfig, B: int, generator: torch.Generator
-) -> Tensor:
+    config: SpectrogramConfig, shift: NDArray[np.float32], stretch: NDArray[np.float32]
+) -> IntArray:
     """Column of the run that becomes each column ``[run, temperature]``.
 
     Each its own, unless peaks are moved: then all of the run moves to other temperatures, in whole
     columns. Beyond the ends the last column stays.
     """
-    count, device = table.empty.shape[1], table.empty.device
-    own = torch.arange(count, device=device).expand(B, -1)
+    own = np.arange(TEMPERATURE_COUNT)
     if not config.shift and not config.stretch:
-        return own
-    moved = config.shift * torch.randn(B, 1, generator=generator, device=device)
-    factor = torch.exp2(config.stretch * torch.randn(B, 1, generator=generator, device=device))
-    temperature = column_temperatures().to(moved)
-    shown = FIRST_COLUMN + (temperature - FIRST_COLUMN) * factor + moved
-    column = torch.round((shown - FIRST_COLUMN) / COLUMN_STEP).long()
-    return column.clamp(0, count - 1)
+        return np.broadcast_to(own, (len(shift), TEMPERATURE_COUNT))
+    factor = np.exp2(config.stretch * stretch[:, None].astype(np.float64))
+    shown = (column_temperatures() - FIRST_COLUMN) * factor + config.shift * shift[:, None]
+    return np.clip(np.rint(shown / COLUMN_STEP).astype(np.intp), 0, TEMPERATURE_COUNT - 1)
 
 
-def _draw_scans(table: Windows, run: Tensor, columns: Tensor, generator: torch.Generator) -> Tensor:
+def _draw_scans(table: Windows, run: IntArray, columns: IntArray, point: FloatArray) -> IntArray:
     """Draw one candidate for each column ``[run, temperature]``; -1 where there is none."""
-    number = run[:, None] * table.empty.shape[1] + columns
-    point = torch.rand(number.shape, generator=generator, device=run.device, dtype=torch.float64)
-    found = torch.searchsorted(table.key, number + point, side="right")
-    return torch.where(table.empty[run[:, None], columns], -1, table.scan[found])
-
-
-def _seed_of(run: bytes, seed: Sequence[int]) -> int:
-    digest = hashlib.blake2b(np.array(seed, dtype="<i8").tobytes() + run, digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> 1
+    number = run[:, None] * TEMPERATURE_COUNT + columns
+    found = np.searchsorted(table.key, number + point, side="right")
+    return np.where(table.empty[run[:, None], columns], -1, table.scan[found])

@@ -1,20 +1,22 @@
-"""A store's runs as tensors on one device, ready to draw from."""
+"""A store's runs as arrays, ready to draw from: of NumPy, or as tensors on a device."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from egams.arrays import FloatArray
+from egams.arrays import Array, FloatArray, IntArray
 from egams.conventions import COLUMN_STEP, FIRST_COLUMN, MZ_COUNT, TEMPERATURE_COUNT
 from egams.families import FAMILIES
 from egams.preprocess.prepare_runs import PreparedRun
 from egams.spectrogram.context import context_of
+
+if TYPE_CHECKING:
+    import torch
 
 NOT_MEASURED = -1.0
 """Far below any background-subtracted signal: becomes the spectrogram's floor."""
@@ -42,23 +44,24 @@ class ResidentRuns:
         ``[run, family]``; NaN where unknown.
     """
 
-    scans: Tensor
-    temperature: Tensor
-    scan_count: Tensor
-    background: Tensor
-    context: Tensor
-    labels: Tensor
+    scans: Array
+    temperature: Array
+    scan_count: Array
+    background: Array
+    context: Array
+    labels: Array
 
     def __len__(self) -> int:
         return len(self.scan_count)
 
     @property
     def device(self) -> torch.device:
-        """Where the tensors are."""
-        return self.scans.device
+        """Where the tensors are, of torch."""
+        device: torch.device = self.scans.device
+        return device
 
     @property
-    def first_scan(self) -> Tensor:
+    def first_scan(self) -> Array:
         """Where the scans of each run begin ``[run]``."""
         return self.scan_count.cumsum(0) - self.scan_count
 
@@ -67,27 +70,19 @@ class ResidentRuns:
         """Number of scans of all runs."""
         return len(self.temperature)
 
-    def apart(self, temperature: Tensor) -> tuple[Tensor, Tensor]:
-        """Move runs far apart on one line, so that a single search serves all of them.
-
-        Returns
-        -------
-        line
-            Temperature of each scan on it ``[scan]``.
-        offset
-            What is added to temperatures of each run ``[run]``.
-        """
-        offset = 1e5 * torch.arange(len(self), dtype=torch.float64, device=self.device)
-        return temperature + offset.repeat_interleave(self.scan_count), offset
-
     def to(self, device: torch.device | str) -> ResidentRuns:
-        """Move to a device."""
-        moved = {entry.name: getattr(self, entry.name).to(device) for entry in fields(self)}
+        """Return tensors of torch on a device."""
+        import torch
+
+        moved = {
+            entry.name: torch.as_tensor(getattr(self, entry.name), device=device)
+            for entry in fields(self)
+        }
         return replace(self, **moved)
 
     @classmethod
-    def load(cls, runs: Sequence[PreparedRun], device: torch.device | str = "cpu") -> ResidentRuns:
-        """Decode prepared runs (a `RunStore`, say) onto a device."""
+    def load(cls, runs: Sequence[PreparedRun]) -> ResidentRuns:
+        """Decode prepared runs (a `RunStore`, say) into arrays of NumPy."""
         signal, residual, temperature, background, context, labels = [], [], [], [], [], []
         unknown = np.full(len(FAMILIES), np.nan, np.float32)
         for run in runs:
@@ -101,20 +96,42 @@ class ResidentRuns:
             context.append(context_of(run))
             labels.append(unknown if run.labels is None else run.labels)
         gap = np.full((1, MZ_COUNT), NOT_MEASURED, np.float32)
-        scans = torch.from_numpy(np.concatenate([*signal, *residual, gap]))
+        scans = np.concatenate([*signal, *residual, gap])
+        scans[np.isnan(scans)] = NOT_MEASURED
         return cls(
-            scans=scans.nan_to_num_(nan=NOT_MEASURED),
-            temperature=torch.from_numpy(np.concatenate(temperature)),
-            scan_count=torch.tensor([len(values) for values in temperature]),
-            background=torch.from_numpy(np.stack(background)),
-            context=torch.from_numpy(np.stack(context)),
-            labels=torch.from_numpy(np.stack(labels)),
-        ).to(device)
+            scans=scans,
+            temperature=np.concatenate(temperature),
+            scan_count=np.array([len(values) for values in temperature]),
+            background=np.stack(background),
+            context=np.stack(context),
+            labels=np.stack(labels),
+        )
 
 
-def column_temperatures() -> Tensor:
+def column_temperatures() -> FloatArray:
     """Temperature of each spectrogram column, degC ``[temperature]``."""
-    return FIRST_COLUMN + COLUMN_STEP * torch.arange(TEMPERATURE_COUNT, dtype=torch.float64)
+    return np.asarray(FIRST_COLUMN + COLUMN_STEP * np.arange(TEMPERATURE_COUNT), np.float64)
+
+
+def apart(temperature: FloatArray, scan_count: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Move runs far apart on one line, so that a single search serves all of them.
+
+    Parameters
+    ----------
+    temperature
+        Of the scans of all runs, one run after the other, degC ``[scan]``.
+    scan_count
+        Number of scans of each run ``[run]``.
+
+    Returns
+    -------
+    line
+        Temperature of each scan on it ``[scan]``.
+    offset
+        What is added to temperatures of each run ``[run]``.
+    """
+    offset: FloatArray = np.asarray(1e5 * np.arange(len(scan_count)), np.float64)
+    return temperature + np.repeat(offset, scan_count), offset
 
 
 def _over_all_mz(values: FloatArray, mz: NDArray[np.intp], elsewhere: float) -> NDArray[np.float32]:

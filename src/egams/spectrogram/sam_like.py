@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import fields
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from egams.arrays import IntArray, to_numpy
 from egams.conventions import (
     BACKGROUND_QUANTILES,
     BIN_WIDTH,
@@ -33,27 +35,27 @@ RUNS_AT_ONCE = 128
 
 
 def sam_like_versions(
-    runs: ResidentRuns, positions: Tensor, sources: SamSources, share: float, seed: int
-) -> tuple[ResidentRuns, Tensor]:
+    runs: ResidentRuns, positions: IntArray, sources: SamSources, share: float, seed: int
+) -> tuple[ResidentRuns, IntArray]:
     """Make versions of the commercial ones among some runs: `share` times as many as those are.
 
     Returns
     -------
     ResidentRuns
         See `make_sam_like`.
-    Tensor
+    IntArray
         Which of `positions` each is a version of ``[version]``.
     """
     generator = torch.Generator(runs.device).manual_seed(seed)
-    commercial = (~Context.decode(runs.context[positions]).is_sam).nonzero().flatten()
+    commercial = np.flatnonzero(~Context.decode(to_numpy(runs.context)[positions]).is_sam)
     wanted = round(share * len(commercial))
     order = torch.randperm(len(commercial), generator=generator, device=runs.device)
-    own = commercial[order.repeat(math.ceil(share))[:wanted]]
+    own = commercial[np.tile(to_numpy(order), math.ceil(share))[:wanted]]
     return make_sam_like(runs, positions[own], sources, generator), own
 
 
 def make_sam_like(
-    runs: ResidentRuns, positions: Tensor, sources: SamSources, generator: torch.Generator
+    runs: ResidentRuns, positions: IntArray, sources: SamSources, generator: torch.Generator
 ) -> ResidentRuns:
     """Show what SAM would have measured, had it heated the samples of some commercial runs.
 
@@ -79,7 +81,7 @@ def make_sam_like(
 
     Source: after the write-up's and the 2nd place's suggestions for SAM.
     """
-    parts = torch.split(positions, RUNS_AT_ONCE)
+    parts = torch.split(torch.as_tensor(positions, device=runs.device), RUNS_AT_ONCE)
     return joined([_versions(runs, part, sources, generator) for part in parts])
 
 

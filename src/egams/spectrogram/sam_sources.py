@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from egams.arrays import to_numpy
 from egams.conventions import BIN_WIDTH
 from egams.errors import ConfigError
 from egams.preprocess.binning import bin_centres
 from egams.spectrogram.context import Context, background_at
-from egams.spectrogram.resident import ResidentRuns
+from egams.spectrogram.resident import ResidentRuns, apart
 
 FEWEST_SOURCES = 2
 MAD_OF_NORMAL = 0.6745
@@ -111,7 +113,9 @@ def sam_sources(runs: ResidentRuns) -> SamSources:
 def to_bins(runs: ResidentRuns, positions: Tensor) -> BinnedScans:
     """Interpolate scans linearly at the centres of bins; beyond the ends their values hold."""
     centre = torch.from_numpy(bin_centres()).to(runs.device)
-    line, offset = runs.apart(runs.temperature.double())
+    temperature = to_numpy(runs.temperature).astype(np.float64)
+    on_line = [torch.from_numpy(each) for each in apart(temperature, to_numpy(runs.scan_count))]
+    line, offset = (each.to(runs.device) for each in on_line)
     found = torch.searchsorted(line, centre + offset[positions][:, None])
     first = runs.first_scan[positions][:, None]
     last = first + runs.scan_count[positions][:, None] - 1
@@ -124,8 +128,9 @@ def to_bins(runs: ResidentRuns, positions: Tensor) -> BinnedScans:
     within = warm & (centre - half <= runs.temperature[last])
 
     def at_centres(first_row: int) -> Tensor:
-        below = runs.scans.index_select(0, (lower + first_row).flatten())
-        above = runs.scans.index_select(0, (upper + first_row).flatten())
+        scans: Tensor = runs.scans
+        below = scans.index_select(0, (lower + first_row).flatten())
+        above = scans.index_select(0, (upper + first_row).flatten())
         return below.view(*lower.shape, -1).lerp(above.view(*lower.shape, -1), weight)
 
     return BinnedScans(at_centres(0), at_centres(runs.scan_total), within)

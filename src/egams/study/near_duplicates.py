@@ -32,19 +32,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from scipy.sparse.csgraph import connected_components
-from torch import Tensor
+from scipy.spatial.distance import cdist
 
 from egams.arrays import FloatArray, IntArray
 from egams.errors import ConfigError
-from egams.models.neighbours import distances
+from egams.spectrogram.descriptors import Descriptor
 
 NEAR = 0.25
 """Distance below which two runs count as near duplicates; 1 is that of two random runs."""
 
 
-def run_distances(descriptors: Sequence[Tensor]) -> FloatArray:
+def run_distances(descriptors: Sequence[Descriptor]) -> FloatArray:
     """Distance of every two runs, 1 on average, 0 on the diagonal ``[run, run]``.
 
     Parameters
@@ -60,16 +59,13 @@ def run_distances(descriptors: Sequence[Tensor]) -> FloatArray:
     runs = len(descriptors[0])
     if runs < 2:
         raise ConfigError(f"{runs} runs to compare; expected at least two.")
-    apart = distances(list(descriptors), list(descriptors))
-    diagonal = torch.arange(runs)
-    apart[:, diagonal, diagonal] = 0
+    apart = np.stack([cdist(each.astype(np.float64), each) for each in descriptors])
     # A descriptor in which all runs are alike tells nothing, and must not divide by zero.
-    scale = apart.sum((1, 2)).clamp_min(torch.finfo(torch.float32).eps) / (runs * (runs - 1))
-    mean = (apart / scale[:, None, None]).mean(0).cpu().numpy()
-    return np.asarray((mean + mean.T) / 2)
+    scale = np.maximum(apart.sum((1, 2)), np.finfo(np.float32).eps) / (runs * (runs - 1))
+    return np.asarray((apart / scale[:, None, None]).mean(0))
 
 
-def near_duplicate_groups(descriptors: Sequence[Tensor], near: float = NEAR) -> IntArray:
+def near_duplicate_groups(descriptors: Sequence[Descriptor], near: float = NEAR) -> IntArray:
     """Group number of each run ``[run]``; a run like no other is a group of its own.
 
     The grouping is the same in whatever order the runs come. Numbers count from 0, in the order

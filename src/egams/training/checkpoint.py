@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 from pydantic import BaseModel
-from torch import Tensor
 
+from egams.arrays import Array, IntArray, to_numpy
 from egams.artifact import Artifact, written_whole
 from egams.errors import ArtifactError
 from egams.spectrogram.resident import ResidentRuns
@@ -32,7 +32,7 @@ class CheckpointRecord(Artifact):
 
 
 def made_for(
-    runs: ResidentRuns, positions: Tensor, seed: int, **settings: BaseModel
+    runs: ResidentRuns, positions: IntArray, seed: int, **settings: BaseModel
 ) -> dict[str, Any]:
     """Return what a training depends on, to be compared when it goes on.
 
@@ -44,11 +44,15 @@ def made_for(
         Of the model, the spectrogram and whatever else there is.
     """
     return {name: value.model_dump_json() for name, value in settings.items()} | {
-        "runs": [len(runs), runs.scan_total, float(runs.scans.sum(1).double().sum())],
-        "labels": runs.labels[positions].cpu().tolist(),
+        "runs": [len(runs), runs.scan_total, _digest(runs.scans)],
+        "labels": to_numpy(runs.labels)[positions].tolist(),
         "positions": positions.tolist(),
         "seed": seed,
     }
+
+
+def _digest(array: Array) -> str:
+    return hashlib.sha256(to_numpy(array).tobytes()).hexdigest()
 
 
 def write_checkpoint(path: Path, purpose: dict[str, Any], content: dict[str, Any]) -> None:

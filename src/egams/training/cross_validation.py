@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from egams.errors import ArtifactError, ConfigError
@@ -257,9 +256,8 @@ def _folds(
     rng = np.random.default_rng(FOLD_SEED)
     groups = None
     if settings.grouped:
-        positions = torch.arange(len(labelled))
         runs = ResidentRuns.load([store[position] for position in labelled.tolist()])
-        groups = near_duplicate_groups(run_descriptors(runs, positions))
+        groups = near_duplicate_groups(run_descriptors(runs, np.arange(len(labelled))))
     labels, instruments = store.labels[labelled], store.instruments[labelled]
     made = make_folds(run_ids, labels, instruments, settings.count, rng, groups)
     made.save(study.folds_path)

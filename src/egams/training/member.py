@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from egams.arrays import to_numpy
 from egams.artifact import remove
 from egams.experiments.experiment import Experiment
 from egams.families import FAMILIES
@@ -21,7 +22,7 @@ from egams.jobs.stopping import never
 from egams.logloss import mean_log_loss
 from egams.models.neighbours import Neighbours
 from egams.models.predict import gather_evidence, predict_draws
-from egams.models.predictor import Predictor
+from egams.models.predictor import Features, Predictor
 from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.sam_sources import SamSources, sam_sources
 from egams.store.run_store import RunStore
@@ -36,12 +37,12 @@ from egams.training.train import train_experiment
 def _resident(path: Path, fingerprint: str, device: torch.device) -> ResidentRuns:
     # A worker trains many folds of one store: decoding it once a process is enough. The
     # fingerprint tells a store from another one prepared in its place.
-    return ResidentRuns.load(RunStore.open(path), device)
+    return ResidentRuns.load(RunStore.open(path)).to(device)
 
 
 @lru_cache(maxsize=1)
 def _resident_sources(path: Path, fingerprint: str, device: torch.device) -> SamSources:
-    return sam_sources(ResidentRuns.load(RunStore.open(path), device))
+    return sam_sources(ResidentRuns.load(RunStore.open(path)).to(device))
 
 
 @dataclass(frozen=True)
@@ -109,13 +110,12 @@ def train_member(
     study, experiment = Study(task.study), task.experiment
     opened, device = RunStore.open(task.store), device_named(task.device)
     run_ids, runs = opened.ids, _resident(task.store, opened.fingerprint, device)
-    train = torch.tensor(task.train, device=runs.device)
-    held_out = torch.tensor(task.held_out, device=runs.device)
+    train, held_out = np.array(task.train, np.intp), np.array(task.held_out, np.intp)
     seed = task.seed + experiment.seed
 
     steps: list[tuple[int, int]] = []
 
-    evidence: dict[Neighbours, torch.Tensor] = {}
+    evidence: dict[Neighbours, Features] = {}
 
     def drawn(predictor: Predictor, draws: int) -> NDArray[np.float32]:
         if not evidence:  # the same all through the training
@@ -127,7 +127,7 @@ def train_member(
         return np.asarray(found)
 
     def held_out_loss(predictor: Predictor) -> float:
-        return mean_log_loss(runs.labels[held_out].cpu().numpy(), drawn(predictor, 1)[0])
+        return mean_log_loss(to_numpy(runs.labels)[held_out], drawn(predictor, 1)[0])
 
     log = EpochLog(held_out_loss if task.held_out else None)
 

@@ -8,16 +8,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from egams.arrays import IntArray, to_numpy
 from egams.experiments.experiment import Experiment
 from egams.models.neighbours import Kernel, Neighbours, NeighboursConfig, distances, evidence
-from egams.models.predictor import EvidenceAlone, Predictor, WithEvidence
+from egams.models.predictor import EvidenceAlone, Features, Predictor, WithEvidence
 from egams.spectrogram.descriptors import DESCRIPTORS, run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.training.controls import Controls, Progress
 
 
 def train_neighbours(
-    experiment: Experiment, runs: ResidentRuns, positions: Tensor, _seed: int, controls: Controls
+    experiment: Experiment, runs: ResidentRuns, positions: IntArray, _seed: int, controls: Controls
 ) -> Predictor:
     """Fit the model "neighbours" on some of the runs: see `egams.training.train.Trainer`."""
     settings = experiment.model
@@ -29,10 +30,10 @@ def train_neighbours(
 def fit_neighbours(
     config: NeighboursConfig,
     runs: ResidentRuns,
-    positions: Tensor,
+    positions: IntArray,
     *,
     progress: Progress | None = None,
-) -> tuple[Neighbours, Tensor]:
+) -> tuple[Neighbours, Features]:
     """Fit on some of the runs.
 
     Nothing is random.
@@ -46,13 +47,14 @@ def fit_neighbours(
     -------
     Neighbours
         For runs that were not trained on.
-    Tensor
+    NDArray
         Evidence on the training runs, each from the others alone ``[run, family + 1]``.
 
     Source: Rasmussen & Williams 2006, sections 5.4.2 and 6.5.
     """
-    descriptors = [descriptor.half().float() for descriptor in run_descriptors(runs, positions)]
-    labels = runs.labels[positions].double()
+    found = (torch.from_numpy(each) for each in run_descriptors(runs, positions))
+    descriptors = [descriptor.half().float() for descriptor in found]
+    labels = torch.from_numpy(to_numpy(runs.labels)[positions]).double()
     fit = fit_kernel(
         distances(descriptors, descriptors), labels, Kernel.initial(), config, progress=progress
     )
@@ -61,7 +63,7 @@ def fit_neighbours(
     state |= {"scale": fit.scale, "prior": fit.prior, "coefficients": fit.coefficients}
     state |= {"inverse": fit.inverse.float()}
     state |= {f"kernel_{name}": value.detach() for name, value in fit.kernel._asdict().items()}
-    return Neighbours(state), evidence(fit.logits, fit.variance)
+    return Neighbours(state), to_numpy(evidence(fit.logits, fit.variance))
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import torch
-from torch import Tensor
 
+from egams.arrays import IntArray
 from egams.experiments.experiment import Experiment
 from egams.models.neighbours import NeighboursConfig
-from egams.models.predictor import Predictor, WithEvidence
+from egams.models.predictor import Features, Predictor, WithEvidence
 from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.sam_like import joined, sam_like_versions
@@ -20,7 +21,7 @@ from egams.training.neighbours import fit_neighbours, train_neighbours
 from egams.training.network.loop import train_network
 from egams.training.trees import train_catboost, train_lightgbm
 
-Trainer = Callable[[Experiment, ResidentRuns, Tensor, int, Controls], Predictor]
+Trainer = Callable[[Experiment, ResidentRuns, IntArray, int, Controls], Predictor]
 """Trains on some of the runs ``[run]``, all of them labelled, with a seed.
 
 Raises `StoppedError` if its controls stop it before the end.
@@ -37,7 +38,7 @@ TRAINERS: dict[str, Trainer] = {
 def train_experiment(
     experiment: Experiment,
     runs: ResidentRuns,
-    positions: Tensor,
+    positions: IntArray,
     seed: int,
     controls: Controls = UNWATCHED,
     *,
@@ -62,10 +63,10 @@ def train_experiment(
     if sources is not None and experiment.sam_like > 0:
         versions, own = sam_like_versions(runs, positions, sources, experiment.sam_like, seed)
         if neighbours is not None:
-            descriptors = run_descriptors(versions, torch.arange(len(versions), device=runs.device))
-            evidence = torch.cat([evidence, neighbours(descriptors, own)])
-        added = torch.arange(len(runs), len(runs) + len(versions), device=runs.device)
-        runs, positions = joined([runs, versions]), torch.cat([positions, added])
+            descriptors = run_descriptors(versions, np.arange(len(versions)))
+            evidence = np.concatenate([evidence, neighbours.evidence(descriptors, own)])
+        added = np.arange(len(runs), len(runs) + len(versions))
+        runs, positions = joined([runs, versions]), np.concatenate([positions, added])
     if neighbours is None:
         return train(experiment, runs, positions, seed, controls)
     runs = with_evidence(runs, positions, evidence)
@@ -76,8 +77,8 @@ def train_experiment(
     return WithEvidence(train(experiment, runs, positions, seed, controls), neighbours)
 
 
-def with_evidence(runs: ResidentRuns, positions: Tensor, found: Tensor) -> ResidentRuns:
+def with_evidence(runs: ResidentRuns, positions: IntArray, found: Features) -> ResidentRuns:
     """Let evidence join the context of some runs; that of the others stays unknown (NaN)."""
     columns = runs.context.new_full((len(runs), found.shape[1]), torch.nan)
-    columns[positions] = found.to(columns)
+    columns[positions] = torch.from_numpy(found).to(columns)
     return replace(runs, context=torch.cat([runs.context, columns], 1))

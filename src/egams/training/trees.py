@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from egams.arrays import IntArray, to_numpy
 from egams.experiments.experiment import Experiment
 from egams.families import FAMILIES
 from egams.jobs.stopping import StoppedError
@@ -23,7 +23,7 @@ from egams.models.trees import (
     logits_to_add_to,
 )
 from egams.spectrogram.context import CONTEXT_FEATURES
-from egams.spectrogram.draw import draw, windows
+from egams.spectrogram.draw import draw, stream, windows
 from egams.spectrogram.render import mixed_labels, render
 from egams.spectrogram.resident import ResidentRuns
 from egams.training.checkpoint import made_for, read_checkpoint, write_checkpoint
@@ -31,7 +31,7 @@ from egams.training.controls import Controls
 
 
 def train_lightgbm(
-    experiment: Experiment, runs: ResidentRuns, positions: Tensor, seed: int, controls: Controls
+    experiment: Experiment, runs: ResidentRuns, positions: IntArray, seed: int, controls: Controls
 ) -> LightgbmPredictor:
     """Train one booster a family on `model.renders` spectrograms of each run, a `Trainer`."""
     import lightgbm
@@ -41,11 +41,11 @@ def train_lightgbm(
     data, target = _drawn(experiment, runs, positions, seed, with_context=model.context)
     settings = _lightgbm_settings(model, seed)
     table_of_rows = lightgbm.Dataset(data, params=settings).construct()
-    context = runs.context[positions]
+    context = to_numpy(runs.context)[positions]
     # Without evidence LightGBM starts from the base rate itself: a start at zero would leave a
     # family that no run has at 0.5.
     with_evidence = context.shape[1] > CONTEXT_FEATURES
-    start = logits_to_add_to(context).repeat(model.renders, 1).double().cpu().numpy()
+    start = np.tile(logits_to_add_to(context).astype(np.float64), (model.renders, 1))
     purpose = made_for(runs, positions, seed, model=model, spectrogram=experiment.spectrogram)
     boosters, checkpoint = [], controls.checkpoint
     if checkpoint is not None and checkpoint.is_file():
@@ -86,7 +86,7 @@ def _lightgbm_settings(model: LightgbmConfig, seed: int) -> dict[str, Any]:
 
 
 def train_catboost(
-    experiment: Experiment, runs: ResidentRuns, positions: Tensor, seed: int, _controls: Controls
+    experiment: Experiment, runs: ResidentRuns, positions: IntArray, seed: int, _controls: Controls
 ) -> CatboostPredictor:
     """Train one model of all families on `model.renders` spectrograms of each run, a `Trainer`."""
     model, library = experiment.model, catboost()
@@ -118,18 +118,23 @@ def train_catboost(
 
 
 def _drawn(
-    experiment: Experiment, runs: ResidentRuns, positions: Tensor, seed: int, *, with_context: bool
+    experiment: Experiment,
+    runs: ResidentRuns,
+    positions: IntArray,
+    seed: int,
+    *,
+    with_context: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Features ``[render * run, feature]`` and labels ``[render * run, family]``."""
     model, spectrogram = experiment.model, experiment.spectrogram
     assert isinstance(model, TreeSettings)
-    generator = torch.Generator(runs.device).manual_seed(seed)
+    generator = stream(b"renders", (seed,))
     table = windows(runs, spectrogram)
-    context = runs.context[positions]
+    context = to_numpy(runs.context)[positions]
     rows, labels = [], []
     for _ in range(model.renders):
-        draws = draw(runs, table, positions, spectrogram, generator, partners=positions)
+        draws = draw(table, positions, spectrogram, generator, partners=positions)
         image = render(runs, draws, spectrogram)
-        rows.append(features(image, context, with_context=with_context).cpu().numpy())
-        labels.append(mixed_labels(runs, draws).cpu().numpy())
+        rows.append(features(image, context, with_context=with_context))
+        labels.append(to_numpy(mixed_labels(runs, draws)))
     return np.concatenate(rows), np.concatenate(labels)

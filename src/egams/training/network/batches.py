@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from egams.arrays import IntArray
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import Windows, draw
 from egams.spectrogram.render import mixed_labels, render
@@ -37,9 +39,9 @@ def drawn_at_once(device: torch.device, size: int) -> int:
 def batches(
     runs: ResidentRuns,
     table: Windows,
-    order: Tensor,
+    order: IntArray,
     config: SpectrogramConfig,
-    generator: torch.Generator,
+    generator: np.random.Generator,
     size: int,
 ) -> Iterator[Batch]:
     """Draw runs afresh, each once, and mix in others of them where `config` says so.
@@ -51,8 +53,9 @@ def batches(
     size
         Runs in a batch; the last has what is left.
     """
-    for part in torch.split(order, drawn_at_once(runs.device, size)):
-        draws = draw(runs, table, part, config, generator, partners=order)
+    at_once = drawn_at_once(runs.device, size)
+    for part in (order[first : first + at_once] for first in range(0, len(order), at_once)):
+        draws = draw(table, part, config, generator, partners=order)
         spectrogram, labels = render(runs, draws, config), mixed_labels(runs, draws)
         for start in range(0, len(part), size):
             here = slice(start, start + size)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from egams.arrays import IntArray
 from egams.experiments.experiment import Experiment
 from egams.experiments.training_config import TrainingConfig
 from egams.families import FAMILIES
@@ -19,7 +20,7 @@ from egams.models.label_sets import label_sets_of
 from egams.models.network import FROM_SCRATCH, NetworkSettings, Sizes
 from egams.models.trained_network import NetworkPredictor
 from egams.spectrogram.config import SpectrogramConfig
-from egams.spectrogram.draw import Windows, windows
+from egams.spectrogram.draw import Windows, stream, windows
 from egams.spectrogram.resident import ResidentRuns
 from egams.study.epochs import Epoch
 from egams.training.checkpoint import made_for
@@ -37,7 +38,7 @@ SECONDS_BETWEEN_CHECKPOINTS = 30.0
 def train_network(
     experiment: Experiment,
     runs: ResidentRuns,
-    positions: Tensor,
+    positions: IntArray,
     seed: int,
     controls: Controls = UNWATCHED,
 ) -> NetworkPredictor:
@@ -113,14 +114,14 @@ def _train_epoch(
     training: TrainingConfig,
     runs: ResidentRuns,
     table: Windows,
-    positions: Tensor,
+    positions: IntArray,
     label_sets: Tensor | None,
     seed: int,
 ) -> float:
     network, optimiser = state.network.train(), state.optimiser
     torch.manual_seed(_seed(seed, "dropout", state.epoch))
-    generator = torch.Generator(runs.device).manual_seed(_seed(seed, "draws", state.epoch))
-    order = positions[torch.randperm(len(positions), generator=generator, device=runs.device)]
+    generator = stream(b"draws", (seed, state.epoch))
+    order = generator.permutation(positions)
     steps = math.ceil(len(order) / training.batch_size)
     bfloat16 = in_bfloat16(training.precision, runs.device, network)
     losses = torch.zeros((), device=runs.device)
