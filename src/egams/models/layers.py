@@ -67,13 +67,23 @@ def mean_and_max(features: Tensor, *axes: int) -> Tensor:
     return torch.cat([features.mean(axes), features.amax(axes)], 1)
 
 
-def float32_on_cpu(signal: Tensor) -> tuple[Tensor, AbstractContextManager[object]]:
-    """Return a signal, and in what to compute with it, where torch is slow in bfloat16 on a CPU.
+def float32_on(signal: Tensor, *devices: str) -> tuple[Tensor, AbstractContextManager[object]]:
+    """Return a signal, and in what to compute with it, where bfloat16 is to be kept out.
 
-    Its GRU has no fast way there at all, its attention none for the way back.
+    On a CPU torch is slow in it: its GRU has no fast way there at all, its attention none for the
+    way back. On a GPU autocast gives cuDNN's recurrent layers float16, whose small gradients are
+    lost; in float32 cuDNN multiplies in TF32.
+
+    Parameters
+    ----------
+    signal
+        What is computed with.
+    devices
+        Kinds of device to compute in float32 on.
     """
-    if signal.device.type == "cpu":
-        return signal.float(), torch.autocast("cpu", enabled=False)
+    kind = signal.device.type
+    if kind in devices:
+        return signal.float(), torch.autocast(kind, enabled=False)
     return signal, nullcontext()
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-
 from torch import Tensor, nn
 
-from egams.models.layers import DropMz, Head, float32_on_cpu, mean_and_max, with_temperature
+from egams.models.layers import DropMz, Head, float32_on, mean_and_max, with_temperature
 from egams.models.network import Sizes
 from egams.models.recurrent import RecurrentSettings
 
@@ -21,6 +19,7 @@ class Recurrent(nn.Module):
     def __init__(self, config: RecurrentSettings, sizes: Sizes) -> None:
         super().__init__()
         self.last = config.pooling == "last"
+        self.float32_devices = ("cpu", "cuda") if config.kind == "gru" else ("cuda",)
         self.drop_mz = DropMz(config.mz_dropout)
         between = config.dropout if config.layer_dropout is None else config.layer_dropout
         cell = nn.LSTM if config.kind == "lstm" else nn.GRU
@@ -37,9 +36,7 @@ class Recurrent(nn.Module):
     def forward(self, spectrogram: Tensor, context: Tensor) -> Tensor:
         """Logits ``[B, output]`` from ``[B, row, temperature]`` and ``[B, feature]``."""
         signal = with_temperature(self.drop_mz(spectrogram)).transpose(1, 2)
-        precision: AbstractContextManager[object] = nullcontext()
-        if isinstance(self.recurrent, nn.GRU):
-            signal, precision = float32_on_cpu(signal)
+        signal, precision = float32_on(signal, *self.float32_devices)
         with precision:
             states, _ = self.recurrent(signal)
         pooled = states[:, -1] if self.last else mean_and_max(states, 1)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from egams.models.layers import float32_on_cpu
+from egams.models.layers import float32_on
 from egams.models.vit import TransformerSettings
 
 SPREAD = 0.02
@@ -67,7 +67,7 @@ class _Attention(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         B, T, W = states.shape
         parts = self.qkv(self.norm(states)).view(B, T, 3, self.heads, W // self.heads)
-        parts, precision = float32_on_cpu(parts)
+        parts, precision = float32_on(parts, "cpu")
         query, key, value = parts.permute(2, 0, 3, 1, 4)
         with precision:
             mixed = functional.scaled_dot_product_attention(query, key, value)
