@@ -41,10 +41,10 @@ class WeightAverage:
             self._blend(1 / self.count)
         if self.config.average == "none":
             self._blend(1.0)
+        for count, value in self.counted:
+            count.copy_(value)
 
     @torch.no_grad()
     def _blend(self, share: float) -> None:
         averages, values = zip(*self.averaged, strict=True)
         torch._foreach_lerp_(averages, values, share)
-        for count, value in self.counted:
-            count.copy_(value)
