@@ -19,7 +19,8 @@ def work(
 ) -> None:
     """Report once, and leave a file that says how many threads there were.
 
-    Or, as the name begins: fail, die, be out of memory (always or ``-once``), or wait for a stop.
+    Or, as the name begins: fail, die, be out of memory, lose the GPU (always or ``-once``), or
+    wait for a stop.
     Every try leaves a mark of its process.
     """
     import torch
@@ -35,6 +36,8 @@ def work(
             raise MemoryError(f"{name} has eaten it")
         if name.startswith("hogs"):
             raise RuntimeError("[enforce fail at alloc_cpu.cpp] can't allocate memory: 8 bytes")
+        if name.startswith("halts"):
+            raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
         if name.startswith("fails"):
             raise ValueError(f"{name} was asked to")
     if name.startswith("waits"):
@@ -45,3 +48,8 @@ def work(
         (folder / f"checkpoint-{name}").touch()
         raise StoppedError("stopped after 1 of 2")
     (folder / name).write_text(str(torch.get_num_threads()), encoding="utf-8")
+
+
+def note_gpu(name: str, folder: Path, **_: object) -> None:
+    """Leave a file that says which GPUs this process may see, as far as it was told."""
+    (folder / name).write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "all"), encoding="utf-8")

@@ -18,11 +18,13 @@ import torch
 from egams.errors import ConfigError
 from egams.jobs import own_modules
 from egams.jobs.choose import EXECUTORS, choose_executor
-from egams.jobs.contract import Executor, Job, JobReport, JobState
+from egams.jobs.contract import Executor, Job, JobReport, JobState, process_is_lost
+from egams.jobs.device import gpus_for
 from egams.jobs.local import LocalExecutor
 from egams.jobs.on_ray import RayExecutor
+from egams.jobs.processes import ProcessExecutor
 from egams.jobs.stopping import never
-from job_samples import work
+from job_samples import note_gpu, work
 
 IN_PROCESSES = ["processes", "ray"]
 
@@ -83,7 +85,7 @@ def test_modules_of_one_s_own_are_imported_where_jobs_run(
 
 @pytest.mark.parametrize("executor", EXECUTORS, indirect=True)
 def test_failure_is_told_and_the_others_go_on(executor: Executor, tmp_path: Path) -> None:
-    names = ["a", "fails", "hungry", "b", "hungry-once", "hogs-once", "c"]
+    names = ["a", "fails", "hungry", "b", "hungry-once", "hogs-once", "halts-once", "c"]
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
@@ -99,6 +101,8 @@ def test_failure_is_told_and_the_others_go_on(executor: Executor, tmp_path: Path
     assert {name: len(tries(tmp_path, name)) for name in names} == {
         name: 2 if name.startswith("h") else 1 for name in names
     }
+    if isinstance(executor, ProcessExecutor):  # a process that lost its GPU has it no more
+        assert len(set(tries(tmp_path, "halts-once"))) == 2
     # One thread each, whatever this process has.
     assert {
         (tmp_path / name).read_text()
@@ -107,7 +111,7 @@ def test_failure_is_told_and_the_others_go_on(executor: Executor, tmp_path: Path
     } == {"1"}
     assert {report.job for report in reports} == set(names)
     begun = [state.job for state in said if state.state == "running"]
-    assert sorted(begun) == sorted([*names, "hungry", "hungry-once", "hogs-once"])
+    assert sorted(begun) == sorted([*names, *(each for each in names if each.startswith("h"))])
     for name in names:
         order = [state.state for state in said if state.job == name]
         assert order[0] == "running"
@@ -196,6 +200,94 @@ def test_what_contradicts_is_refused() -> None:
     assert isinstance(choose_executor(None, 4, tasks=1), LocalExecutor)
     assert choose_executor(None, 4, tasks=9).workers == 4
     assert choose_executor(None, None, tasks=9).workers == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError("all of it"), True),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"), True),
+        (torch.AcceleratorError("CUDA error: unspecified launch failure"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"), True),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp] can't allocate memory: 8 bytes"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_which_errors_a_fresh_process_may_not_have(error: Exception, expected: bool) -> None:
+    assert process_is_lost(error) is expected
+
+
+def with_gpus(count: int, monkeypatch: pytest.MonkeyPatch, visible: str | None = None) -> None:
+    """Let torch see GPUs, and this machine have 16 cores."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: range(16))
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+
+
+def test_gpus_are_named_as_cuda_names_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for count, visible, expected in (
+        (2, None, ("0", "1")),
+        (2, "3, GPU-8f", ("3", "GPU-8f")),
+        (1, "3,-1,2", ("3",)),  # CUDA stops at the first that is none
+        (0, "", ()),
+    ):
+        with_gpus(count, monkeypatch, visible)
+        assert gpus_for("auto") == expected
+        assert gpus_for("cpu") == ()
+    with pytest.raises(ConfigError, match="torch sees no GPU"):
+        gpus_for("cuda")
+
+
+def test_few_jobs_share_a_gpu_unless_more_are_requested(monkeypatch: pytest.MonkeyPatch) -> None:
+    for gpus, jobs, device, expected in (
+        (1, None, "auto", 4),
+        (2, None, "cuda", 8),
+        (8, None, "cuda", 16),
+        (1, None, "cpu", 16),
+        (0, None, "auto", 16),
+        (1, 6, "cuda", 6),
+    ):
+        with_gpus(gpus, monkeypatch)
+        chosen = choose_executor("processes", jobs, device=device)
+        assert isinstance(chosen, ProcessExecutor)
+        assert chosen.workers == expected
+        assert len(chosen.gpus) == (0 if device == "cpu" else gpus)
+
+
+def test_processes_see_one_gpu_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_gpus(2, monkeypatch, "3,GPU-8f")
+    names = ["a", "b", "c"]
+    jobs = [Job(name, (name, tmp_path)) for name in names]
+    states = list(choose_executor("processes", 2, device="cuda").run(note_gpu, jobs, None, never))
+    assert [state.state for state in states].count("finished") == 3, states
+    seen = [(tmp_path / name).read_text() for name in names]
+    assert sorted(seen[:2]) == ["3", "GPU-8f"]
+    assert seen[2] in seen[:2]
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "3,GPU-8f"
+    (state,) = [
+        state
+        for state in choose_executor("processes", 1).run(note_gpu, jobs[:1], None, never)
+        if state.state != "running"
+    ]
+    assert (state.state, (tmp_path / "a").read_text()) == ("finished", "3,GPU-8f")
+
+
+@pytest.mark.parametrize("given", ["ray", RayExecutor(workers=3)])
+def test_ray_reserves_no_gpu_for_what_the_cpu_computes(given: str | RayExecutor) -> None:
+    for device, expected in (("cpu", 0.0), ("auto", None), ("cuda", None)):
+        chosen = choose_executor(given, device=device)
+        assert isinstance(chosen, RayExecutor)
+        assert chosen.gpus == expected
+        assert chosen.workers == (None if given == "ray" else 3)
+    own = RayExecutor(gpus=0.5)
+    assert choose_executor(own, device="cpu") is own, "a share that was requested stays"
 
 
 UNGUARDED = """

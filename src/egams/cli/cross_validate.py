@@ -128,8 +128,9 @@ def cross_validate(
     chosen = [each.with_settings(changed) for each in experiments_named(experiment, recipe)]
     if epochs_share != 1:
         chosen = [entry.shortened(epochs_share) for entry in chosen]
-    gpus = 0.0 if device == "cpu" else gpus_per_training
-    runner = choose_executor(executor, jobs, address=ray_address, gpus=gpus)
+    runner = choose_executor(
+        executor, jobs, address=ray_address, gpus=gpus_per_training, device=device
+    )
     settings = FoldSettings(folds, grouped, sam_fold, whole)
     with training_bars(len(chosen) * len(settings.names)) as report:
         study = train(

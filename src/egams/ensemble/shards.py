@@ -149,7 +149,7 @@ def predict_shards(
         if not is_done(path, job, ids)
     ]
     done = total - sum(len(task.source.ids) for task in tasks)
-    runner = choose_executor(executor, jobs, tasks=len(tasks))
+    runner = choose_executor(executor, jobs, tasks=len(tasks), device=device)
     _run(runner, tasks, list(shards), folder, done, total, progress or (lambda done, total: None))
     for path in shards:
         remove_unfinished(path)

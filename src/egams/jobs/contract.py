@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from egams.jobs.stopping import StoppedError
+
+LOST_BY = {"MemoryError", "OutOfMemoryError", "AcceleratorError"}
+"""Classes of errors; two of them are torch's, which need not be imported to know them."""
+NO_MEMORY = re.compile(r"out of memory|allocate memory|alloc(ation)?_failed", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class Ended:
-    """How one try of a job ended; `died` where another may go better."""
+    """How one try of a job ended; `died` where another, in a fresh process, may go better."""
 
     state: Literal["finished", "stopped", "failed"]
     reason: str = ""
@@ -140,19 +145,16 @@ def try_job(work: Work, job: Job, report: Report | None, stop: Stop) -> Ended:
     except StoppedError as error:
         return Ended("stopped", str(error))
     except Exception as error:
-        return Ended("failed", f"{type(error).__name__}: {error}", _no_memory(error))
+        return Ended("failed", f"{type(error).__name__}: {error}", process_is_lost(error))
     finally:
         torch.set_num_threads(threads)
     return Ended("finished")
 
 
-def _no_memory(error: Exception) -> bool:
-    import torch
-
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+def process_is_lost(error: Exception) -> bool:
+    """Whether memory ran out, or CUDA will answer this process with errors from now on."""
+    classes = {each.__name__ for each in type(error).__mro__}
+    if classes & LOST_BY:
         return True
-    # Torch on a CPU, and CUDA outside torch's own allocator, have no class of error for it.
-    words = str(error).lower()
-    return isinstance(error, RuntimeError) and (
-        "out of memory" in words or "allocate memory" in words
-    )
+    # Torch on a CPU, and libraries of CUDA with memory of their own, have no class of error for it.
+    return isinstance(error, RuntimeError) and NO_MEMORY.search(str(error)) is not None

@@ -8,7 +8,10 @@ from egams.jobs.contract import Job, JobQueue, Report, States, Stop, Work, try_j
 
 
 class LocalExecutor:
-    """Runs jobs here: see `Executor`. A job that kills its process kills this one."""
+    """Runs jobs here: see `Executor`.
+
+    A job that kills its process kills this one, and one that loses the GPU loses it for all after.
+    """
 
     workers: int | None = 1
 

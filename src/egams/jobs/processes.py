@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from egams.jobs.contract import Ended, Job, JobQueue, JobReport, Report, States, Stop, Work
+from egams.jobs.device import VISIBLE_GPUS
 from egams.jobs.own_modules import own_modules
 from egams.jobs.worker import HELD_BACK, serve
 from egams.processes import refuse_where_none_can_start
@@ -22,6 +25,7 @@ SECONDS_BETWEEN_LOOKS = 0.2
 class _Worker:
     process: BaseProcess
     pipe: Connection
+    gpu: str | None
 
     def end(self) -> None:
         self.pipe.close()
@@ -39,6 +43,9 @@ class ProcessExecutor:
     ----------
     workers
         Processes at a time.
+    gpus
+        As `egams.jobs.device.gpus_for` names them: each process is shown one, all of them equally
+        often. Empty where jobs need none.
 
     Raises
     ------
@@ -46,13 +53,14 @@ class ProcessExecutor:
         If no process can be started: see `egams.processes`.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, gpus: Sequence[str] = ()) -> None:
         refuse_where_none_can_start()
         self.workers: int | None = workers
+        self.gpus = tuple(gpus)
 
     def run(self, work: Work, jobs: Sequence[Job], report: Report | None, stop: Stop) -> States:
         """See `Executor`."""
-        queue, workers = JobQueue(jobs), _Workers(work)
+        queue, workers = JobQueue(jobs), _Workers(work, self.gpus)
         stopping = False
         try:
             while True:
@@ -76,16 +84,23 @@ class ProcessExecutor:
 class _Workers:
     """The processes there are, busy and idle."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, gpus: Sequence[str]) -> None:
         self.work = work
+        self.gpus: Sequence[str | None] = gpus or (None,)
         self.busy: dict[Connection, tuple[_Worker, Job]] = {}
         self.idle: list[_Worker] = []
 
     def begin(self, job: Job, *, fresh: bool) -> None:
         """Hand a job to an idle process, or to a fresh one that has all memory to itself."""
-        while self.idle and (fresh or self.idle[-1].pipe.poll()):  # died while it was idle
-            self.idle.pop().end()
-        worker = self.idle.pop() if self.idle else _start(self.work)
+        for worker in [each for each in self.idle if fresh or each.pipe.poll()]:  # died while idle
+            self.idle.remove(worker)
+            worker.end()
+        busy = Counter(worker.gpu for worker, _ in self.busy.values())
+        gpu = min(self.gpus, key=busy.__getitem__)
+        ready = [each for each in self.idle if each.gpu == gpu]
+        if ready:
+            self.idle.remove(ready[0])
+        worker = ready[0] if ready else _start(self.work, gpu)
         self.busy[worker.pipe] = (worker, job)
         with suppress(OSError):  # dead by now: `listen` will find that
             worker.pipe.send(job)
@@ -121,14 +136,29 @@ class _Workers:
             worker.end()
 
 
-def _start(work: Work) -> _Worker:
+def _start(work: Work, gpu: str | None) -> _Worker:
     context = multiprocessing.get_context("spawn")  # forked children of torch may hang
     ours, theirs = context.Pipe()
     process = context.Process(target=serve, args=(theirs, work, own_modules()), daemon=True)
-    with _signals_held_back():
+    with _signals_held_back(), _visible(gpu):
         process.start()
     theirs.close()  # so that the pipe ends when the process does
-    return _Worker(process, ours)
+    return _Worker(process, ours, gpu)
+
+
+@contextmanager
+def _visible(gpu: str | None) -> Iterator[None]:
+    """Let processes that start see one GPU only, as their first."""
+    if gpu is None:
+        yield
+        return
+    before = os.environ.copy()
+    os.environ[VISIBLE_GPUS] = gpu
+    try:
+        yield
+    finally:
+        del os.environ[VISIBLE_GPUS]
+        os.environ.update(before)
 
 
 @contextmanager

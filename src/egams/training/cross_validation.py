@@ -76,7 +76,7 @@ def cross_validate(
     draws
         Test-time draws of each held-out run.
     jobs
-        Trainings at a time; None takes one for each core.
+        Trainings at a time; None takes one for each core, on GPUs up to four each.
     compute
         Where trainings run, and for how long.
     report
@@ -201,9 +201,10 @@ def _claimed(
 
 
 def _runner(compute: Compute, jobs: int | None, trainings: int) -> Executor:
-    runner = choose_executor(compute.executor, jobs, tasks=trainings)
+    device = compute.device
+    runner = choose_executor(compute.executor, jobs, tasks=trainings, device=device)
     if not isinstance(runner, RayExecutor):
-        device_named(compute.device)  # refused at once, not by every training
+        device_named(device)  # refused at once, not by every training
     return runner
 
 
