@@ -66,7 +66,12 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'egams' has no attribute '{name}'")
     import importlib
 
-    return getattr(importlib.import_module(_HOME[name]), name)
+    try:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    except ModuleNotFoundError as error:
+        from egams.extras import not_installed
+
+        raise not_installed(error) from error
 
 
 def __dir__() -> list[str]:

@@ -21,6 +21,7 @@ from egams.cli.simulate import simulate
 from egams.cli.study import study_app
 from egams.cli.zoo import zoo
 from egams.errors import EgamsError
+from egams.extras import not_installed
 from egams.jobs.stopping import StoppedError
 
 # Rich would format help and tracebacks, but takes longer to import than the help to print.
@@ -47,7 +48,7 @@ def print_version(context: typer.Context, wanted: bool) -> None:
     if not wanted:
         return
     import platform
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
     from egams import __version__
 
@@ -58,7 +59,10 @@ def print_version(context: typer.Context, wanted: bool) -> None:
         typer.echo(f"baseline kernel {kernel()}, of {', '.join(kernels())}")
         typer.echo(f"python {platform.python_version()}, {platform.platform()}")
         for name in ("numpy", "torch"):
-            typer.echo(f"{name} {version(name)}")
+            try:
+                typer.echo(f"{name} {version(name)}")
+            except PackageNotFoundError:
+                typer.echo(f"{name} not installed")
     raise typer.Exit
 
 
@@ -93,6 +97,12 @@ def main() -> None:
     except StoppedError as stopped:
         _complain(str(stopped))
         sys.exit(0 if stopped.signal is None else 128 + stopped.signal)
+    except ModuleNotFoundError as error:
+        needed = not_installed(error)
+        if needed is error:
+            raise
+        _complain(str(needed))
+        sys.exit(REFUSED)
     except (EgamsError, OSError) as error:
         if DEBUG in sys.argv:
             raise

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from egams.errors import ConfigError
+from egams.extras import load
 
 if TYPE_CHECKING:
     import torch
@@ -26,12 +27,13 @@ def device_named(name: str) -> torch.device:
     Raises
     ------
     ConfigError
-        If there is no such device.
+        If there is no such device, or torch is not installed.
     """
-    import torch
-
     if name not in DEVICES:
         raise ConfigError(f"no device '{name}'; expected one of {', '.join(DEVICES)}.")
+    load("torch")
+    import torch
+
     there = name != "cpu" and torch.cuda.is_available()
     if name == "cuda" and not there:
         raise ConfigError(
