@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from egams.models.onnx_files import open_session
 from egams.onboard.binned import binned_matrices
 from egams.onboard.export import CARD, FP32, INT8
-from egams.onboard.onnx_files import INPUT, open_session
+from egams.onboard.onnx_files import INPUT
 from egams.simulate import simulate_runs
 
 RUNS = 8

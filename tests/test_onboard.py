@@ -18,6 +18,7 @@ from egams.errors import ArtifactError, ConfigError
 from egams.experiments.zoo import experiment_named
 from egams.families import FAMILIES
 from egams.models.neighbours import NeighboursConfig
+from egams.models.onnx_files import open_session
 from egams.onboard import distil as distilling
 from egams.onboard import export as exporting
 from egams.onboard import kernel as kernels
@@ -27,7 +28,7 @@ from egams.onboard.describe import SIZES, Describe, _quantiles
 from egams.onboard.distil import distil
 from egams.onboard.export import CARD, FP32, INT8, MOST_BYTES, MOST_MULTIPLY_ADDS, export_onnx
 from egams.onboard.kernel import LARGEST_INT8, to_int8_grid
-from egams.onboard.onnx_files import open_session, run_onnx
+from egams.onboard.onnx_files import run_onnx
 from egams.onboard.student import Head, Student, predict
 from egams.onboard.study_student import teach, teachers_of
 from egams.simulate import SimulationConfig, simulate_runs

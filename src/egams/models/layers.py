@@ -58,7 +58,7 @@ def _branch(features: int, width: int, dropout: float) -> nn.Sequential:
 def with_temperature(spectrogram: Tensor) -> Tensor:
     """Add each column's position, 0..1, to a `spectrogram`: ``[B, m/z + 1, temperature]``."""
     position = torch.arange(TEMPERATURE_COUNT, device=spectrogram.device) / TEMPERATURE_COUNT
-    rows = position.to(spectrogram.dtype).expand(len(spectrogram), 1, -1)
+    rows = position.to(spectrogram.dtype).expand(spectrogram.shape[0], 1, -1)
     return torch.cat([spectrogram, rows], 1)
 
 

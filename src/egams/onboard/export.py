@@ -14,15 +14,8 @@ from egams.conventions import BIN_COUNT, BIN_WIDTH, FIRST_BIN, MZ_COUNT
 from egams.errors import ConfigError
 from egams.families import FAMILIES
 from egams.models.cost import multiply_adds
-from egams.onboard.onnx_files import (
-    INPUT,
-    OPSET,
-    OUTPUTS,
-    need_onnx,
-    run_onnx,
-    write_fp32,
-    write_int8,
-)
+from egams.models.onnx_files import OPSET, need_onnx
+from egams.onboard.onnx_files import INPUT, OUTPUTS, run_onnx, write_fp32, write_int8
 from egams.onboard.student import Student, predict
 
 KIND = "student"

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from egams.conventions import BIN_COUNT, MZ_COUNT
-from egams.errors import ConfigError
+from egams.models.onnx_files import open_session, quietly, without_history, write_onnx
 from egams.onboard.student import Student
 
-OPSET = 20
 INPUT = "binned"
 OUTPUTS = ("probability", "variance")
 QUANTISED = ("directions", "landmarks", "inward", "outward")
@@ -28,34 +22,15 @@ QUANTISED = ("directions", "landmarks", "inward", "outward")
 RUNS_AT_ONCE = 32
 
 
-def need_onnx() -> None:
-    """Raise ConfigError if a package that ONNX files need is not installed."""
-    for package in ("onnx", "onnxscript", "onnxruntime"):
-        if find_spec(package) is None:
-            raise ConfigError(
-                f"{package} is not installed; ONNX files need it. "
-                'Install it with pip install "egams[onboard]".'
-            )
-
-
 def write_fp32(student: Student, path: Path) -> None:
     """Export for any number of runs at a time."""
-    import onnx
-
-    example = torch.zeros(2, MZ_COUNT, BIN_COUNT)
-    with _quietly():
-        program = torch.onnx.export(
-            student,
-            (example,),
-            dynamo=True,
-            dynamic_shapes=({0: torch.export.Dim("run")},),
-            input_names=[INPUT],
-            output_names=list(OUTPUTS),
-            opset_version=OPSET,
-            verbose=False,
-        )
-    assert program is not None
-    onnx.save(_without_history(program.model_proto), path)
+    write_onnx(
+        student,
+        (torch.zeros(2, MZ_COUNT, BIN_COUNT),),
+        path,
+        inputs=[INPUT],
+        outputs=OUTPUTS,
+    )
 
 
 def write_int8(source: Path, target: Path, calibration: NDArray[np.float32]) -> None:
@@ -76,7 +51,7 @@ def write_int8(source: Path, target: Path, calibration: NDArray[np.float32]) -> 
         for node in onnx.load(source).graph.node
         if node.op_type == "MatMul" and node.input[1].rpartition(".")[2] in QUANTISED
     ]
-    with _quietly():
+    with quietly():
         quantize_static(
             source,
             target,
@@ -90,17 +65,7 @@ def write_int8(source: Path, target: Path, calibration: NDArray[np.float32]) -> 
             # Distances are differences of these products, and must keep their digits.
             extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},
         )
-    onnx.save(_without_history(onnx.load(target)), target)
-
-
-def open_session(path: Path) -> Any:
-    """Open a file in onnxruntime, on one core."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    onnx.save(without_history(onnx.load(target)), target)
 
 
 def run_onnx(path: Path, binned: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -109,29 +74,6 @@ def run_onnx(path: Path, binned: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([session.run([OUTPUTS[0]], part)[0] for part in _parts(binned)])
 
 
-def _without_history(model: Any) -> Any:
-    """Leave out which line of Python each node came from: it is most of an int8 file."""
-    for node in model.graph.node:
-        node.ClearField("metadata_props")
-        node.ClearField("doc_string")
-    for field in ("value_info", "metadata_props", "doc_string"):
-        model.graph.ClearField(field)
-    return model
-
-
 def _parts(binned: NDArray[np.float32]) -> Iterator[dict[str, NDArray[np.float32]]]:
     starts = range(0, len(binned), RUNS_AT_ONCE)
     return ({INPUT: binned[start : start + RUNS_AT_ONCE]} for start in starts)
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    # Both tools tell at length what they fold and what they would do with a graph of their own.
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)

@@ -18,10 +18,11 @@ from egams.errors import ArtifactError, ConfigError
 from egams.experiments.experiment import Experiment
 from egams.logloss import mean_log_loss
 from egams.models.neighbours import NeighboursConfig
+from egams.models.onnx_files import need_onnx
 from egams.models.predict import predict_draws
 from egams.onboard.binned import binned_matrices
 from egams.onboard.distil import distil
-from egams.onboard.onnx_files import need_onnx, run_onnx, write_fp32, write_int8
+from egams.onboard.onnx_files import run_onnx, write_fp32, write_int8
 from egams.onboard.student import Student, predict
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.run_store import RunStore

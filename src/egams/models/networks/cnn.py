@@ -45,7 +45,7 @@ class Cnn(nn.Module):
         """Logits ``[B, output]`` from ``[B, row, temperature]`` and ``[B, feature]``."""
         signal = self.drop_mz(spectrogram).unflatten(1, (self.normalisations, MZ_COUNT))
         if len(self.coordinates):
-            where = self.coordinates.to(signal.dtype).expand(len(signal), -1, -1, -1)
+            where = self.coordinates.to(signal.dtype).expand(signal.shape[0], -1, -1, -1)
             signal = torch.cat([signal, where], 1)
         features = self.backbone(signal)
         pooled = features.mean((2, 3)) if self.mean_only else mean_and_max(features, 2, 3)

@@ -5,27 +5,30 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from egams.models.conv1d import Conv1dConfig
+from egams.models.conv1d import GROUPS, HIGHEST_SLOPE, LOWEST_SLOPE, SLOPE, Conv1dConfig
 from egams.models.layers import DropMz, Head, mean_and_max, with_temperature
 from egams.models.network import Sizes
 
 
 class _RandomSlope(nn.RReLU):
+    def __init__(self) -> None:
+        super().__init__(LOWEST_SLOPE, HIGHEST_SLOPE)
+
     def forward(self, signal: Tensor) -> Tensor:
         if self.training:
             return super().forward(signal)
         # The same, and known to ONNX.
-        return functional.leaky_relu(signal, (self.lower + self.upper) / 2)
+        return functional.leaky_relu(signal, SLOPE)
 
 
 class _Block(nn.Module):
     def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.GroupNorm(8, width),
+            nn.GroupNorm(GROUPS, width),
             _RandomSlope(),
             nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation, bias=False),
-            nn.GroupNorm(8, width),
+            nn.GroupNorm(GROUPS, width),
             _RandomSlope(),
             nn.Conv1d(width, width, 3, padding=1, bias=False),
         )
@@ -46,7 +49,7 @@ class Conv1d(nn.Module):
         self.drop_mz = DropMz(config.mz_dropout)
         self.stem = nn.Conv1d(sizes.rows + 1, config.width, 5, config.stride, padding=2)
         self.blocks = nn.Sequential(*(_Block(config.width, step) for step in config.dilations))
-        self.last = nn.Sequential(nn.GroupNorm(8, config.width), _RandomSlope())
+        self.last = nn.Sequential(nn.GroupNorm(GROUPS, config.width), _RandomSlope())
         self.head = Head(2 * config.width, sizes, config)
 
     def forward(self, spectrogram: Tensor, context: Tensor) -> Tensor:

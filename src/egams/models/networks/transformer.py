@@ -29,7 +29,7 @@ class Transformer(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """States ``[B, 1 + token, width]``, the class's first, from ``[B, token, width]``."""
-        first = self.class_token.to(tokens.dtype).expand(len(tokens), 1, -1)
+        first = self.class_token.to(tokens.dtype).expand(tokens.shape[0], 1, -1)
         states = self.dropout(torch.cat([first, tokens], 1) + self.position)
         normed: Tensor = self.norm(self.blocks(states))
         return normed

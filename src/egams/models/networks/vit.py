@@ -45,7 +45,7 @@ class Vit(nn.Module):
         patches = level.unflatten(2, (-1, self.patch[1])).unflatten(1, (-1, self.patch[0]))
         rows = patches.transpose(2, 3).flatten(3) + self.place
         tokens = self.embed(rows.flatten(0, 2)) + self.bias
-        states = self.transformer(tokens.unflatten(0, (len(signal), -1)))
+        states = self.transformer(tokens.unflatten(0, (signal.shape[0], -1)))
         return self.head(states[:, 0], context)
 
 
@@ -68,6 +68,6 @@ class Vit1d(nn.Module):
     def forward(self, spectrogram: Tensor, context: Tensor) -> Tensor:
         """Logits ``[B, output]`` from ``[B, row, temperature]`` and ``[B, feature]``."""
         signal = with_temperature(self.drop_mz(spectrogram)).transpose(1, 2)
-        states = self.transformer(self.embed(signal.reshape(len(signal), self.tokens, -1)))
+        states = self.transformer(self.embed(signal.reshape(signal.shape[0], self.tokens, -1)))
         pooled = states[:, 0] if self.of_class else mean_and_max(states, 1)
         return self.head(pooled, context)
