@@ -15,6 +15,7 @@ import torch
 
 from egams.artifact import MANIFEST, sealed, write_json
 from egams.ensemble.bundle import NEAREST_SHOWN, Bundle, load_bundle
+from egams.ensemble.bundle_files import BundleManifest
 from egams.ensemble.conformal import STATES
 from egams.ensemble.ensemble import ensemble_scores, fit_ensemble, nested_ensemble
 from egams.ensemble.predictions import Predictions
@@ -22,7 +23,11 @@ from egams.errors import ArtifactError, ConfigError, EgamsError, InputError
 from egams.experiments.experiment import Experiment
 from egams.families import FAMILIES
 from egams.io import write_csv
+from egams.models.answering_network import AnsweringNetwork
+from egams.models.onnx_network import NETWORK
 from egams.models.trees import LightgbmConfig
+from egams.models.vit import Vit1dConfig
+from egams.models.weights import WEIGHTS
 from egams.run import Run
 from egams.store.prepare import prepare
 from egams.study.folds import WHOLE, FoldSettings
@@ -30,7 +35,7 @@ from egams.study.gather import study_predictions
 from egams.study.make_bundle import make_bundle
 from egams.study.study import Study
 from egams.training.cross_validation import cross_validate
-from training_samples import labelled_runs, tiny_experiment
+from training_samples import labelled_runs, small, tiny_experiment
 
 TREES = Experiment(name="trees", model=LightgbmConfig(trees=6, renders=2, fewest_in_leaf=2))
 FOLDS, DRAWS, LABELLED, SAM = 2, 2, 20, 4
@@ -428,3 +433,20 @@ def test_spread_between_draws_is_that_of_predictions_from_single_draws(
 ) -> None:
     assert not bundle.predict(runs, draws=1).draw_spread.any()
     assert bundle.predict(runs, draws=4).draw_spread.min() > 0
+
+
+def test_a_network_that_numpy_does_not_compute_goes_in_as_onnx_too(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript", reason='needs pip install "egams[onboard]"')
+    net = tiny_experiment("columns").model_copy(update={"model": small(Vit1dConfig)})
+    store = prepare(labelled_runs(8, 0), jobs=1)
+    study = cross_validate(store, [net], tmp_path / "study", folds=2, draws=1, jobs=1)
+    made = make_bundle(study, tmp_path / "bundle")
+    for fold in "01":
+        files = BundleManifest.load(made).member_files(made, "columns", fold)
+        assert {NETWORK, WEIGHTS} <= files.keys()
+    bundle = load_bundle(made)
+    assert {type(each) for each in bundle.members[0].predictors} == {AnsweringNetwork}
+    assert np.isfinite(bundle.predict(labelled_runs(2, 1)).probabilities).all()
+    files[NETWORK].write_bytes(files[NETWORK].read_bytes()[:-1] + b"x")
+    with pytest.raises(ArtifactError, match=r"network.onnx: is damaged"):
+        load_bundle(made)

@@ -1,13 +1,10 @@
 """The logistic function, without loading scipy for it."""
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from egams.arrays import Array, namespace
 
 
-def sigmoid(logits: ArrayLike) -> NDArray[Any]:
-    """Probabilities of logits of any shape; neither end overflows."""
-    z = np.asarray(logits)
-    falling = np.exp(-np.abs(z))
-    return np.asarray(np.where(z >= 0, 1, falling) / (1 + falling))
+def sigmoid(logits: Array) -> Array:
+    """Probabilities of logits of any shape, in their library; neither end overflows."""
+    xp = namespace(logits)
+    falling = xp.exp(-xp.abs(logits))
+    return xp.where(logits >= 0, 1, falling) / (1 + falling)

@@ -11,6 +11,13 @@ from egams.models.network import NetworkSettings, Sizes
 if TYPE_CHECKING:
     from torch import nn
 
+GROUPS = 8
+"""Of channels, normalised together."""
+LOWEST_SLOPE, HIGHEST_SLOPE = 1 / 8, 1 / 3
+"""Below zero, drawn anew for each value in training (Xu et al. 2015)."""
+SLOPE = (LOWEST_SLOPE + HIGHEST_SLOPE) / 2
+"""Below zero, in answers."""
+
 
 class Conv1dConfig(NetworkSettings):
     """Settings of the network, beside those of `NetworkSettings`.
@@ -26,7 +33,7 @@ class Conv1dConfig(NetworkSettings):
     """
 
     kind: Literal["conv1d"] = "conv1d"
-    width: int = Field(128, ge=8, multiple_of=8)
+    width: int = Field(128, ge=GROUPS, multiple_of=GROUPS)
     dilations: tuple[int, ...] = (1, 2, 4)
     stride: int = Field(2, ge=1)
 

@@ -101,7 +101,7 @@ class EvidenceAlone(Predictor):
 
     def probabilities(self, spectrogram: Array, context: Features) -> Features:
         """See `Predictor`; the same for every draw."""
-        return sigmoid(logits_of(context))
+        return np.asarray(sigmoid(logits_of(context)))
 
     def save(self, folder: Path) -> None:
         """See `Predictor`; nothing but the neighbours was learned."""

@@ -11,13 +11,14 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BeforeValidator, SerializeAsAny
 
 from egams.errors import ArtifactError, ConfigError, meant
+from egams.extras import not_installed
+from egams.models.answering_network import load_conv1d, load_network
 from egams.models.cnn import CnnConfig
 from egams.models.conv1d import Conv1dConfig
 from egams.models.neighbours import Neighbours, NeighboursConfig
 from egams.models.network import ModelSettings, NetworkSettings
 from egams.models.predictor import NEIGHBOURS, EvidenceAlone, Predictor, Shared, WithEvidence
 from egams.models.recurrent import GruConfig, LstmConfig
-from egams.models.trained_network import NetworkPredictor
 from egams.models.trees import CatboostConfig, CatboostPredictor, LightgbmConfig, LightgbmPredictor
 from egams.models.vit import Vit1dConfig, VitConfig
 
@@ -39,14 +40,19 @@ class Kind:
     """
 
     settings: type[ModelSettings]
-    load: Callable[[Mapping[str, Path], Any], Predictor] = NetworkPredictor.load
+    load: Callable[[Mapping[str, Path], Any], Predictor] = load_network
+
+    @property
+    def answers_in_onnx(self) -> bool:
+        """Whether a bundle holds it as ONNX: any network that egams has no NumPy form of."""
+        return self.load is load_network
 
 
 _KINDS: dict[str, Kind] = {
     "neighbours": Kind(NeighboursConfig, EvidenceAlone.load),
     "lightgbm": Kind(LightgbmConfig, LightgbmPredictor.load),
     "catboost": Kind(CatboostConfig, CatboostPredictor.load),
-    "conv1d": Kind(Conv1dConfig),
+    "conv1d": Kind(Conv1dConfig, load_conv1d),
     "gru": Kind(GruConfig),
     "lstm": Kind(LstmConfig),
     "cnn": Kind(CnnConfig),
@@ -148,6 +154,8 @@ def load_predictor(
         return WithEvidence(predictor, known[path])
     except ConfigError:
         raise
+    except ModuleNotFoundError as error:
+        raise not_installed(error) from error
     except Exception as error:
         places = ", ".join(sorted({str(path.parent) for path in files.values()}))
         raise ArtifactError(

@@ -16,11 +16,8 @@ from egams.arrays import Array
 from egams.models import label_sets
 from egams.models.network import NetworkSettings, Sizes
 from egams.models.predictor import Features, Predictor, needs_neighbours
-from egams.models.tf32 import in_tf32
+from egams.models.weights import LABEL_SETS, SIZES, WEIGHTS, sizes_of
 from egams.spectrogram.context import CONTEXT_FEATURES
-
-WEIGHTS = "weights.safetensors"
-LABEL_SETS = "label_sets"
 
 
 class NetworkPredictor(Predictor):
@@ -43,8 +40,7 @@ class NetworkPredictor(Predictor):
         """See `Predictor`."""
         device = next(self.network.parameters()).device
         image = torch.as_tensor(spectrogram, device=device)
-        with in_tf32(device):
-            outputs = self.network(image, torch.as_tensor(context, device=device)).float()
+        outputs = self.network(image, torch.as_tensor(context, device=device)).float()
         answers = label_sets.probabilities(outputs, self.label_sets)
         return np.asarray(answers.numpy(force=True))
 
@@ -62,7 +58,7 @@ class NetworkPredictor(Predictor):
         if self.label_sets is not None:
             state[LABEL_SETS] = self.label_sets
         contiguous = {name: value.contiguous() for name, value in state.items()}
-        save_file(contiguous, folder / WEIGHTS, {"sizes": json.dumps(asdict(self.sizes))})
+        save_file(contiguous, folder / WEIGHTS, {SIZES: json.dumps(asdict(self.sizes))})
 
     @classmethod
     def load(cls, files: Mapping[str, Path], settings: NetworkSettings) -> NetworkPredictor:
@@ -71,7 +67,7 @@ class NetworkPredictor(Predictor):
         from safetensors.torch import load_file
 
         with safe_open(files[WEIGHTS], "pt") as content:
-            sizes = Sizes(**json.loads(content.metadata()["sizes"]))
+            sizes = sizes_of(content)
         if sizes.context > CONTEXT_FEATURES:
             needs_neighbours(files)
         state = load_file(files[WEIGHTS])

@@ -135,7 +135,7 @@ class LightgbmPredictor(Predictor):
             booster.predict(table, raw_score=True, num_threads=1) for booster in self.boosters
         ]
         added = np.stack(columns, axis=1).astype(np.float32)
-        return sigmoid(logits_to_add_to(context) + added)
+        return np.asarray(sigmoid(logits_to_add_to(context) + added))
 
     def save(self, folder: Path) -> None:
         """See `Predictor`."""
@@ -180,7 +180,7 @@ class CatboostPredictor(Predictor):
         """See `Predictor`."""
         table = features(spectrogram, context, with_context=True)
         logits = self.booster.predict(table, prediction_type="RawFormulaVal", thread_count=1)
-        return sigmoid(logits.astype(np.float32))
+        return np.asarray(sigmoid(logits.astype(np.float32)))
 
     def save(self, folder: Path) -> None:
         """See `Predictor`."""

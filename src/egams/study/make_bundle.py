@@ -14,6 +14,9 @@ from egams.ensemble.novelty import fit_novelty
 from egams.errors import ConfigError
 from egams.families import FAMILIES
 from egams.models.neighbours import Neighbours
+from egams.models.network import NetworkSettings
+from egams.models.onnx_network import NETWORK
+from egams.models.registry import registered
 from egams.study.folds import WHOLE
 from egams.study.gather import study_predictions
 from egams.study.study import Study
@@ -31,14 +34,15 @@ def make_bundle(
 
     At most `at_most` experiments, see `egams.ensemble.ensemble.fit_ensemble`; any number if None.
 
-    Holds safetensors, the boosters' own formats and JSON: nothing in it is run when it is loaded.
+    Holds safetensors, the boosters' own formats, ONNX and JSON: no code in it is run when it is
+    loaded. Networks other than `conv1d` are exported to ONNX, and compared with torch.
 
     Raises
     ------
     ArtifactError
         If the study is not finished.
     ConfigError
-        If the folder exists and holds something else.
+        If the folder exists and holds something else, or a network cannot be exported.
     """
     opened = study if isinstance(study, Study) else Study.open(study)
     output = Path(output)
@@ -65,6 +69,7 @@ def make_bundle(
                 for file in opened.member_files(name, fold).values():
                     if file.suffix in {".safetensors", ".txt", ".cbm"}:
                         shutil.copy(file, target)
+                _add_onnx(opened, name, fold, target)
         (temporary / TRAINING_RUNS).mkdir()
         _training_runs(opened).save(temporary / TRAINING_RUNS)
         scores = ensemble_scores(scored, at_most=at_most)
@@ -86,6 +91,17 @@ def make_bundle(
             same_as=same_as,
         ).save(temporary)
     return output
+
+
+def _add_onnx(study: Study, name: str, fold: str, target: Path) -> None:
+    """Add what answers without torch, for a network that only torch and ONNX Runtime compute."""
+    model = study.experiments()[name].model
+    if isinstance(model, NetworkSettings) and registered()[model.kind].answers_in_onnx:
+        from egams.models.onnx_export import export_network
+        from egams.models.trained_network import NetworkPredictor
+
+        network = NetworkPredictor.load(study.member_files(name, fold), model)
+        export_network(network, target / NETWORK, name)
 
 
 def _keep_one_of_each(bundle: Path, files: dict[str, str]) -> dict[str, str]:
