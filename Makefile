@@ -17,7 +17,7 @@ help:
 	@echo "make clean  remove the environment, caches and the demo"
 
 # Made anew when what it depends on changes; a stopped install leaves no stamp and is repeated.
-$(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(wildcard src/egams/preprocess/compiled/*)
+$(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(wildcard src/egams/compiled/*)
 	@echo "Installing into $(VENV); torch is the largest part and can take minutes"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
@@ -44,5 +44,5 @@ bench: $(INSTALLED)
 
 clean:
 	rm -rf $(VENV) demo site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -f src/egams/preprocess/_aspls.*
+	rm -f src/egams/_compiled.*
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,7 @@
-"""Compiles the baseline fit while a wheel or an editable install is made, where a compiler is.
+"""Compiles `src/egams/compiled` while a wheel or an editable install is made, where a compiler is.
 
-Where there is none, or it fails, the package is installed without: NumPy does the work. The same
-source is compiled once for each instruction set, and the processor chooses when egams runs.
+Where there is none, or it fails, the package is installed without: NumPy does the work. The
+same source is compiled once for each instruction set, and the processor chooses when egams runs.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
 
-MODULE = "egams.preprocess._aspls"
-SOURCES = Path("src/egams/preprocess/compiled")
+MODULE = "egams._compiled"
+SOURCES = Path("src/egams/compiled")
 # Contraction would round otherwise on processors that have a fused multiply-add.
 FLAGS = ["-std=c11", "-O3", "-fno-fast-math", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi"]
 MORE = {"avx2": ["-mavx2"], "avx512": ["-mavx512f"]}
 
 
 class Kernel(build_ext):
-    """The extension module: one object an instruction set, linked with the module."""
+    """The extension module: objects of each instruction set, linked with the module."""
 
     def build_extension(self, ext: Extension) -> None:
-        """Compile the fit for each instruction set, then the module, and link them."""
+        """Compile the work for each instruction set, then the module, and link them."""
         x86_64 = sysconfig.get_platform().endswith(("x86_64", "amd64"))
         for name, flags in {"plain": [], **(MORE if x86_64 else {})}.items():
             ext.extra_objects += self.compiler.compile(
-                [str(SOURCES / "aspls.c")],
+                [str(SOURCES / "aspls.c"), str(SOURCES / "forest.c")],
                 output_dir=str(Path(self.build_temp) / name),
-                macros=[("FIT", f"fit_{name}")],
+                macros=[("FIT", f"fit_{name}"), ("ADD_TREES", f"add_trees_{name}")],
                 extra_postargs=FLAGS + flags,
             )
         if x86_64:
@@ -68,10 +68,10 @@ class CustomBuildHook(BuildHookInterface[Any]):
         with tempfile.TemporaryDirectory(dir=self.root) as folder:
             built = compile_kernel(Path(folder))
             places = SOURCES.parent
-            for stale in places.glob("_aspls.*"):
+            for stale in places.glob("_compiled.*"):
                 stale.unlink()
             if built is None:
-                self.app.display_warning("The baseline fit was not compiled: NumPy does its work.")
+                self.app.display_warning("No compiled code was made: NumPy does its work.")
                 return
             # Renamed, not written over: a running process may have the old one loaded.
             built.replace(places / built.name)

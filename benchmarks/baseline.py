@@ -24,9 +24,9 @@ import pybaselines
 from numpy.typing import NDArray
 
 from egams.io import open_source
+from egams.kernel import KERNEL, NUMPY, kernels
 from egams.preprocess.aspls import aspls
 from egams.preprocess.binning import bin_readings, traces
-from egams.preprocess.kernel import KERNEL, NUMPY, kernels
 from egams.preprocess.restrict import restrict
 from egams.run import Run
 from egams.simulate.runs import simulate_run

@@ -20,8 +20,8 @@ from pybaselines.whittaker import aspls
 
 from egams.io import open_source, write_csv
 from egams.io.csv_source import CsvSource
+from egams.kernel import KERNEL, NUMPY, kernels
 from egams.preprocess.binning import bin_readings, traces
-from egams.preprocess.kernel import KERNEL, NUMPY, kernels
 from egams.preprocess.restrict import restrict
 from egams.simulate import SimulationConfig, simulate_runs
 from egams.store.prepare import prepare

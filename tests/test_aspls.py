@@ -24,9 +24,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egams.errors import ConfigError, InputError
+from egams.kernel import KERNEL, NUMPY, compiled, kernels
 from egams.preprocess.aspls import aspls
 from egams.preprocess.baseline import baseline, straight_line
-from egams.preprocess.kernel import KERNEL, NUMPY, compiled, kernels
 from egams.preprocess.pentadiagonal import Fold, bands, smooth
 from egams.preprocess.reweighting import falling
 

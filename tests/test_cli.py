@@ -15,7 +15,7 @@ import typer.main
 from command_line import EGAMS, ROOT, egams, readme_commands
 from egams.cli.main import app
 from egams.cli.show import gathered
-from egams.preprocess.kernel import kernels
+from egams.kernel import kernels
 
 GROUP = typer.main.get_command(app)
 
@@ -82,7 +82,7 @@ def test_the_version_is_the_package_s():
     for arguments in (("--version", "--verbose"), ("--verbose", "--version")):
         version, kernel, python, numpy, torch = egams(*arguments).stdout.splitlines()
         assert version == f"egams {package.__version__}"
-        assert kernel == f"baseline kernel {kernels()[0]}, of {', '.join(kernels())}"
+        assert kernel == f"kernel {kernels()[0]}, of {', '.join(kernels())}"
         assert python.startswith(f"python {platform.python_version()}")
         assert (numpy[:6], torch[:6]) == ("numpy ", "torch ")
 

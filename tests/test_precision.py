@@ -13,6 +13,7 @@ from egams.experiments.experiment import Experiment
 from egams.experiments.training_config import TrainingConfig
 from egams.models.cnn import CnnConfig
 from egams.models.recurrent import GruConfig
+from egams.models.tf32 import in_tf32
 from egams.models.vit import Vit1dConfig
 from egams.training.controls import Controls
 from egams.training.network import loop
@@ -58,6 +59,19 @@ def test_channels_last_where_convolutions_are_faster_so(
     first = nn.Conv2d(4, 8, 3)
     laid_out(nn.Sequential(first, nn.Conv2d(8, 8, 3, groups=groups)), bfloat16)
     assert first.weight.is_contiguous(memory_format=torch.channels_last) is expected
+
+
+def test_networks_on_a_gpu_multiply_in_tf32_and_nothing_else_does() -> None:
+    def precision() -> tuple[str, bool]:
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
+
+    before = precision()
+    with in_tf32(CPU, tuned=True):
+        assert precision() == before
+    for tuned in (True, False):
+        with in_tf32(torch.device("cuda"), tuned=tuned):
+            assert precision() == ("high", tuned)
+        assert precision() == before
 
 
 @pytest.mark.parametrize("kind", [CnnConfig, GruConfig, Vit1dConfig])

@@ -207,13 +207,17 @@ def test_a_damaged_shard_is_named(whole: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_says_what_it_did_and_refuses_what_makes_no_sense(
-    csvs: Path, tmp_path: Path
+    csvs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = ["predict", str(csvs), "--runs-per-shard", "4", "--draws", "1", "--jobs", "1"]
     done = CliRunner().invoke(app, [*asked, "-o", str(tmp_path / "out")])
     assert done.exit_code == 0
     assert "6 runs used, 4 skipped" in done.stdout
     assert "skipped X008:" in done.stdout
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    without_a_gpu = CliRunner().invoke(app, [*asked, "-o", str(tmp_path / "2"), "--device", "cuda"])
+    assert isinstance(without_a_gpu.exception, ConfigError)
+    assert "torch sees no GPU here" in str(without_a_gpu.exception)
     refused = CliRunner().invoke(app, asked)
     assert isinstance(refused.exception, ConfigError)
     assert "expected --output FOLDER" in str(refused.exception)

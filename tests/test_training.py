@@ -30,7 +30,7 @@ from egams.training.controls import Controls, EpochLog
 from egams.training.network import batches as drawing
 from egams.training.network import loop
 from egams.training.network.average import WeightAverage
-from egams.training.network.batches import batches
+from egams.training.network.batches import batches, in_whole_batches
 from egams.training.network.loop import train_network
 from egams.training.network.loss import loss, smooth
 from egams.training.network.schedule import one_cycle, restarts
@@ -116,6 +116,15 @@ def test_an_epoch_shows_each_run_once_however_many_are_drawn_together(
     # Draws differ, runs stay themselves: each is nearest to itself.
     apart = torch.cdist(shown.flatten(1), render(runs, alike, config).flatten(1))
     assert apart.argmin(1).tolist() == list(range(12))
+
+
+@pytest.mark.parametrize(("runs", "whole"), [(14, 18), (12, 12), (6, 6), (5, 5), (1, 1)])
+def test_on_a_gpu_an_epoch_begins_again_until_its_last_batch_is_whole(
+    runs: int, whole: int
+) -> None:
+    order = np.random.default_rng(0).permutation(runs)
+    filled = in_whole_batches(order, 6)
+    np.testing.assert_array_equal(filled, [*order, *order[: whole - runs]])
 
 
 def test_mixing_draws_partners_across_batches_and_joins_labels(

@@ -54,9 +54,9 @@ def print_version(context: typer.Context, wanted: bool) -> None:
 
     typer.echo(f"egams {__version__}")
     if context.params.get("verbose"):
-        from egams.preprocess.kernel import kernel, kernels
+        from egams.kernel import kernel, kernels
 
-        typer.echo(f"baseline kernel {kernel()}, of {', '.join(kernels())}")
+        typer.echo(f"kernel {kernel()}, of {', '.join(kernels())}")
         typer.echo(f"python {platform.python_version()}, {platform.platform()}")
         for name in ("numpy", "torch"):
             try:

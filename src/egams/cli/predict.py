@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -61,6 +61,10 @@ def predict(
     split: Split = None,
     strict: Strict = False,
     jobs: Jobs = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        typer.Option(help="Where to predict; auto: on a GPU where there is one."),
+    ] = "cpu",
     executor: Annotated[
         ExecutorName | None,
         typer.Option(help="Where shards are predicted: in this process, several, or on Ray."),
@@ -75,7 +79,8 @@ def predict(
     from egams.io import read
 
     reader = read(source, instrument=instrument, metadata=metadata, labels=labels, split=split)
-    settings: dict[str, Any] = {"draws": draws, "seed": seed, "jobs": jobs, "strict": strict}
+    settings: dict[str, Any] = {"draws": draws, "seed": seed, "jobs": jobs}
+    settings |= {"strict": strict, "device": device}
     if runs_per_shard is not None:
         if output is None or details is not None:
             raise ConfigError(

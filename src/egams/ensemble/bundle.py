@@ -125,6 +125,8 @@ class Bundle:
         from egams.jobs.device import device_named
 
         named = device_named(device)
+        if named.type == "cpu":
+            return self
         members = [
             replace(member, predictors=tuple(each.on(named) for each in member.predictors))
             for member in self.members

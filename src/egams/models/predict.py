@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +18,9 @@ from egams.spectrogram.draw import draw_each, windows
 from egams.spectrogram.render import render
 from egams.spectrogram.resident import ResidentRuns
 
+IN_CACHE, ON_GPU = 32, 1024
+"""Spectrograms at once."""
+
 
 def predict_draws(
     predictors: Sequence[Predictor],
@@ -27,7 +31,7 @@ def predict_draws(
     seed: Sequence[int],
     *,
     evidence: Evidence | None = None,
-    batch_size: int = 32,
+    batch_size: int | None = None,
 ) -> NDArray[np.float32]:
     """Predict runs several times, each time from freshly drawn spectrograms.
 
@@ -47,7 +51,8 @@ def predict_draws(
     evidence
         As `gather_evidence` gives it for these runs, where several experiments share it.
     batch_size
-        Spectrograms at once: on a processor those that stay in its cache.
+        Spectrograms at once; None takes, on a processor, those that stay in its cache, and on a
+        GPU so many that it is busy.
 
     Returns
     -------
@@ -70,7 +75,7 @@ def predict_draws(
     own = to_numpy(runs.context)[positions]
     contexts = [predictor.context(own, evidence) for predictor in predictors]
     parts = []
-    at_once = max(1, batch_size // draws)
+    at_once = max(1, (batch_size or _spectrograms_at_once(runs)) // draws)
     for batch in (slice(k, k + at_once) for k in range(0, len(positions), at_once)):
         drawn = draw_each(runs, table, positions[batch], config, draws, seed)
         spectrogram = render(runs, drawn, config)
@@ -81,6 +86,10 @@ def predict_draws(
         parts.append(np.stack(given))
     by_run = np.concatenate(parts, 1).reshape(-1, len(positions), draws, len(FAMILIES))
     return by_run.transpose(0, 2, 1, 3)
+
+
+def _spectrograms_at_once(runs: ResidentRuns) -> int:
+    return IN_CACHE if str(array_api_compat.device(runs.scans)) == "cpu" else ON_GPU
 
 
 def gather_evidence(

@@ -16,6 +16,7 @@ from egams.arrays import Array
 from egams.models import label_sets
 from egams.models.network import NetworkSettings, Sizes
 from egams.models.predictor import Features, Predictor, needs_neighbours
+from egams.models.tf32 import in_tf32
 from egams.models.weights import LABEL_SETS, SIZES, WEIGHTS, sizes_of
 from egams.spectrogram.context import CONTEXT_FEATURES
 
@@ -40,7 +41,8 @@ class NetworkPredictor(Predictor):
         """See `Predictor`."""
         device = next(self.network.parameters()).device
         image = torch.as_tensor(spectrogram, device=device)
-        outputs = self.network(image, torch.as_tensor(context, device=device)).float()
+        with in_tf32(device):
+            outputs = self.network(image, torch.as_tensor(context, device=device)).float()
         answers = label_sets.probabilities(outputs, self.label_sets)
         return np.asarray(answers.numpy(force=True))
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.errors import ConfigError, InputError
-from egams.preprocess.kernel import NUMPY, compiled, kernel
+from egams.kernel import NUMPY, compiled, kernel
 from egams.preprocess.pentadiagonal import SHORTEST, Fold
 from egams.preprocess.reweighting import STEEPNESS, Batch, Settings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -34,6 +35,14 @@ def drawn_at_once(device: torch.device, size: int) -> int:
     for many batches, and no step waits for a number to come back.
     """
     return size * max(1, RUNS_DRAWN_ON_GPU // size) if device.type == "cuda" else size
+
+
+def in_whole_batches(order: IntArray, size: int) -> IntArray:
+    """Begin `order` again until its last batch is whole; a single batch stays as it is.
+
+    For a GPU, where every shape of batch is tuned by itself.
+    """
+    return np.resize(order, size * math.ceil(len(order) / size)) if len(order) > size else order
 
 
 def batches(

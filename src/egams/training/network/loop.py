@@ -18,6 +18,7 @@ from egams.families import FAMILIES
 from egams.jobs.stopping import StoppedError
 from egams.models.label_sets import label_sets_of
 from egams.models.network import FROM_SCRATCH, NetworkSettings, Sizes
+from egams.models.tf32 import in_tf32
 from egams.models.trained_network import NetworkPredictor
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.draw import Windows, stream, windows
@@ -26,7 +27,7 @@ from egams.study.epochs import Epoch
 from egams.training.checkpoint import made_for
 from egams.training.controls import UNWATCHED, Controls
 from egams.training.network.average import WeightAverage
-from egams.training.network.batches import batches
+from egams.training.network.batches import batches, in_whole_batches
 from egams.training.network.loss import loss
 from egams.training.network.precision import in_bfloat16, laid_out
 from egams.training.network.schedule import one_cycle, restarts
@@ -122,6 +123,8 @@ def _train_epoch(
     torch.manual_seed(_seed(seed, "dropout", state.epoch))
     generator = stream(b"draws", (seed, state.epoch))
     order = generator.permutation(positions)
+    if runs.device.type == "cuda":
+        order = in_whole_batches(order, training.batch_size)
     steps = math.ceil(len(order) / training.batch_size)
     bfloat16 = in_bfloat16(training.precision, runs.device, network)
     losses = torch.zeros((), device=runs.device)
@@ -134,18 +137,19 @@ def _train_epoch(
         )
         for group in optimiser.param_groups:
             group["lr"] = training.learning_rate * factor
-        with torch.autocast(runs.device.type, torch.bfloat16, enabled=bfloat16):
-            outputs = forward(image, context)
-        value = loss(outputs.float(), labels, label_sets, training)
         optimiser.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
+        with in_tf32(runs.device, tuned=True):
+            with torch.autocast(runs.device.type, torch.bfloat16, enabled=bfloat16):
+                outputs = forward(image, context)
+            value = loss(outputs.float(), labels, label_sets, training)
+            value.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), training.clip_norm)
         optimiser.step()
         state.average.after_step()
         losses += value.detach() * len(labels)
     state.average.after_epoch(state.epoch)
     state.epoch += 1
-    return float(losses) / len(positions)
+    return float(losses) / len(order)
 
 
 def _optimiser(network: nn.Module, training: TrainingConfig) -> torch.optim.Optimizer:

@@ -1,7 +1,7 @@
-"""Which code fits baselines: compiled for the instructions of this processor, or NumPy.
+"""Which code fits baselines and walks trees: compiled for this processor's instructions, or NumPy.
 
-All give the same bits. The compiled ones (`compiled/aspls.c`) are there if a compiler was when
-egams was installed.
+All give the same bits. The compiled ones (`compiled/`) are there if a compiler was when egams was
+installed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NUMPY = "numpy"
 def compiled() -> Any | None:
     """Return the compiled module, None where it was not built."""
     try:
-        return import_module("egams.preprocess._aspls")
+        return import_module("egams._compiled")
     except ImportError:
         return None
 
@@ -34,7 +34,7 @@ def kernels() -> tuple[str, ...]:
 
 
 def kernel() -> str:
-    """Return the kernel that fits baselines.
+    """Return the kernel that computes.
 
     Raises
     ------
