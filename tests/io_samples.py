@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from egams.families import FAMILIES
 from egams.io import RunSource, open_source, write_csv
 from egams.run import Run
+from table_samples import Dialect, text_of
 
 BAD = "S0003"
 HEADER = "time,temp,m/z,abundance"
@@ -183,6 +184,21 @@ def _single_gz(root: Path) -> RunSource:
     return open_source(packed, labels=root / "known.csv", instrument="commercial")
 
 
+def _tables(root: Path) -> RunSource:
+    """One dialect for each run; the bad one has text for a temperature."""
+    (root / "runs").mkdir()
+    lay_labels(root / "runs" / "labels.csv")
+    for run_id, suffix, dialect in (
+        ("S0001", "txt", Dialect(separator="\t", decimal=",")),
+        ("S0004", "tsv", Dialect(separator="\t", encoding="utf-16")),
+        (BAD, "dat", Dialect(separator=";", names="plain")),
+    ):
+        text = text_of(RUNS.get(run_id, RUNS["S0001"]), dialect)
+        data = text.replace(b"\n0.0;", b"\n0.0;x", 1) if run_id == BAD else text
+        (root / "runs" / f"{run_id}.{suffix}").write_bytes(data)
+    return open_source(root / "runs")
+
+
 def _parquet(root: Path, row_group_size: int | None = None) -> RunSource:
     lay_parquet(root / "all.parquet", row_group_size)
     lay_labels(root / "all_labels.csv")
@@ -198,6 +214,7 @@ KINDS = {
     "challenge zips": _challenge_zip,
     "folder": _folder,
     "zip": _zip,
+    "tables": _tables,
     "csv": _single,
     "csv.gz": _single_gz,
     "parquet, a group per run": _parquet,

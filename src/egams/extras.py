@@ -19,6 +19,7 @@ EXTRAS = {
     "onnxscript": "onboard",
     "ray": "ray",
     "xarray": "xarray",
+    "python_calamine": "excel",
 }
 """Extra of egams that brings each module."""
 

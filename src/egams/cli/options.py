@@ -13,7 +13,8 @@ Source = Annotated[
     Path,
     typer.Argument(
         metavar="SOURCE",
-        help="The challenge's folder, a folder or zip of CSVs, a .csv, .csv.gz or .parquet.",
+        help="A table of one run (.csv, .txt, .xlsx, ...), a folder or zip of such, a .parquet, or "
+        "the challenge's folder.",
     ),
 ]
 Metadata = Annotated[
@@ -33,6 +34,14 @@ OfInstrument = Annotated[
     Instrument | None,
     typer.Option(
         "--instrument", help="Instrument of runs without metadata; else inferred from the data."
+    ),
+]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        help="What the columns of a table are, where headers do not say it: 'time=Zeit/s, "
+        "temp=Probe [K], Water=18'; or a .yaml file of such lines. Else egams-columns.yaml beside "
+        "the data.",
     ),
 ]
 Split = Annotated[str | None, typer.Option(help="Only runs of this split of the metadata.")]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from egams.cli.options import Bundle, Import, Metadata, OfInstrument, Source
+from egams.cli.options import Bundle, Columns, Import, Metadata, OfInstrument, Source
 
 
 def plot(
@@ -23,6 +23,7 @@ def plot(
     ] = False,
     metadata: Metadata = None,
     instrument: OfInstrument = None,
+    columns: Columns = None,
     imports: Import = None,
 ) -> None:
     """Draw one run, and what a bundle predicts of it.
@@ -35,7 +36,7 @@ def plot(
     from egams.io import open_source
     from egams.report.figure import draw_run
 
-    opened = open_source(source, instrument=instrument, metadata=metadata)
+    opened = open_source(source, instrument=instrument, metadata=metadata, columns=columns)
     if run is None and len(opened.ids) != 1:
         raise InputError(
             f"holds {len(opened.ids)} runs", file=source, expected="one", hint="Name it with --run."

@@ -9,6 +9,7 @@ import typer
 
 from egams.cli.options import (
     Bundle,
+    Columns,
     ExecutorName,
     Import,
     Jobs,
@@ -58,6 +59,7 @@ def predict(
     metadata: Metadata = None,
     labels: Labels = None,
     instrument: OfInstrument = None,
+    columns: Columns = None,
     split: Split = None,
     strict: Strict = False,
     jobs: Jobs = None,
@@ -78,7 +80,14 @@ def predict(
     from egams.errors import ConfigError
     from egams.io import read
 
-    reader = read(source, instrument=instrument, metadata=metadata, labels=labels, split=split)
+    reader = read(
+        source,
+        instrument=instrument,
+        metadata=metadata,
+        labels=labels,
+        split=split,
+        columns=columns,
+    )
     settings: dict[str, Any] = {"draws": draws, "seed": seed, "jobs": jobs}
     settings |= {"strict": strict, "device": device}
     if runs_per_shard is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from egams.cli.options import Jobs, Labels, Metadata, OfInstrument, Source, Split, Strict
+from egams.cli.options import Columns, Jobs, Labels, Metadata, OfInstrument, Source, Split, Strict
 
 
 def prepare(
@@ -17,6 +17,7 @@ def prepare(
     metadata: Metadata = None,
     labels: Labels = None,
     instrument: OfInstrument = None,
+    columns: Columns = None,
     split: Split = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare md5 sums with the metadata.")
@@ -34,7 +35,13 @@ def prepare(
     from egams.store.prepare import prepare as prepare_runs
 
     reader = read(
-        source, instrument=instrument, metadata=metadata, labels=labels, split=split, verify=verify
+        source,
+        instrument=instrument,
+        metadata=metadata,
+        labels=labels,
+        split=split,
+        verify=verify,
+        columns=columns,
     )
     with progress_bar("preparing") as progress:
         store = prepare_runs(reader, output, jobs=jobs, strict=strict, progress=progress)

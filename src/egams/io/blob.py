@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from egams.errors import InputError
-from egams.io.text import HEAD, check_head
+from egams.io.text import HEAD, check_begins
 
 MAX_BYTES = 512 * 2**20
 """Most bytes of one run once unpacked; the largest of the challenge has 4 MB."""
@@ -152,11 +152,11 @@ def _collect(pieces: Iterator[bytes], packed_size: int, name: str, limit: int = 
         total += len(piece)
         _check_size(name, total, packed_size, limit)
         if not checked and total >= HEAD:
-            check_head(b"".join(kept)[:HEAD], name)
+            check_begins(b"".join(kept)[:HEAD], name)
             checked = True
     data = b"".join(kept)
     if not checked:
-        check_head(data, name)
+        check_begins(data, name)
     return data
 
 

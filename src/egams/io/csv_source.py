@@ -1,36 +1,44 @@
-"""`CsvSource`: runs that are CSVs; and how to find them in a folder or a zip archive."""
+"""`CsvSource`: runs that are a file each; and how to find them in a folder or a zip archive."""
 
 from __future__ import annotations
 
 import hashlib
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from egams.errors import InputError
 from egams.io.blob import Blob, FileBlob, RefusedBlob, ZipBlob, input_errors
+from egams.io.foreign import Reading, is_challenge_csv
 from egams.io.source import IndexedSource
+from egams.io.tables.plausible import kelvin_notes
+from egams.io.text import HEAD
 from egams.run import Run
 
 METADATA = "metadata.csv"
 LABELS = "*labels*.csv"
-_NOT_RUNS = (METADATA, LABELS, "submission*.csv", ".*")
+SUFFIXES = (".csv", ".tsv", ".txt", ".asc", ".dat", ".tab", ".xlsx")
+"""Of files that may be runs, each packed with gzip or not."""
+_NOT_RUNS = (METADATA, LABELS, "submission*.csv", "readme*", "license*", ".*")
 _ENCRYPTED = 1
 
 
 @dataclass(frozen=True)
 class CsvSource(IndexedSource[Blob]):
-    """Runs that are one long CSV each.
+    """Runs that are one file each: the challenge's long CSV, or a table in another dialect.
 
     Parameters
     ----------
     verify
         Compare the md5 sum of each CSV with the one in the metadata.
+    reading
+        What the user stated about files of other layouts than the challenge's.
     """
 
     verify: bool = False
+    reading: Reading = field(default_factory=Reading)
 
     def load(self, run_id: str) -> Run:
         """Return one run.
@@ -40,17 +48,25 @@ class CsvSource(IndexedSource[Blob]):
         InputError
             If the run is unknown, has no CSV or a bad one, or another md5 sum.
         """
-        from egams.io.csv_text import readings_from_csv
-
         blob = self.find(run_id)
         data = blob.read()
         if self.verify:
             self._check_md5(run_id, data, blob.name)
-        return self.make_run(run_id, readings_from_csv(data, blob.name))
+        if self.reading.by_hand or not is_challenge_csv(data[:HEAD]):
+            recording = self.reading.recording(data, blob.name)
+            run = self.make_run(run_id, recording.table())
+            time = None if recording.time is None else run.time
+            return replace(run, time=time, notes=(*recording.account.notes, *run.notes))
+        from egams.io.csv_text import readings_from_csv
+
+        readings = readings_from_csv(data, blob.name)
+        run = self.make_run(run_id, readings)
+        return replace(run, notes=(*run.notes, *kelvin_notes(float(readings.temp[0]))))
 
     def fingerprint(self, run_id: str) -> str:
         """Return a string that changes with the CSV, the labels or the instrument."""
-        return f"{self.find(run_id).fingerprint()}-{self.annotations.fingerprint(run_id)}"
+        parts = (self.find(run_id).fingerprint(), self.annotations.fingerprint(run_id))
+        return "-".join((*parts, *self.reading.fingerprint()))
 
     def _check_md5(self, run_id: str, data: bytes, file: str) -> None:
         record = self.annotations.records.get(run_id)
@@ -74,21 +90,26 @@ class CsvSource(IndexedSource[Blob]):
 def is_run_name(name: str) -> bool:
     """Whether a file of this name (no folders) is that of a run."""
     lower = name.lower()
-    return lower.endswith((".csv", ".csv.gz")) and not any(fnmatch(lower, p) for p in _NOT_RUNS)
+    ours = lower.removesuffix(".gz").endswith(SUFFIXES)
+    return ours and not any(fnmatch(lower, p) for p in _NOT_RUNS)
 
 
 def run_id_of(name: str) -> str:
     """Return the run id of a file or member of this name: its stem."""
-    return PurePosixPath(name).name.removesuffix(".gz").removesuffix(".csv").removesuffix(".CSV")
+    stem = PurePosixPath(name).name
+    for suffix in (".gz", *SUFFIXES):
+        if stem.lower().endswith(suffix):
+            stem = stem[: -len(suffix)]
+    return stem
 
 
 def folder_blobs(folder: Path) -> dict[str, Blob]:
-    """Return the CSVs of a folder by file name, sorted."""
+    """Return the files of a folder that may be runs by file name, sorted."""
     return {p.name: FileBlob(p) for p in sorted(folder.iterdir()) if is_run_name(p.name)}
 
 
 def zip_blobs(archive: Path) -> dict[str, Blob]:
-    """Return the CSVs of an archive by member name, in the order of the archive.
+    """Return the members of an archive that may be runs by name, in the order of the archive.
 
     Members with an absolute path or ``..`` are listed, but refused when read.
 
@@ -128,6 +149,8 @@ def by_run_id(blobs: Iterable[tuple[str, Blob]], name: str) -> dict[str, Blob]:
     found: dict[str, Blob] = {}
     for path, blob in blobs:
         run_id = run_id_of(path)
+        if run_id in found and PurePosixPath(found[run_id].name).name != PurePosixPath(path).name:
+            run_id = PurePosixPath(path).name  # x.csv and x.txt are two runs
         if run_id in found:
             raise InputError(
                 f"two files of run '{run_id}': {found[run_id].name} and {blob.name}",
@@ -136,7 +159,9 @@ def by_run_id(blobs: Iterable[tuple[str, Blob]], name: str) -> dict[str, Blob]:
             )
         found[run_id] = blob
     if not found:
-        raise InputError("holds no runs", file=name, expected="files that end in .csv or .csv.gz")
+        raise InputError(
+            "holds no runs", file=name, expected=f"files that end in {', '.join(SUFFIXES)}"
+        )
     return found
 
 

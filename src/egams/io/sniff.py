@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from egams.errors import InputError
@@ -14,18 +14,23 @@ from egams.io.challenge import challenge_blobs
 from egams.io.csv_source import (
     LABELS,
     METADATA,
+    SUFFIXES,
     CsvSource,
     by_run_id,
     folder_blobs,
     zip_blobs,
 )
+from egams.io.foreign import Reading
 from egams.io.source import RunReader, RunSource, open_memory
+from egams.io.tables.hints import hints_from, hints_in
 from egams.run import Run
 
 Runs = str | Path | Run | RunSource | RunReader | Iterable[Run]
 """What `open_source` and `read` take."""
+Columns = str | Path | Mapping[str, object] | None
+"""What the columns of a table are, stated by hand."""
 
-_FORMATS = "a folder, or a file that ends in .csv, .csv.gz, .zip or .parquet"
+_FORMATS = f"a folder, or a file that ends in .zip, .parquet, {', '.join(SUFFIXES)}"
 
 
 def open_source(
@@ -36,6 +41,7 @@ def open_source(
     labels: str | Path | None = None,
     split: str | None = None,
     verify: bool = False,
+    columns: Columns = None,
 ) -> RunSource:
     """Open runs for loading one by one.
 
@@ -43,8 +49,9 @@ def open_source(
     ----------
     path_or_runs
         One of: the folder of the challenge (metadata.csv, labels, features in folders or zips); a
-        folder or a zip of CSVs; one CSV with the columns ``time`` (s), ``temp`` (degC), ``m/z`` and
-        ``abundance``, packed with gzip or not; a Parquet file of those and ``sample_id``; a
+        folder or a zip of files of one run each; such a file: a CSV with the columns ``time`` (s),
+        ``temp`` (degC), ``m/z`` and ``abundance``, or a long or wide table in any other dialect,
+        text or ``.xlsx``, packed with gzip or not; a Parquet file of those and ``sample_id``; a
         `Run` or several; or what an earlier call returned, which is passed on as it is.
     instrument
         Kind of instrument of runs that the metadata do not name; else it is inferred from the data.
@@ -58,6 +65,10 @@ def open_source(
         Only the runs of this split of the metadata.
     verify
         Compare the md5 sum of each CSV with the metadata when it is loaded.
+    columns
+        What the columns of a table are, where headers do not say it:
+        ``"time=Zeit/s, temp=Probe [K], m/z=Masse, Water=18"``, such a mapping, or the path of a
+        YAML file of one. Default: ``egams-columns.yaml`` beside the data.
 
     Raises
     ------
@@ -83,9 +94,10 @@ def open_source(
         if verify and not annotations.records:
             _cannot_verify(verify, f"{path} without metadata")
         ids = annotations.select(blobs, split)
-        return CsvSource(str(path), blobs, annotations, ids, verify)
+        reading = Reading(hints_from(columns), hints_in(path if path.is_dir() else path.parent))
+        return CsvSource(str(path), blobs, annotations, ids, verify, reading)
     if isinstance(path_or_runs, RunSource | RunReader):
-        if any((instrument, metadata, labels, split, verify)):
+        if any((instrument, metadata, labels, split, verify, columns)):
             raise InputError("options for runs that are open already", expected="a path with them")
         return path_or_runs.source if isinstance(path_or_runs, RunReader) else path_or_runs
     _cannot_verify(verify, "runs in memory")
@@ -102,12 +114,13 @@ def read(
     split: str | None = None,
     verify: bool = False,
     strict: bool = False,
+    columns: Columns = None,
 ) -> RunReader:
     """Iterate over runs, one in memory at a time.
 
     Parameters
     ----------
-    path_or_runs, instrument, metadata, labels, split, verify
+    path_or_runs, instrument, metadata, labels, split, verify, columns
         As for `open_source`.
     strict
         Raise at the first run that cannot be used. Otherwise it is listed in ``skipped`` with the
@@ -132,6 +145,7 @@ def read(
         labels=labels,
         split=split,
         verify=verify,
+        columns=columns,
     )
     return RunReader(source, strict=strict)
 
@@ -150,7 +164,7 @@ def _open_csvs(path: Path, known: _Known) -> _Opened:
         hint = f"Did you mean {path.parent / near[0]}?" if near else None
         raise InputError("there is no such file or folder", file=path, hint=hint)
     name = path.name.lower()
-    if name.endswith((".csv", ".csv.gz")):
+    if name.removesuffix(".gz").endswith(SUFFIXES):
         return by_run_id([(path.name, FileBlob(path))], str(path)), known(None)
     if name.endswith(".zip"):
         return by_run_id(zip_blobs(path).items(), str(path)), known(path.parent)
@@ -164,7 +178,7 @@ def _open_folder(path: Path, known: _Known) -> _Opened:
     others = sorted(p.name for p in path.iterdir() if p.suffix in (".zip", ".parquet"))
     if others and not runs:
         hint = f"To read one of these, name it: {', '.join(others)}."
-        raise InputError("holds no CSVs and no metadata.csv", file=path, hint=hint)
+        raise InputError("holds no files of runs and no metadata.csv", file=path, hint=hint)
     return by_run_id(runs.items(), str(path)), annotations
 
 

@@ -28,6 +28,52 @@ _DELIMITERS = {";": "semicolon", "\t": "tab", "|": "bar"}
 _HEADER_EXAMPLE = "UTF-8 text with a header and commas between columns"
 
 
+def check_begins(head: bytes, file: str) -> None:
+    """Refuse bytes that cannot be the start of any run, before the rest is read.
+
+    Parameters
+    ----------
+    head
+        The first `HEAD` bytes, or all there are.
+    file
+        What to call the file in messages.
+
+    Raises
+    ------
+    InputError
+        If there is nothing, or a line without end.
+    """
+    if not head.strip(b"\xef\xbb\xbf \t\r\n"):
+        raise InputError("the file is empty", file=file, expected=_HEADER_EXAMPLE)
+    if len(head) >= HEAD and not head.startswith(b"PK") and not {10, 13}.intersection(head):
+        raise InputError(
+            f"the first line does not end within {HEAD} bytes",
+            file=file,
+            row=1,
+            expected=_HEADER_EXAMPLE,
+        )
+
+
+def refuse_packed(head: bytes, file: str) -> None:
+    """Refuse what the name of the file should have said.
+
+    Parameters
+    ----------
+    head
+        The first bytes.
+    file
+        What to call the file in messages.
+
+    Raises
+    ------
+    InputError
+        If it is a packed file or a Parquet file; says how to rename it.
+    """
+    for magic, (what, hint) in _MAGIC.items():
+        if head.startswith(magic):
+            raise InputError(f"holds {what}", file=file, expected=_HEADER_EXAMPLE, hint=hint)
+
+
 def check_head(head: bytes, file: str) -> None:
     """Refuse bytes that cannot be the start of a CSV, before the rest is read.
 
@@ -43,11 +89,8 @@ def check_head(head: bytes, file: str) -> None:
     InputError
         If there is nothing, or UTF-16, binary data or a line without end.
     """
-    if not head.strip(b"\xef\xbb\xbf \t\r\n"):
-        raise InputError("the file is empty", file=file, expected=_HEADER_EXAMPLE)
-    for magic, (what, hint) in _MAGIC.items():
-        if head.startswith(magic):
-            raise InputError(f"holds {what}", file=file, expected=_HEADER_EXAMPLE, hint=hint)
+    check_begins(head, file)
+    refuse_packed(head, file)
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or _every_other_is_nul(head):
         raise InputError(
             "the text looks like UTF-16",
@@ -58,13 +101,6 @@ def check_head(head: bytes, file: str) -> None:
     line = head.splitlines()[0]
     if b"\0" in head or not _decodes(line):
         raise InputError("holds binary data", file=file, expected=_HEADER_EXAMPLE)
-    if len(head) >= HEAD and not {10, 13}.intersection(head):
-        raise InputError(
-            f"the first line does not end within {HEAD} bytes",
-            file=file,
-            row=1,
-            expected=_HEADER_EXAMPLE,
-        )
 
 
 def _every_other_is_nul(head: bytes) -> bool:

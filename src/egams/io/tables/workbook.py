@@ -1,0 +1,91 @@
+"""Excel workbooks: the sheet that holds the table, as text cells."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import zipfile
+import zlib
+
+from egams.errors import InputError
+from egams.extras import load
+from egams.io.blob import MAX_BYTES
+from egams.io.tables.dialect import Rows
+
+XLSX = b"PK\x03\x04"
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,  # a password
+    ValueError,
+)
+
+
+def rows_of_workbook(data: bytes, file: str) -> tuple[Rows, str]:
+    """Return the cells of the sheet with most of them, and its name.
+
+    Parameters
+    ----------
+    data
+        An ``.xlsx`` file.
+    file
+        What to call it in messages.
+
+    Raises
+    ------
+    InputError
+        If it is damaged or holds nothing.
+    ConfigError
+        If what reads workbooks is not installed.
+    """
+    calamine = load("python_calamine")
+    _check_whole(data, file)
+    try:
+        book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
+        sheets = {
+            name: book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+            for name in book.sheet_names
+        }
+    except (calamine.CalamineError, ValueError, OSError) as error:
+        raise _damaged(file, error) from error
+    if not any(sheets.values()):
+        raise InputError("every sheet is empty", file=file, expected="a table in one of them")
+    name = max(sheets, key=lambda each: sum(len(row) for row in sheets[each]))
+    return [[_text(cell) for cell in row] for row in sheets[name]], name
+
+
+def _check_whole(data: bytes, file: str) -> None:
+    """Compare checksums first: a library in another language is handed whole files only."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as book:
+            if not any(info.filename.startswith("xl/") for info in book.infolist()):
+                hint = "Rename it to end in .zip."
+                raise InputError("holds a zip archive, not a workbook", file=file, hint=hint)
+            if sum(info.file_size for info in book.infolist()) > MAX_BYTES:
+                raise InputError(f"unpacks to more than {MAX_BYTES // 2**20} MiB", file=file)
+            bad = book.testzip()
+    except _UNREADABLE as error:
+        raise _damaged(file, error) from error
+    if bad:
+        raise _damaged(file, ValueError(f"the checksum of {bad} does not fit"))
+
+
+def _damaged(file: str, error: Exception) -> InputError:
+    return InputError(
+        f"cannot be read as an Excel workbook: it is cut off or damaged ({error})",
+        file=file,
+        hint="Copy or save it again.",
+    )
+
+
+def _text(cell: object) -> str:
+    if isinstance(cell, bool):
+        return str(cell)
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+    if isinstance(cell, datetime.datetime):
+        return cell.isoformat(" ")
+    return str(cell).strip()
