@@ -28,8 +28,9 @@ def commands_of(group, *before):
 
 
 COMMANDS = dict(sorted(commands_of(GROUP)))
-NAMED = ["bundle", "compare", "cross-validate", "demo", "evaluate", "export", "plot", "predict"]
-NAMED += ["prepare", "simulate", "study", "study oof", "study report", "study status", "zoo"]
+NAMED = ["bundle", "compare", "cross-validate", "demo", "evaluate", "export", "inspect", "plot"]
+NAMED += ["predict", "prepare", "simulate", "study", "study oof", "study report", "study status"]
+NAMED += ["zoo"]
 HEAVY = {"torch", "pyarrow", "scipy", "matplotlib", "numpy", "rich", "lightgbm", "timm"}
 HEAVY |= {"ray", "fsspec"}
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from command_line import egams
 from egams.errors import InputError
 from egams.io import open_source
 from egams.run import Run
@@ -258,6 +259,26 @@ def test_a_mapping_lies_beside_the_data(tmp_path: Path) -> None:
     (tmp_path / "egams-columns.yaml").write_text("- a\n- b\n")
     with pytest.raises(InputError, match=r"egams-columns.yaml: holds no mapping"):
         load(text, tmp_path)
+
+
+def test_inspect_shows_what_was_taken_for_what(tmp_path: Path) -> None:
+    rows = [(f"{i * 10},{30 + 10 * i + 60 * (i > 20)},{min(i, 20)}e-9,1e-9,7") for i in range(40)]
+    text = "\n".join(["# by hand", "Zeit [s],T (°C),m/z 18,CO2,flow", *rows])
+    (tmp_path / "x.csv").write_text(text)
+    shown = " ".join(egams("inspect", tmp_path / "x.csv").stdout.split())
+    for phrase in (
+        "wide table; encoding: UTF-8, separator: commas, decimal mark: point, header: line 2",
+        "CO2 m/z 44",
+        "flow not used",
+        "x: 40 scans from 30 to 480 degC",
+        "m/z (2): 18, 44",
+        "a scan every 10 s, heated by 60.0 degC a minute",
+        "gap: no scan between 230 and 300 degC",
+        "saturated? m/z 18 stay at their highest value",
+        "note: m/z of gases by name: 'CO2' 44",
+        "18 H2O",
+    ):
+        assert phrase in shown, phrase
 
 
 def test_drift_of_the_mass_scale_is_snapped_and_profiles_are_not(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from egams.cli.cross_validate import cross_validate
 from egams.cli.demo import demo
 from egams.cli.evaluate import evaluate
 from egams.cli.export import export
+from egams.cli.inspect import inspect
 from egams.cli.plot import plot
 from egams.cli.predict import predict
 from egams.cli.prepare import prepare
@@ -33,7 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 TRAIN = (demo, simulate, prepare, cross_validate, compare, bundle, export)
-USE = (predict, evaluate, plot, zoo)
+USE = (inspect, predict, evaluate, plot, zoo)
 for command in TRAIN + USE:
     app.command()(command)
 app.add_typer(study_app)

@@ -11,10 +11,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from egams.errors import InputError
 from egams.io.blob import Blob, FileBlob, RefusedBlob, ZipBlob, input_errors
-from egams.io.foreign import Reading, is_challenge_csv
+from egams.io.foreign import Reading
 from egams.io.source import IndexedSource
-from egams.io.tables.plausible import kelvin_notes
-from egams.io.text import HEAD
+from egams.io.tables.recording import Recording
 from egams.run import Run
 
 METADATA = "metadata.csv"
@@ -46,22 +45,33 @@ class CsvSource(IndexedSource[Blob]):
         Raises
         ------
         InputError
-            If the run is unknown, has no CSV or a bad one, or another md5 sum.
+            If the run is unknown, has no file or a bad one, or another md5 sum.
+        """
+        recording = self.recording(run_id)
+        run = self.make_run(run_id, recording.table())
+        if recording.time is None:
+            run = replace(run, time=None)
+        notes = recording.account.notes
+        return replace(run, notes=(*notes, *run.notes)) if notes else run
+
+    def recording(self, run_id: str) -> Recording:
+        """Return what the file of a run recorded, and how it was read.
+
+        Parameters
+        ----------
+        run_id
+            Name of the run.
+
+        Raises
+        ------
+        InputError
+            If the run is unknown, has no file or a bad one, or another md5 sum.
         """
         blob = self.find(run_id)
         data = blob.read()
         if self.verify:
             self._check_md5(run_id, data, blob.name)
-        if self.reading.by_hand or not is_challenge_csv(data[:HEAD]):
-            recording = self.reading.recording(data, blob.name)
-            run = self.make_run(run_id, recording.table())
-            time = None if recording.time is None else run.time
-            return replace(run, time=time, notes=(*recording.account.notes, *run.notes))
-        from egams.io.csv_text import readings_from_csv
-
-        readings = readings_from_csv(data, blob.name)
-        run = self.make_run(run_id, readings)
-        return replace(run, notes=(*run.notes, *kelvin_notes(float(readings.temp[0]))))
+        return self.reading.recording(data, blob.name)
 
     def fingerprint(self, run_id: str) -> str:
         """Return a string that changes with the CSV, the labels or the instrument."""

@@ -1,4 +1,4 @@
-"""Bytes of any file that is no CSV of the challenge's own layout, to what it recorded."""
+"""Bytes of a file of any layout to what it recorded."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import re
 from dataclasses import dataclass, field, replace
 
 from egams.errors import InputError
+from egams.io.tables.account import Account
 from egams.io.tables.assemble import recording_of
 from egams.io.tables.decode import decode
 from egams.io.tables.dialect import Grid, grid_of_rows, grid_of_text
 from egams.io.tables.hints import Hints
+from egams.io.tables.plausible import kelvin_notes
 from egams.io.tables.recording import Recording
 from egams.io.tables.workbook import XLSX, rows_of_workbook
-from egams.io.text import refuse_packed
+from egams.io.text import HEAD, refuse_packed
 from egams.run_csv import COLUMNS
 
 MAX_TEXT = 64 * 2**20
@@ -52,11 +54,6 @@ class Reading:
     stated: Hints = field(default_factory=Hints)
     beside: Hints = field(default_factory=Hints)
 
-    @property
-    def by_hand(self) -> bool:
-        """Whether files of the challenge's layout are to be read like all others."""
-        return bool(self.stated)
-
     def recording(self, data: bytes, file: str) -> Recording:
         """Return what a file recorded.
 
@@ -72,6 +69,8 @@ class Reading:
         InputError
             As `read_recording`.
         """
+        if not self.stated and is_challenge_csv(data[:HEAD]):
+            return _challenge_recording(data, file)
         return read_recording(data, file, self.stated or self.beside)
 
     def fingerprint(self) -> tuple[str, ...]:
@@ -101,6 +100,14 @@ def read_recording(data: bytes, file: str, hints: Hints) -> Recording:
     grid, encoding = _grid(data, file, hints)
     recording = recording_of(grid, hints)
     return _with_dialect(recording, encoding)
+
+
+def _challenge_recording(data: bytes, file: str) -> Recording:
+    from egams.io.csv_text import readings_from_csv
+
+    rows = readings_from_csv(data, file)
+    account = Account("the challenge's layout", notes=kelvin_notes(float(rows.temp[0])))
+    return Recording(rows.time, rows.temp, rows.mz, rows.abundance, file, rows.line, account)
 
 
 def _grid(data: bytes, file: str, hints: Hints) -> tuple[Grid, str]:
