@@ -50,7 +50,7 @@ def score_on_mini(bundle: Bundle, data: Path) -> float:
 def test_it_is_small_and_only_of_harmless_files() -> None:
     files = [path for path in SHIPPED.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= LARGEST
-    assert {path.suffix for path in files} <= {".safetensors", ".txt", ".json", ".md"}
+    assert {path.suffix for path in files} <= {".safetensors", ".json", ".md"}
 
 
 def test_it_gives_the_golden_predictions(bundle: Bundle) -> None:

@@ -19,7 +19,7 @@ from egams.models.neighbours import Neighbours, NeighboursConfig
 from egams.models.network import ModelSettings, NetworkSettings
 from egams.models.predictor import NEIGHBOURS, EvidenceAlone, Predictor, Shared, WithEvidence
 from egams.models.recurrent import GruConfig, LstmConfig
-from egams.models.trees import CatboostConfig, CatboostPredictor, LightgbmConfig, LightgbmPredictor
+from egams.models.trees import CatboostConfig, LightgbmConfig, TreesPredictor
 from egams.models.vit import Vit1dConfig, VitConfig
 
 ENTRY_POINTS = "egams.models"
@@ -50,8 +50,8 @@ class Kind:
 
 _KINDS: dict[str, Kind] = {
     "neighbours": Kind(NeighboursConfig, EvidenceAlone.load),
-    "lightgbm": Kind(LightgbmConfig, LightgbmPredictor.load),
-    "catboost": Kind(CatboostConfig, CatboostPredictor.load),
+    "lightgbm": Kind(LightgbmConfig, TreesPredictor.load),
+    "catboost": Kind(CatboostConfig, TreesPredictor.load),
     "conv1d": Kind(Conv1dConfig, load_conv1d),
     "gru": Kind(GruConfig),
     "lstm": Kind(LstmConfig),

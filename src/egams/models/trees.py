@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from pydantic import Field
 
-from egams.arrays import Array
+from egams.arrays import Array, to_numpy
 from egams.conventions import TEMPERATURE_COUNT
-from egams.errors import ConfigError
+from egams.errors import ArtifactError
 from egams.families import FAMILIES
 from egams.logistic import sigmoid
+from egams.models.forest import Forest
 from egams.models.neighbours import logits_of
 from egams.models.network import ModelSettings
 from egams.models.predictor import Features, Predictor
 from egams.spectrogram.context import CONTEXT_FEATURES
 
+TREES = "trees.safetensors"
 COLUMNS_PER_BAND = 8
-CATBOOST_FILE = "trees.cbm"
-UNUSED = (
-    *("split_gain", "leaf_weight", "leaf_count", "internal_value", "internal_weight"),
-    *("internal_count", "is_linear"),
-)
-"""Lines of a tree that only training and plots read."""
+BANDS = TEMPERATURE_COUNT // COLUMNS_PER_BAND
+LEAST_WEIGHT = np.float32(1e-6)
+ROWS_AT_ONCE = 8
+"""Spectrograms of 300 rows that stay in the cache."""
 
 
 class TreeSettings(ModelSettings):
@@ -92,26 +92,56 @@ class CatboostConfig(TreeSettings):
 def features(spectrogram: Array, context: Features, *, with_context: bool) -> Features:
     """Describe each m/z of a spectrogram.
 
+    Parameters
+    ----------
+    spectrogram
+        ``[B, m/z, temperature]``.
+    context
+        ``[B, feature]``.
+    with_context
+        Whether the context joins the features.
+
     Returns
     -------
     NDArray
         ``[B, feature]``: mean and maximum in 10 bands of 96 degC, overall mean, maximum, its
-        column, and the spread of the signal over temperature, of each m/z; then the context.
+        column, and the centre and spread of the signal over temperature, of each m/z; then the
+        context.
     """
-    spectrogram = torch.as_tensor(spectrogram, device="cpu")
-    bands = spectrogram.reshape(*spectrogram.shape[:2], -1, COLUMNS_PER_BAND)
-    peak, column = spectrogram.max(2)
-    level = spectrogram.amin(2, keepdim=True)
-    weight = (spectrogram - level).clamp_min(1e-6)
-    position = torch.arange(TEMPERATURE_COUNT, device=spectrogram.device) / TEMPERATURE_COUNT
-    total = weight.sum(2)
-    centre = (weight * position).sum(2) / total
-    spread = ((weight * position**2).sum(2) / total - centre**2).clamp_min(0).sqrt()
-    columns = [bands.mean(3).flatten(1), bands.amax(3).flatten(1)]
-    columns += [spectrogram.mean(2), peak, column.to(peak.dtype), centre, spread]
-    if with_context:
-        columns.append(torch.as_tensor(context))
-    return np.asarray(torch.cat(columns, 1))
+    images = to_numpy(spectrogram).transpose(0, 2, 1)
+    B, _, M = images.shape
+    of_image = (2 * BANDS + 5) * M
+    table = np.empty((B, of_image + with_context * context.shape[1]), np.float32)
+    table[:, of_image:] = context[:, : table.shape[1] - of_image]
+    for first in range(0, B, ROWS_AT_ONCE):
+        rows = slice(first, first + ROWS_AT_ONCE)
+        _describe(images[rows], table[rows, :of_image])
+    return table
+
+
+def _describe(images: NDArray[np.float32], table: NDArray[np.float32]) -> None:
+    """Fill in what `features` says of each m/z, from ``[B, temperature, m/z]``."""
+    B, _, M = images.shape
+    in_bands = images.reshape(B, BANDS, COLUMNS_PER_BAND, M)
+    sums, tops = in_bands.sum(2), in_bands.max(2)
+    of_bands = table[:, : 2 * BANDS * M].reshape(B, 2, M, BANDS)
+    of_bands[:, 0] = (sums / np.float32(COLUMNS_PER_BAND)).transpose(0, 2, 1)
+    of_bands[:, 1] = tops.transpose(0, 2, 1)
+
+    peak = tops.max(1)
+    from_end = np.arange(TEMPERATURE_COUNT, 0, -1, dtype=np.uint8)[:, None]
+    is_peak = (images == peak[:, None]).view(np.uint8)
+    weight = np.maximum(images - images.min(1, keepdims=True), LEAST_WEIGHT)
+    total = weight.sum(1)
+    position = (np.arange(TEMPERATURE_COUNT, dtype=np.float32) / TEMPERATURE_COUNT)[:, None]
+    centre = (weight * position).sum(1) / total
+    away = position - centre[:, None]
+    whole = table[:, 2 * BANDS * M :].reshape(B, 5, M)
+    whole[:, 0] = sums.sum(1) / np.float32(TEMPERATURE_COUNT)
+    whole[:, 1] = peak
+    whole[:, 2] = TEMPERATURE_COUNT - (is_peak * from_end).max(1)  # the first one, as argmax
+    whole[:, 3] = centre
+    whole[:, 4] = np.sqrt((weight * (away * away)).sum(1) / total)
 
 
 def logits_to_add_to(context: Features) -> Features:
@@ -121,91 +151,39 @@ def logits_to_add_to(context: Features) -> Features:
     return np.zeros((len(context), len(FAMILIES)), np.float32)
 
 
-class LightgbmPredictor(Predictor):
-    """One LightGBM booster a family."""
+class TreesPredictor(Predictor):
+    """Trees of either kind.
 
-    def __init__(self, boosters: list[Any], config: LightgbmConfig) -> None:
-        self.boosters = boosters
-        self.config = config
+    Parameters
+    ----------
+    forest
+        On what `features` returns.
+    settings
+        They were trained with.
+    """
+
+    def __init__(self, forest: Forest, settings: LightgbmConfig | CatboostConfig) -> None:
+        self.forest = forest
+        self.of_lightgbm = isinstance(settings, LightgbmConfig)
+        self.with_context = not isinstance(settings, LightgbmConfig) or settings.context
 
     def probabilities(self, spectrogram: Array, context: Features) -> Features:
         """See `Predictor`."""
-        table = features(spectrogram, context, with_context=self.config.context)
-        columns = [
-            booster.predict(table, raw_score=True, num_threads=1) for booster in self.boosters
-        ]
-        added = np.stack(columns, axis=1).astype(np.float32)
-        return np.asarray(sigmoid(logits_to_add_to(context) + added))
+        logits = self.forest.logits(features(spectrogram, context, with_context=self.with_context))
+        if self.of_lightgbm:
+            logits += logits_to_add_to(context)
+        return np.asarray(sigmoid(logits), np.float32)
 
     def save(self, folder: Path) -> None:
         """See `Predictor`."""
-        for family, booster in zip(FAMILIES, self.boosters, strict=True):
-            (folder / f"{family}.txt").write_text(slim(booster.model_to_string()), encoding="utf-8")
+        self.forest.save(folder / TREES)
 
     @classmethod
-    def load(cls, files: Mapping[str, Path], config: LightgbmConfig) -> LightgbmPredictor:
+    def load(
+        cls, files: Mapping[str, Path], settings: LightgbmConfig | CatboostConfig
+    ) -> TreesPredictor:
         """Read what `save` wrote."""
-        import lightgbm
-
-        texts = [files[f"{family}.txt"].read_text(encoding="utf-8") for family in FAMILIES]
-        boosters = [lightgbm.Booster(model_str=text) for text in texts]
-        return cls(boosters, config)
-
-
-def slim(text: str) -> str:
-    """Shorten a booster's text; it predicts the same, to the last bit.
-
-    Names of features become numbers, their ranges, the training settings and what trees
-    remember of training go.
-    """
-    count = int(text.partition("max_feature_idx=")[2].partition("\n")[0]) + 1
-    names, ranges = " ".join(map(str, range(count))), " ".join(["none"] * count)
-    replaced = {"feature_names": names, "feature_infos": ranges}
-    kept = []
-    for line in text[: text.index("end of trees")].splitlines():
-        key = line.partition("=")[0]
-        # The sizes of the trees would no longer be true; LightGBM reads on without them.
-        if key not in UNUSED and key != "tree_sizes":
-            kept.append(f"{key}={replaced[key]}" if key in replaced else line)
-    return "\n".join([*kept, "end of trees", ""])
-
-
-class CatboostPredictor(Predictor):
-    """One CatBoost model for all families."""
-
-    def __init__(self, booster: Any) -> None:
-        self.booster = booster
-
-    def probabilities(self, spectrogram: Array, context: Features) -> Features:
-        """See `Predictor`."""
-        table = features(spectrogram, context, with_context=True)
-        logits = self.booster.predict(table, prediction_type="RawFormulaVal", thread_count=1)
-        return np.asarray(sigmoid(logits.astype(np.float32)))
-
-    def save(self, folder: Path) -> None:
-        """See `Predictor`."""
-        self.booster.save_model(str(folder / CATBOOST_FILE), format="cbm")
-
-    @classmethod
-    def load(cls, files: Mapping[str, Path], _config: CatboostConfig) -> CatboostPredictor:
-        """Read what `save` wrote, with `catboost`."""
-        booster = catboost().CatBoost()
-        booster.load_model(str(files[CATBOOST_FILE]), format="cbm")
-        return cls(booster)
-
-
-def catboost() -> Any:
-    """Import CatBoost.
-
-    Raises
-    ------
-    ConfigError
-        If it is not installed.
-    """
-    try:
-        import catboost
-    except ImportError as error:
-        raise ConfigError(
-            "the model 'catboost' needs an extra: pip install \"egams[catboost]\"."
-        ) from error
-    return catboost
+        forest = Forest.load(files[TREES])
+        if len(forest.start) != len(FAMILIES):
+            raise ArtifactError(f"{files[TREES]}: trees of {len(forest.start)} families.")
+        return cls(forest, settings)

@@ -34,8 +34,8 @@ def make_bundle(
 
     At most `at_most` experiments, see `egams.ensemble.ensemble.fit_ensemble`; any number if None.
 
-    Holds safetensors, the boosters' own formats, ONNX and JSON: no code in it is run when it is
-    loaded. Networks other than `conv1d` are exported to ONNX, and compared with torch.
+    Holds safetensors, ONNX and JSON: no code in it is run when it is loaded. Networks other than
+    `conv1d` are exported to ONNX, and compared with torch.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def make_bundle(
                 target.mkdir(parents=True)
                 opened.record(name, fold).save(target)
                 for file in opened.member_files(name, fold).values():
-                    if file.suffix in {".safetensors", ".txt", ".cbm"}:
+                    if file.suffix == ".safetensors":
                         shutil.copy(file, target)
                 _add_onnx(opened, name, fold, target)
         (temporary / TRAINING_RUNS).mkdir()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -10,15 +13,14 @@ from numpy.typing import NDArray
 
 from egams.arrays import IntArray, to_numpy
 from egams.experiments.experiment import Experiment
+from egams.extras import load
 from egams.families import FAMILIES
 from egams.jobs.stopping import StoppedError
 from egams.models.trees import (
     CatboostConfig,
-    CatboostPredictor,
     LightgbmConfig,
-    LightgbmPredictor,
     TreeSettings,
-    catboost,
+    TreesPredictor,
     features,
     logits_to_add_to,
 )
@@ -28,11 +30,12 @@ from egams.spectrogram.render import mixed_labels, render
 from egams.spectrogram.resident import ResidentRuns
 from egams.training.checkpoint import made_for, read_checkpoint, write_checkpoint
 from egams.training.controls import Controls
+from egams.training.forests import from_catboost, from_lightgbm
 
 
 def train_lightgbm(
     experiment: Experiment, runs: ResidentRuns, positions: IntArray, seed: int, controls: Controls
-) -> LightgbmPredictor:
+) -> TreesPredictor:
     """Train one booster a family on `model.renders` spectrograms of each run, a `Trainer`."""
     import lightgbm
 
@@ -63,7 +66,8 @@ def train_lightgbm(
                 texts = [booster.model_to_string() for booster in boosters]
                 write_checkpoint(checkpoint, purpose, {"boosters": texts})
             raise StoppedError(f"stopped after {number + 1} of {len(FAMILIES)} boosters")
-    return LightgbmPredictor(boosters, model)
+    forest = from_lightgbm([booster.model_to_string() for booster in boosters])
+    return TreesPredictor(forest, model)
 
 
 def _lightgbm_settings(model: LightgbmConfig, seed: int) -> dict[str, Any]:
@@ -87,9 +91,9 @@ def _lightgbm_settings(model: LightgbmConfig, seed: int) -> dict[str, Any]:
 
 def train_catboost(
     experiment: Experiment, runs: ResidentRuns, positions: IntArray, seed: int, _controls: Controls
-) -> CatboostPredictor:
+) -> TreesPredictor:
     """Train one model of all families on `model.renders` spectrograms of each run, a `Trainer`."""
-    model, library = experiment.model, catboost()
+    model, library = experiment.model, load("catboost")
     assert isinstance(model, CatboostConfig)
     data, target = _drawn(experiment, runs, positions, seed, with_context=True)
     # CatBoost refuses a family that all runs or none have. Two more runs like the mean of all, one
@@ -114,7 +118,11 @@ def train_catboost(
         }
     )
     booster.fit(data, target)
-    return CatboostPredictor(booster)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "trees.json"
+        booster.save_model(str(path), format="json")
+        forest = from_catboost(json.loads(path.read_bytes()))
+    return TreesPredictor(forest, model)
 
 
 def _drawn(
