@@ -191,6 +191,17 @@ def test_a_graph_that_answers_otherwise_is_refused(tmp_path: Path) -> None:
         export_network(network, tmp_path / NETWORK, "mine")
 
 
+class Counting(Whim):
+    def forward(self, spectrogram: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        return self.linear(spectrogram.mean(2)).reshape(len(spectrogram), -1)
+
+
+def test_a_graph_of_so_many_runs_only_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    network = NetworkPredictor(Counting(Sizes()), Sizes())
+    with pytest.raises(ConfigError, match=r"mine: .* 2 runs at a time.*x\.shape\[0\]"):
+        export_network(network, tmp_path / NETWORK, "mine")
+
+
 def test_without_onnx_runtime_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

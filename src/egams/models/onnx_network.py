@@ -46,6 +46,11 @@ class OnnxNetwork:
         names = [each.name for each in (*given, *told)]
         if names != [*INPUTS, OUTPUT] or any(each.type != FLOAT for each in (*given, *told)):
             raise ValueError(f"its ONNX graph has other inputs and outputs: {', '.join(names)}")
+        if any(isinstance(each.shape[0], int) for each in given):
+            raise ValueError(
+                f"its ONNX graph takes {given[0].shape[0]} runs at a time, not any number; "
+                "networks find the number by x.shape[0], since len(x) fixes it"
+            )
         spectrogram, context = (each.shape[1:] for each in given)
         if spectrogram[:1] != [TEMPERATURE_COUNT] or told[0].shape[1:] != [len(FAMILIES)]:
             raise ValueError("its ONNX graph is of other temperatures or families")
