@@ -11,7 +11,9 @@ pass, written and read. On a GPU, the share of a step during which kernels run i
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -28,9 +30,10 @@ from egams.spectrogram.resident import ResidentRuns
 from egams.training.network.precision import in_bfloat16
 
 sys.path.insert(0, str(Path(__file__).parent))
-from measure import epoch_seconds, seconds, simulated
+from measure import epoch_seconds, seconds, simulated, train_epochs
 
 TARGET, BUSY_TARGET = 3.0, 0.85
+STEPS_PROFILED = 50
 BYTES_PER_WEIGHT = 60
 """float32 words: read forward and backward 2, gradient 1, clipping 2, AdamW 7, average 3."""
 
@@ -94,11 +97,12 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--runs", type=int, default=24)
+    parser.add_argument("--runs", type=int, default=24, help="made up to whole batches")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device, batch = torch.device(arguments.device), arguments.batch
-    runs = ResidentRuns.load(simulated(arguments.runs)).to(device)
+    steps = math.ceil(arguments.runs / batch)
+    runs = ResidentRuns.load(simulated(steps * batch)).to(device)
     bfloat16 = in_bfloat16("auto", device, nn.Identity())
     dtype = torch.bfloat16 if bfloat16 else torch.float32
     flops_a_second, bytes_a_second = rates(device, dtype)
@@ -113,7 +117,6 @@ def main() -> None:
         moved = BYTES_PER_WEIGHT * of_network.parameters
         moved += 2 * activation_bytes(experiment.model.build(sizes), sizes, batch, bfloat16)
         floor = max(flops / flops_a_second, moved / bytes_a_second)
-        steps = arguments.runs // batch
         took = median(epoch_seconds(experiment, runs, 3, batch_size=batch, precision="auto"))
         step = took / steps
         print(
@@ -130,14 +133,20 @@ def main() -> None:
 
 
 def busy_share(experiment: Experiment, runs: ResidentRuns, batch: int) -> float:
-    """Share of an epoch's wall time during which a kernel runs on the GPU."""
-    epoch_seconds(experiment, runs, 1, batch_size=batch, precision="auto")
-    with profile(activities=[ProfilerActivity.CUDA]) as seen:
-        took = seconds(
-            lambda: epoch_seconds(experiment, runs, 9, batch_size=batch, precision="auto")
-        )
+    """Share of wall time, from the second epoch on, during which a kernel runs on the GPU."""
+    epochs = 1 + math.ceil(STEPS_PROFILED * batch / len(runs))
+    seen, times = profile(activities=[ProfilerActivity.CUDA]), list[float]()
+
+    def note(done: int, total: int, _loss: float) -> None:  # an epoch's loss was read: all is done
+        if done == 1:
+            seen.start()
+        times.append(time.perf_counter())
+        if done == total:
+            seen.stop()
+
+    train_epochs(experiment, runs, epochs, note, batch_size=batch, precision="auto")
     busy = sum(event.self_device_time_total for event in seen.key_averages()) / 1e6
-    return busy / took
+    return busy / (times[-1] - times[0])
 
 
 if __name__ == "__main__":
