@@ -50,6 +50,23 @@ def work(
     (folder / name).write_text(str(torch.get_num_threads()), encoding="utf-8")
 
 
+def on_device(name: str, folder: Path, device: str, **_: object) -> None:
+    """Leave a file that says how many GPUs this process sees.
+
+    Before, on the first try, run out of the device's memory or lose it, as the name says.
+    """
+    import torch
+
+    first = not (folder / f"{name}.tried").exists()
+    (folder / f"{name}.tried").touch()
+    if first and name == "hogs":
+        torch.empty(2**50, device=device)
+    if first and name == "halts":  # an index past the end: a GPU is lost by it
+        print(torch.zeros(4, device=device)[torch.tensor([2**20], device=device)].sum())
+    assert float(torch.ones(1000, device=device).sum()) == 1000
+    (folder / name).write_text(str(torch.cuda.device_count()), encoding="utf-8")
+
+
 def note_gpu(name: str, folder: Path, **_: object) -> None:
     """Leave a file that says which GPUs this process may see, as far as it was told."""
     (folder / name).write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "all"), encoding="utf-8")

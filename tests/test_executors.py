@@ -209,6 +209,7 @@ def test_what_contradicts_is_refused() -> None:
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"), True),
         (torch.AcceleratorError("CUDA error: unspecified launch failure"), True),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), True),
+        (RuntimeError("CUDA error: device-side assert triggered"), True),  # before torch 2.8
         (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
         (RuntimeError("CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"), True),
         (RuntimeError("[enforce fail at alloc_cpu.cpp] can't allocate memory: 8 bytes"), True),

@@ -12,7 +12,10 @@ from egams.jobs.stopping import StoppedError
 
 LOST_BY = {"MemoryError", "OutOfMemoryError", "AcceleratorError"}
 """Classes of errors; two of them are torch's, which need not be imported to know them."""
-NO_MEMORY = re.compile(r"out of memory|allocate memory|alloc(ation)?_failed", re.IGNORECASE)
+LOST_AS = re.compile(
+    r"out of memory|allocate memory|alloc(ation)?_failed|cuda error", re.IGNORECASE
+)
+"""What torch before 2.8, on a CPU, and libraries of CUDA report without a class of their own."""
 
 
 @dataclass(frozen=True)
@@ -156,5 +159,4 @@ def process_is_lost(error: Exception) -> bool:
     classes = {each.__name__ for each in type(error).__mro__}
     if classes & LOST_BY:
         return True
-    # Torch on a CPU, and libraries of CUDA with memory of their own, have no class of error for it.
-    return isinstance(error, RuntimeError) and NO_MEMORY.search(str(error)) is not None
+    return isinstance(error, RuntimeError) and LOST_AS.search(str(error)) is not None

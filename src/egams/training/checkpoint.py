@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pydantic import BaseModel
 
@@ -52,7 +53,7 @@ def made_for(
 
 
 def _digest(array: Array) -> str:
-    return hashlib.sha256(to_numpy(array).tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(to_numpy(array))).hexdigest()
 
 
 def write_checkpoint(path: Path, purpose: dict[str, Any], content: dict[str, Any]) -> None:

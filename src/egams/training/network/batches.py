@@ -65,7 +65,6 @@ def batches(
     at_once = drawn_at_once(runs.device, size)
     for part in (order[first : first + at_once] for first in range(0, len(order), at_once)):
         draws = draw(table, part, config, generator, partners=order)
-        spectrogram, labels = render(runs, draws, config), mixed_labels(runs, draws)
+        drawn = Batch(render(runs, draws, config), runs.context[part], mixed_labels(runs, draws))
         for start in range(0, len(part), size):
-            here = slice(start, start + size)
-            yield Batch(spectrogram[here], runs.context[part[here]], labels[here])
+            yield Batch(*(each[start : start + size] for each in drawn))
