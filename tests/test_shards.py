@@ -27,6 +27,7 @@ from egams.ensemble.shards import SHARDS, ShardTask, predict_shards, read_shards
 from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.families import FAMILIES
 from egams.io import write_csv
+from egams.jobs import device
 from training_samples import labelled_runs
 
 RUNS, IN_SHARD, DRAWS = 10, 4, 2
@@ -197,6 +198,17 @@ def test_strict_fails_the_shards_with_bad_runs_and_keeps_the_others(
     with pytest.raises(EgamsError, match=r"(?s)2 of 3 shards failed.*shard-00001: .*X004"):
         predicted(csvs, tmp_path / "out", strict=True)
     assert [path.name for path in (tmp_path / "out" / SHARDS).iterdir()] == PATHS[:1]
+
+
+def test_a_bundle_is_brought_to_a_gpu_once_for_all_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "device_named", lambda _name: torch.device("meta"))
+    bundle = load_bundle()
+    there = bundle._on("cuda")
+    assert there is bundle._on("cuda")
+    assert there.device == "meta"
+    for here, moved in zip(bundle.members, there.members, strict=True):
+        if here.experiment.model.kind == "conv1d":
+            assert not any(a is b for a, b in zip(here.predictors, moved.predictors, strict=True))
 
 
 def test_a_damaged_shard_is_named(whole: Path, tmp_path: Path) -> None:

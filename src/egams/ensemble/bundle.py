@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,7 @@ class Bundle:
     ensemble: Ensemble
     training_runs: TrainingRuns
     device: str = "cpu"
+    _moved: dict[str, Bundle] = field(default_factory=dict, init=False)
 
     def predict(
         self,
@@ -127,11 +128,13 @@ class Bundle:
         named = device_named(device)
         if named.type == "cpu":
             return self
-        members = [
-            replace(member, predictors=tuple(each.on(named) for each in member.predictors))
-            for member in self.members
-        ]
-        return replace(self, members=tuple(members), device=str(named))
+        if device not in self._moved:  # once, for many shards
+            members = [
+                replace(member, predictors=tuple(each.on(named) for each in member.predictors))
+                for member in self.members
+            ]
+            self._moved[device] = replace(self, members=tuple(members), device=str(named))
+        return self._moved[device]
 
     def _resident(self, store: RunStore) -> ResidentRuns:
         runs = ResidentRuns.load(store)

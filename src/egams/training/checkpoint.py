@@ -53,7 +53,7 @@ def made_for(
 
 
 def _digest(array: Array) -> str:
-    return hashlib.sha256(np.ascontiguousarray(to_numpy(array))).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(to_numpy(array)).data).hexdigest()
 
 
 def write_checkpoint(path: Path, purpose: dict[str, Any], content: dict[str, Any]) -> None:
