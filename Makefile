@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-BENCHMARKS := startup prepare baseline spectrogram  # out_of_fold wants a study of the real runs
+BENCHMARKS := startup prepare baseline spectrogram trees  # out_of_fold wants a study of the real runs
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint docs check bench clean
