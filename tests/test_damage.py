@@ -109,8 +109,9 @@ def use_checkpoint(folder: Path) -> Any:
 def weights(predictor: Predictor) -> Any:
     state = {**predictor.network.state_dict()} if hasattr(predictor, "network") else {}
     nearest = predictor.neighbours
-    state |= {} if nearest is None else nearest.state_dict()
-    return {name: value.numpy().tobytes() for name, value in state.items()}
+    arrays = {name: value.numpy() for name, value in state.items()}
+    arrays |= {} if nearest is None else nearest.state
+    return {name: value.tobytes() for name, value in arrays.items()}
 
 
 USES: dict[str, tuple[Callable[[Path], Any], list[str]]] = {

@@ -180,10 +180,10 @@ def test_joined_runs_render_as_before() -> None:
 
 def test_evidence_on_a_version_does_not_know_the_labels_of_its_run() -> None:
     runs, positions = resident(), np.arange(24)
+    labels = np.asarray(runs.labels)
     neighbours, on_training = fit_neighbours(NeighboursConfig(steps=10), runs, positions)
-    descriptors = [
-        getattr(neighbours, f"descriptor_{name}").float().numpy() for name in DESCRIPTORS
-    ]
+    state = dict(neighbours.state)
+    descriptors = [state[f"descriptor_{name}"].astype(np.float32) for name in DESCRIPTORS]
     np.testing.assert_allclose(
         neighbours.evidence(descriptors, positions), on_training, rtol=1e-3, atol=1e-3
     )
@@ -192,12 +192,11 @@ def test_evidence_on_a_version_does_not_know_the_labels_of_its_run() -> None:
     told = neighbours.evidence(found, own)
     for number in (0, 5):
         others = positions != own[number]
-        target = (2 * runs.labels[positions].double() - 1 - neighbours.prior)[others]
-        full = torch.linalg.inv(neighbours.inverse.double())[others][:, others]
-        state = neighbours.state_dict()
-        state |= {name: state[name][others] for name in state if name.startswith("descriptor_")}
-        state |= {"coefficients": torch.linalg.solve(full, target)}
-        alone = Neighbours(state | {"inverse": torch.linalg.inv(full)})
+        target = (2 * labels[positions].astype(float) - 1 - neighbours.prior)[others]
+        full = np.linalg.inv(state["inverse"].astype(float))[others][:, others]
+        kept = {name: state[name][others] for name in state if name.startswith("descriptor_")}
+        kept |= {"coefficients": np.linalg.solve(full, target), "inverse": np.linalg.inv(full)}
+        alone = Neighbours(state | kept)
         expected = alone.evidence([descriptor[number : number + 1] for descriptor in found])
         np.testing.assert_allclose(told[number : number + 1], expected, rtol=1e-3, atol=1e-3)
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from egams.arrays import to_numpy
+from egams.arrays import FloatArray, IntArray, to_numpy
 from egams.ensemble.bundle_files import TRAINING_RUNS, BundleManifest, TrainingRuns
 from egams.ensemble.ensemble import Ensemble
 from egams.ensemble.predictions import Neighbour, Predictions, RunPrediction
@@ -173,8 +172,8 @@ class Bundle:
         nearest: list[tuple[Neighbour, ...]] = [()] * len(runs)
         distance = np.zeros(len(runs))
         if known is not None and descriptors is not None:
-            away = known.away(descriptors)
-            nearest, distance = [self._neighbours(of_run) for of_run in away], away.min(1)
+            places, away = known.nearest(descriptors, NEAREST_SHOWN)
+            nearest, distance = [*map(self._neighbours, places, away)], away[:, 0]
         columns = (
             store.ids,
             instruments.tolist(),
@@ -196,10 +195,9 @@ class Bundle:
                 return member.predictors[0].neighbours
         return None
 
-    def _neighbours(self, away: NDArray[np.float64]) -> tuple[Neighbour, ...]:
-        """Nearest training runs of a run, from its distance to each ``[training run]``."""
-        places = np.argsort(away, kind="stable")[:NEAREST_SHOWN].tolist()
-        return tuple(self.training_runs.neighbour(place, float(away[place])) for place in places)
+    def _neighbours(self, places: IntArray, away: FloatArray) -> tuple[Neighbour, ...]:
+        """Training runs that are nearest to a run, and how far they are ``[neighbour]``."""
+        return tuple(map(self.training_runs.neighbour, places.tolist(), away.tolist()))
 
 
 def load_bundle(path: str | Path | None = None) -> Bundle:

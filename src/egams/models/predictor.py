@@ -89,11 +89,8 @@ class WithEvidence(Predictor):
 
     def save(self, folder: Path) -> None:
         """See `Predictor`."""
-        from safetensors.torch import save_file
-
         self.predictor.save(folder)
-        state = self.neighbours.state_dict()
-        save_file({name: each.contiguous() for name, each in state.items()}, folder / NEIGHBOURS)
+        self.neighbours.save(folder / NEIGHBOURS)
 
 
 class EvidenceAlone(Predictor):

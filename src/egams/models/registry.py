@@ -142,15 +142,13 @@ def load_predictor(
     ConfigError
         If it needs an extra of egams that is not installed.
     """
-    from safetensors.torch import load_file
-
     try:
         predictor = registered()[settings.kind].load(files, settings)
         if NEIGHBOURS not in files:
             return predictor
         path, known = files[NEIGHBOURS], {} if shared is None else shared
         if path not in known:
-            known[path] = Neighbours(load_file(path))
+            known[path] = Neighbours.load(path)
         return WithEvidence(predictor, known[path])
     except ConfigError:
         raise

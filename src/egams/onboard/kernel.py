@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from egams.models.neighbours import Kernel, NeighboursConfig
+from egams.models.neighbours import NeighboursConfig
 from egams.onboard.describe import SHAPES, SIZES
-from egams.training.neighbours import fit_kernel
+from egams.training.kernel_fit import fit_kernel, starting_kernel
 
 RANKS = (64, 32, 32, *[12] * SIZES.count(SHAPES))
 """Components kept of each descriptor: few enough to fit, and what is left out was mostly noise."""
@@ -81,7 +80,7 @@ class KernelMachine(nn.Module):
     coefficients
         ``[landmark, family]``.
     prior, slope, doubt, shift
-        ``[family]``: see `egams.models.neighbours.Kernel`.
+        ``[family]``: see `egams.models.kernel.Kernel`.
     basis, gain
         Leading eigenvectors, scaled, and the inverse of the eigenvalues of all others.
     largest_variance
@@ -143,12 +142,12 @@ def fit_kernel_machine(
     ]
     apart = torch.stack([_between_landmarks(part) for part in parts])
     weight = torch.tensor(FIRST_WEIGHTS / len(parts), dtype=torch.float64).expm1().log()
-    start = Kernel.initial(weight.repeat(len(parts)))
+    start = starting_kernel(weight.repeat(len(parts)))
     fit = fit_kernel(apart, labels.double(), start, FIT)
     with torch.no_grad():
         kernel, noise = fit.kernel, fit.kernel.noise.exp()
         numbers = {
-            "weights": functional.softplus(kernel.weight) / fit.scale,
+            "weights": kernel.weights / fit.scale,
             "coefficients": fit.coefficients,
             "prior": fit.prior,
             "slope": kernel.slope.exp(),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egams.arrays import IntArray, to_numpy
-from egams.conventions import HELIUM
+from egams.conventions import HELIUM, MZ_COUNT, TEMPERATURE_COUNT
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import Context
 from egams.spectrogram.draw import draw_each, windows
@@ -20,6 +20,16 @@ DESCRIPTOR_CONFIG = SpectrogramConfig(floor=1e-6, unit_range=False, mz_sigma=0.0
 
 KEY_IONS = (12, 15, 16, 17, 18, 28, 30, 32, 34, 36, 38, 44, 45, 46, 48, 64, 66)
 """Fragments of the gases that distinguish families: H2O, CO, NO, O2, H2S, HCl, CO2, SO2."""
+
+SHARE_COLUMNS, SHAPE_COLUMNS = 4, 2
+"""Columns of the spectrogram that are averaged: 48 and 24 degC."""
+FEATURES = (
+    MZ_COUNT * TEMPERATURE_COUNT // SHARE_COLUMNS,
+    MZ_COUNT,
+    len(KEY_IONS) * TEMPERATURE_COUNT // SHAPE_COLUMNS,
+    MZ_COUNT,
+)
+"""How many each descriptor has."""
 
 SMALLEST_SHARE = -2.5
 SMALLEST_PEAK = -5.0
@@ -70,9 +80,9 @@ def _descriptors(image: Descriptor, background: Descriptor) -> tuple[Descriptor,
     shares = np.clip(image - total, SMALLEST_SHARE, 0)
     shapes = np.maximum((image - peak)[:, KEY_IONS], SMALLEST_SHAPE)
     return (
-        _coarser(shares, 4),
+        _coarser(shares, SHARE_COLUMNS),
         np.maximum(peak[:, :, 0], SMALLEST_PEAK),
-        _coarser(shapes, 2),
+        _coarser(shapes, SHAPE_COLUMNS),
         background,
     )
 

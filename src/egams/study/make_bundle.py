@@ -124,7 +124,7 @@ def _training_runs(study: Study) -> TrainingRuns:
     run_ids, contexts = study.contexts()
     truth = study.truth()
     nearest = _whole_neighbours(study)
-    distance = np.zeros(len(run_ids)) if nearest is None else nearest.among_themselves().numpy()
+    distance = np.zeros(len(run_ids)) if nearest is None else nearest.among_themselves()
     return TrainingRuns(
         run_ids=run_ids,
         labels=tuple(truth[run].labels for run in run_ids),

@@ -49,7 +49,8 @@ class Study:
 
     ``manifest.json``; ``folds.json``; ``truth.json``; ``contexts.safetensors``; for each
     experiment and fold a folder ``EXPERIMENT/fold-NAME`` with ``member.json``, the weights, and
-    ``held-out.parquet``, and of networks ``epochs.csv``.
+    ``held-out.parquet``, and of networks ``epochs.csv``; for each fold ``fold-NAME.neighbours``,
+    the fit of the neighbours that all experiments with evidence share.
 
     What reads any of them raises `ArtifactError` where it is missing, damaged, or of another egams.
     """
@@ -131,6 +132,10 @@ class Study:
     def progress_file(self, experiment: str, fold: str) -> Path:
         """File that says how far an unfinished training is: see `egams.study.progress`."""
         return self.folder / experiment / f"fold-{fold}.progress.json"
+
+    def fit_folder(self, fold: str) -> Path:
+        """Folder of the neighbours fitted without one fold, for all experiments."""
+        return self.folder / f"fold-{fold}.neighbours"
 
     def is_done(self, experiment: str, fold: str) -> bool:
         """Whether an experiment is trained without one fold."""

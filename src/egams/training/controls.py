@@ -55,6 +55,9 @@ class Controls:
         Hand networks to ``torch.compile``: a minute or more of compiling, then faster steps.
     log
         Where epochs of networks are noted.
+    fit
+        Folder that keeps the fit of the neighbours for other trainings on the same runs; None
+        keeps none.
     """
 
     checkpoint: Path | None = None
@@ -62,6 +65,7 @@ class Controls:
     stop: Callable[[], bool] = never
     compiled: bool = False
     log: EpochLog | None = None
+    fit: Path | None = None
 
 
 UNWATCHED = Controls()

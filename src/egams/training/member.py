@@ -139,7 +139,8 @@ def train_member(
 
     started = time.perf_counter()
     checkpoint = study.checkpoint(experiment.name, task.fold)
-    controls = Controls(checkpoint, progress, stop, task.compiled, log)
+    fit = study.fit_folder(task.fold)
+    controls = Controls(checkpoint, progress, stop, task.compiled, log, fit)
     sources = None
     if task.sam_like is not None:
         fingerprint = RunStore.open(task.sam_like).fingerprint

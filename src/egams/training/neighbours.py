@@ -1,30 +1,51 @@
-"""Fit of the Gaussian process: the kernel that best foretells each training run from the others."""
+"""Fit of the Gaussian process: whole for few runs, and what grows with them kept small for many."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional
+from numpy.typing import NDArray
 
-from egams.arrays import IntArray, to_numpy
-from egams.experiments.experiment import Experiment
-from egams.models.neighbours import Kernel, Neighbours, NeighboursConfig, distances, evidence
-from egams.models.predictor import EvidenceAlone, Features, Predictor, WithEvidence
-from egams.spectrogram.descriptors import DESCRIPTORS, run_descriptors
+from egams.arrays import FloatArray, IntArray, to_numpy
+from egams.models.kernel import AT_ONCE, Kernel, Places, joined
+from egams.models.neighbours import Neighbours, NeighboursConfig, evidence
+from egams.models.predictor import Features
+from egams.spectrogram.descriptors import DESCRIPTORS, Descriptor, run_descriptors
 from egams.spectrogram.resident import ResidentRuns
-from egams.training.controls import Controls, Progress
+from egams.training.controls import Progress
+from egams.training.kernel_fit import calibrate, distances, fit_kernel, starting_kernel
+
+COMPONENTS = (64, 32, 64, 32)
+"""Principal components kept of each descriptor where runs are many: the rest is mostly noise."""
 
 
-def train_neighbours(
-    experiment: Experiment, runs: ResidentRuns, positions: IntArray, _seed: int, controls: Controls
-) -> Predictor:
-    """Fit the model "neighbours" on some of the runs: see `egams.training.train.Trainer`."""
-    settings = experiment.model
-    assert isinstance(settings, NeighboursConfig)
-    neighbours, _ = fit_neighbours(settings, runs, positions, progress=controls.progress)
-    return WithEvidence(EvidenceAlone(), neighbours)
+@dataclass(frozen=True)
+class Limits:
+    """Numbers of training runs up to which something is done: see `fit_described`.
+
+    Parameters
+    ----------
+    kernel
+        The kernel is fitted on all.
+    inverse
+        The inverse of the covariance is kept.
+    whole
+        The process knows all training runs, by one Cholesky decomposition.
+    nearest
+        Training runs in a local process.
+    """
+
+    kernel: int = 1_500
+    inverse: int = 3_000
+    whole: int = 10_000
+    nearest: int = 300
+
+
+LIMITS = Limits()
 
 
 def fit_neighbours(
@@ -34,14 +55,49 @@ def fit_neighbours(
     *,
     progress: Progress | None = None,
 ) -> tuple[Neighbours, Features]:
-    """Fit on some of the runs.
-
-    Nothing is random.
+    """Fit on some of the runs, see `fit_described`.
 
     Parameters
     ----------
+    config
+        Of the fit.
+    runs
+        Prepared runs.
     positions
         Which of `runs`, all of them labelled ``[run]``.
+    progress
+        Called after each step of the fit of the kernel.
+    """
+    labels = to_numpy(runs.labels)[positions]
+    return fit_described(config, run_descriptors(runs, positions), labels, progress=progress)
+
+
+def fit_described(
+    config: NeighboursConfig,
+    descriptors: Sequence[Descriptor],
+    labels: NDArray[Any],
+    limits: Limits = LIMITS,
+    *,
+    progress: Progress | None = None,
+) -> tuple[Neighbours, Features]:
+    """Fit on described runs; nothing is random.
+
+    Up to 1,500 runs the process is exact. Of more, 1,500 of all sets of labels serve to fit the
+    kernel and the principal components of the descriptors; then the process knows all runs up to
+    10,000, and beyond the 300 nearest to each run. The calibration is fitted on all.
+
+    Parameters
+    ----------
+    config
+        Of the fit.
+    descriptors
+        As `egams.spectrogram.descriptors.run_descriptors` gives them.
+    labels
+        0 or 1 ``[run, family]``.
+    limits
+        Other numbers than 1,500, 10,000 and 300.
+    progress
+        Called after each step of the fit of the kernel.
 
     Returns
     -------
@@ -52,98 +108,131 @@ def fit_neighbours(
 
     Source: Rasmussen & Williams 2006, sections 5.4.2 and 6.5.
     """
-    found = (torch.from_numpy(each) for each in run_descriptors(runs, positions))
-    descriptors = [descriptor.half().float() for descriptor in found]
-    labels = torch.from_numpy(to_numpy(runs.labels)[positions]).double()
-    fit = fit_kernel(
-        distances(descriptors, descriptors), labels, Kernel.initial(), config, progress=progress
-    )
-    described = zip(DESCRIPTORS, descriptors, strict=True)
-    state = {f"descriptor_{name}": descriptor.half() for name, descriptor in described}
-    state |= {"scale": fit.scale, "prior": fit.prior, "coefficients": fit.coefficients}
-    state |= {"inverse": fit.inverse.float()}
-    state |= {f"kernel_{name}": value.detach() for name, value in fit.kernel._asdict().items()}
-    return Neighbours(state), to_numpy(evidence(fit.logits, fit.variance))
+    if len(labels) > limits.kernel:
+        return _fit_many(config, descriptors, labels, limits, progress)
+    half = [each.astype(np.float16) for each in descriptors]
+    apart = distances([torch.from_numpy(each).float() for each in half])
+    labelled = torch.from_numpy(labels).double()
+    fit = fit_kernel(apart, labelled, starting_kernel(), config, progress=progress)
+    state = {f"descriptor_{name}": each for name, each in zip(DESCRIPTORS, half, strict=True)}
+    state |= {name: getattr(fit, name).numpy() for name in ("scale", "prior", "coefficients")}
+    state |= {"inverse": fit.inverse.float().numpy()} | _kernel_state(fit.kernel)
+    return Neighbours(state), evidence(fit.logits.numpy(), fit.variance.numpy())
 
 
-@dataclass(frozen=True)
-class KernelFit:
-    """A fitted Gaussian process.
-
-    Parameters
-    ----------
-    kernel
-        As fitted.
-    scale
-        Mean distance in each descriptor, which distances are divided by ``[descriptor]``.
-    prior
-        Mean of the labels, -1 or 1 ``[family]``.
-    covariance, inverse
-        Of the training runs, and the inverse of it with noise ``[run, run]``.
-    coefficients
-        ``[run, family]``.
-    logits, variance
-        Of the training runs, each from the others alone ``[run, family]``, ``[run, 1]``.
-    """
-
-    kernel: Kernel
-    scale: Tensor
-    prior: Tensor
-    covariance: Tensor
-    inverse: Tensor
-    coefficients: Tensor
-    logits: Tensor
-    variance: Tensor
-
-
-def fit_kernel(
-    apart: Tensor,
-    labels: Tensor,
-    start: Kernel,
+def _fit_many(
     config: NeighboursConfig,
-    *,
-    progress: Progress | None = None,
-) -> KernelFit:
-    """Minimise the log loss of leave-one-out predictions, in closed form from one inverse.
+    descriptors: Sequence[Descriptor],
+    labels: NDArray[Any],
+    limits: Limits,
+    progress: Progress | None,
+) -> tuple[Neighbours, Features]:
+    chosen = representative(descriptors, labels, limits.kernel)
+    state: dict[str, NDArray[Any]] = {}
+    for name, each, components in zip(DESCRIPTORS, descriptors, COMPONENTS, strict=True):
+        state |= _projected(name, each, chosen, components)
+    known = [state[f"descriptor_{name}"] for name in DESCRIPTORS]
+    apart = distances([torch.from_numpy(each[chosen]) for each in known])
+    labelled = torch.from_numpy(labels).double()
+    fit = fit_kernel(apart, labelled[chosen], starting_kernel(), config, progress=progress)
+    signs = 2 * labels.astype(np.float64) - 1
+    prior = signs.mean(0)
+    targets = signs - prior
+    state |= {"scale": fit.scale.numpy(), "prior": prior}
+    if len(labels) > limits.inverse:
+        state |= {"targets": targets, "nearest": np.array(limits.nearest)}
+    if len(labels) > limits.whole:
+        mean, variance = Neighbours(state | _kernel_state(fit.kernel)).from_others()
+    else:
+        weights = (fit.kernel.weights / fit.scale).tolist()
+        noise = float(fit.kernel.noise.exp())
+        coefficients, inverse = solved(known, weights, noise, targets)
+        variance = 1 / inverse.diagonal()[:, None]
+        mean = signs - coefficients * variance
+        state |= {"coefficients": coefficients}
+        if len(labels) <= limits.inverse:
+            whole = inverse + np.tril(inverse, -1).T
+            state |= {"inverse": whole.astype(np.float32)}
+    seen = torch.from_numpy(mean), torch.from_numpy(variance)
+    kernel = calibrate(fit.kernel, *seen, labelled, config)
+    logits = kernel.logits(*seen).numpy()
+    return Neighbours(state | _kernel_state(kernel)), evidence(logits, variance)
+
+
+def representative(descriptors: Sequence[Descriptor], labels: NDArray[Any], count: int) -> IntArray:
+    """Choose runs so that every set of labels has the share that it has of all, within one.
+
+    Of runs with the same labels, every so many-th in the order of their mean feature. So the choice
+    depends on which runs there are, not on their order, and so does the order of the chosen.
 
     Parameters
     ----------
-    apart
-        Distances between training runs in each descriptor ``[descriptor, run, run]``.
+    descriptors
+        ``[run, feature]`` each.
     labels
-        ``[run, family]``, float64.
-    start
-        Kernel that the fit starts from.
+        0 or 1 ``[run, family]``.
+    count
+        How many, of more.
     """
-    scale = apart.mean((1, 2)).clamp_min(torch.finfo(torch.float32).eps)
-    apart = apart / scale[:, None, None]
-    prior = (2 * labels - 1).mean(0)
-    target = 2 * labels - 1 - prior
-    unit = torch.eye(len(labels)).to(labels)
-    first = {name: value.to(labels.device) for name, value in start._asdict().items()}
-    free = {name: value.clone().requires_grad_() for name, value in first.items()}
-    kernel = Kernel(**free)
+    content = descriptors[0].mean(1, dtype=np.float64)
+    order = np.lexsort((content, *labels.T))
+    return order[np.arange(count) * len(order) // count]
 
-    def fit() -> KernelFit:
-        covariance = torch.exp(-kernel.joined(apart))
-        inverse = torch.linalg.inv(covariance + kernel.noise.exp() * unit)
-        coefficients = inverse @ target
-        precision = inverse.diagonal()[:, None]
-        logits = kernel.logits(target - coefficients / precision + prior, 1 / precision)
-        return KernelFit(
-            kernel, scale, prior, covariance, inverse, coefficients, logits, 1 / precision
-        )
 
-    optimiser = torch.optim.Adam(list(free.values()), config.learning_rate)
-    for step in range(config.steps):
-        loss = functional.binary_cross_entropy_with_logits(fit().logits, labels)
-        pulled = sum(
-            ((free[name] - first[name]) ** 2).sum() for name in ("slope", "doubt", "shift")
-        )
-        optimiser.zero_grad()
-        torch.autograd.backward(loss + config.caution * pulled)
-        optimiser.step()
-        if progress is not None:
-            progress(step + 1, config.steps, float(loss.detach()))
-    with torch.no_grad():
-        return fit()
+def solved(
+    known: Sequence[NDArray[Any]], weights: Sequence[float], noise: float, targets: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Coefficients ``[run, family]``, and the inverse of the covariance ``[run, run]``.
+
+    By one Cholesky decomposition, all in the memory of one matrix: above its diagonal, the inverse
+    is 0.
+
+    Parameters
+    ----------
+    known
+        Descriptors of the training runs ``[run, feature]`` each.
+    weights
+        Of the distances ``[descriptor]``.
+    noise
+        On the diagonal.
+    targets
+        ``[run, family]``.
+    """
+    from scipy.linalg import cho_solve, cholesky
+    from scipy.linalg.lapack import dpotri
+
+    places = [Places.of(each) for each in known]
+    runs = len(targets)
+    covariance = np.empty((runs, runs))
+    step = max(1, AT_ONCE // runs)
+    for rows in (slice(start, start + step) for start in range(0, runs, step)):
+        covariance[rows] = joined([each.at(rows) for each in places], places, weights)
+        np.exp(-covariance[rows], out=covariance[rows])
+    covariance.flat[:: runs + 1] += noise
+    # LAPACK has columns where NumPy has rows: transposed, it is worked on in place.
+    factor = cholesky(covariance.T, lower=True, overwrite_a=True, check_finite=False)
+    coefficients = cho_solve((factor, True), targets, check_finite=False)
+    inverse, _ = dpotri(factor, lower=1, overwrite_c=1)
+    return coefficients, inverse
+
+
+def _projected(
+    name: str, descriptor: Descriptor, chosen: IntArray, components: int
+) -> Mapping[str, NDArray[Any]]:
+    """Principal components of the chosen runs, and all runs projected on them."""
+    of_chosen = descriptor[chosen].astype(np.float64)
+    centre = of_chosen.mean(0)
+    of_chosen -= centre
+    _, _, principal = np.linalg.svd(of_chosen, full_matrices=False)
+    kept = min(components, len(chosen) - 1)
+    directions = principal[:kept].T.astype(np.float32)
+    places = (descriptor - centre.astype(np.float32)) @ directions
+    return {
+        f"centre_{name}": centre.astype(np.float32),
+        f"directions_{name}": directions,
+        f"descriptor_{name}": places.astype(np.float16),
+    }
+
+
+def _kernel_state(kernel: Kernel) -> dict[str, NDArray[Any]]:
+    return {f"kernel_{name}": value.numpy() for name, value in kernel._asdict().items()}

@@ -72,42 +72,53 @@ def train_stored_member(
         sam_like = None if stored.sam_like is None else fetched_store(storage, stored.sam_like)
         store = fetched_store(storage, stored.store)
         here = replace(task, store=store, study=study.folder, sam_like=sam_like)
-        kept = _KeptCheckpoint(study.checkpoint(*task.member), storage, f"{name}.checkpoint")
+        checkpoint = _Kept(storage, f"{name}.checkpoint", study.checkpoint(*task.member))
+        fit_folder = study.fit_folder(task.fold)
+        fit = _Kept(storage, fit_folder.name, fit_folder, MANIFEST)
 
         def upload_then_stop() -> bool:
-            kept.put_if_new()
+            fit.put_if_new()
+            checkpoint.put_if_new()
             return stop()
 
         started = time.time()
         try:
             train_member(here, report=report, stop=upload_then_stop)
         except StoppedError:
-            kept.put_if_new()
+            checkpoint.put_if_new()
             raise
+        fit.put_if_new()
         _write_journal(storage, task, started)
         storage.put_folder(study.member_folder(*task.member), name, MEMBER)
         storage.remove(f"{name}.checkpoint")
 
 
-class _KeptCheckpoint:
-    """A checkpoint here, and its copy in storage."""
+class _Kept:
+    """A file here and its copy in storage, or a folder, whose file `last` is put last."""
 
-    def __init__(self, file: Path, storage: Storage, name: str) -> None:
-        self._file, self._storage, self._name = file, storage, name
-        if storage.exists(name):
-            storage.get_file(name, file)
+    def __init__(self, storage: Storage, name: str, here: Path, last: str | None = None) -> None:
+        self._storage, self._name, self._here, self._last = storage, name, here, last
+        if last is None and storage.exists(name):
+            storage.get_file(name, here)
+        if last is not None and storage.exists(f"{name}/{last}"):
+            storage.get_folder(name, here)
         self._put = self._made()
 
     def put_if_new(self) -> None:
         made = self._made()
-        if made != self._put:
-            self._storage.put_file(self._file, self._name)
-            self._put = made
+        if made == self._put:
+            return
+        if self._last is None:
+            self._storage.put_file(self._here, self._name)
+        else:
+            self._storage.put_folder(self._here, self._name, self._last)
+        self._put = made
 
     def _made(self) -> tuple[int, int]:
-        if not self._file.is_file():
+        file = self._here if self._last is None else self._here / self._last
+        if not file.is_file():
             return (0, 0)
-        known = self._file.stat()
+        known = file.stat()
         return (known.st_mtime_ns, known.st_ino)
 
 

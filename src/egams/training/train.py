@@ -11,13 +11,13 @@ import torch
 from egams.arrays import IntArray
 from egams.experiments.experiment import Experiment
 from egams.models.neighbours import NeighboursConfig
-from egams.models.predictor import Features, Predictor, WithEvidence
+from egams.models.predictor import EvidenceAlone, Features, Predictor, WithEvidence
 from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.sam_like import joined, sam_like_versions
 from egams.spectrogram.sam_sources import SamSources
 from egams.training.controls import UNWATCHED, Controls
-from egams.training.neighbours import fit_neighbours, train_neighbours
+from egams.training.fit_once import fit_once
 from egams.training.network.loop import train_network
 from egams.training.trees import train_catboost, train_lightgbm
 
@@ -26,6 +26,17 @@ Trainer = Callable[[Experiment, ResidentRuns, IntArray, int, Controls], Predicto
 
 Raises `StoppedError` if its controls stop it before the end.
 """
+
+
+def train_neighbours(
+    experiment: Experiment, runs: ResidentRuns, positions: IntArray, _seed: int, controls: Controls
+) -> Predictor:
+    """Fit the model "neighbours" on some of the runs: see `Trainer`."""
+    settings = experiment.model
+    assert isinstance(settings, NeighboursConfig)
+    fit = fit_once(settings, runs, positions, controls.fit, progress=controls.progress)
+    return WithEvidence(EvidenceAlone(), fit[0])
+
 
 TRAINERS: dict[str, Trainer] = {
     "neighbours": train_neighbours,
@@ -59,7 +70,7 @@ def train_experiment(
         return train(experiment, runs, positions, seed, controls)
     neighbours = None
     if experiment.evidence:
-        neighbours, evidence = fit_neighbours(NeighboursConfig(), runs, positions)
+        neighbours, evidence = fit_once(NeighboursConfig(), runs, positions, controls.fit)
     if sources is not None and experiment.sam_like > 0:
         versions, own = sam_like_versions(runs, positions, sources, experiment.sam_like, seed)
         if neighbours is not None:

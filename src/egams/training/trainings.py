@@ -85,6 +85,7 @@ def train_all(
         if study.is_done(*task.member):
             remove_unfinished(study.member_folder(*task.member))
             remove_unfinished(study.checkpoint(*task.member))
+            remove_unfinished(study.fit_folder(task.fold))
     _refuse_unfinished(len(tasks), len(undone), ended, request)
 
 
