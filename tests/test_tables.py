@@ -36,7 +36,7 @@ ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "latin-1", "cp1251")
 
 def load(data: bytes, folder: Path, name: str = "x.txt", **how: object) -> Run:
     (folder / name).write_bytes(data)
-    return open_source(folder / name, **how).load("x")  # type: ignore[arg-type]
+    return open_source(folder / name, **how).load("x")
 
 
 def assert_run(run: Run, factor: float = 1.0) -> None:

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from egams.cli.options import Columns, Metadata, OfInstrument, Source
+from egams.cli.options import (
+    Columns,
+    Metadata,
+    Offset,
+    OfInstrument,
+    RampEnd,
+    RampHold,
+    RampRate,
+    RampStart,
+    Source,
+    Temperature,
+    temperature_of,
+)
 
 
 def inspect(
@@ -18,6 +30,12 @@ def inspect(
     metadata: Metadata = None,
     instrument: OfInstrument = None,
     columns: Columns = None,
+    temperature: Temperature = None,
+    offset: Offset = None,
+    ramp: RampRate = None,
+    start: RampStart = None,
+    hold: RampHold = 0.0,
+    end: RampEnd = None,
 ) -> None:
     """Look at a file before you trust what is predicted from it.
 
@@ -30,7 +48,14 @@ def inspect(
     from egams.io.csv_source import CsvSource
     from egams.io.facts import facts_of
 
-    opened = open_source(source, instrument=instrument, metadata=metadata, columns=columns)
+    opened = open_source(
+        source,
+        instrument=instrument,
+        metadata=metadata,
+        columns=columns,
+        temperature=temperature_of(temperature, ramp, start, hold, end),
+        offset=offset,
+    )
     run_id = run or opened.ids[0]
     if isinstance(opened, CsvSource):
         say_account(opened.recording(run_id).account)

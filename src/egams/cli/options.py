@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from egams.errors import ConfigError
 from egams.families import Instrument
+
+if TYPE_CHECKING:
+    from egams.io import Ramp
 
 Source = Annotated[
     Path,
@@ -44,6 +48,36 @@ Columns = Annotated[
         "the data.",
     ),
 ]
+Temperature = Annotated[
+    Path | None,
+    typer.Option(
+        help="File with the sample's temperature over time, where the run's own has none: a "
+        "thermobalance's curve, a logger's table."
+    ),
+]
+Offset = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="From the start of the run to that of the curve or ramp; else by the clocks of both "
+        "files, and 0 for a ramp.",
+    ),
+]
+RampRate = Annotated[
+    float | None,
+    typer.Option(
+        "--ramp", metavar="RATE", help="Heated by so many degC a minute, from --start DEGC."
+    ),
+]
+RampStart = Annotated[
+    float | None, typer.Option("--start", metavar="DEGC", help="Where the ramp begins.")
+]
+RampHold = Annotated[
+    float, typer.Option("--hold", metavar="MINUTES", help="Held at --start before the ramp.")
+]
+RampEnd = Annotated[
+    float | None, typer.Option("--end", metavar="DEGC", help="Where the ramp ends, and is held.")
+]
 Split = Annotated[str | None, typer.Option(help="Only runs of this split of the metadata.")]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at the first run that cannot be used.")
@@ -65,6 +99,34 @@ AtMost = Annotated[
         "--ensemble", min=1, help="Most experiments in the ensemble; any number if left out."
     ),
 ]
+
+
+def temperature_of(
+    file: Path | None, rate: float | None, start: float | None, hold: float, end: float | None
+) -> Path | Ramp | None:
+    """Return where the temperature is from, as the options state it.
+
+    Parameters
+    ----------
+    file, rate, start, hold, end
+        Values of ``--temperature``, ``--ramp``, ``--start``, ``--hold`` and ``--end``.
+
+    Raises
+    ------
+    ConfigError
+        If they do not go together.
+    """
+    from egams.io import Ramp
+
+    if (rate is None) != (start is None):
+        raise ConfigError("--ramp RATE and --start DEGC need each other.")
+    if file is not None and rate is not None:
+        raise ConfigError("--temperature and --ramp both state the temperature: leave out one.")
+    if rate is None or start is None:
+        if hold or end is not None:
+            raise ConfigError("--hold and --end belong to a ramp: --ramp RATE --start DEGC.")
+        return file
+    return Ramp(rate, start, hold, end)
 
 
 def _import(given: list[str] | None) -> list[str] | None:

@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from egams.cli.options import Bundle, Columns, Import, Metadata, OfInstrument, Source
+from egams.cli.options import (
+    Bundle,
+    Columns,
+    Import,
+    Metadata,
+    Offset,
+    OfInstrument,
+    RampEnd,
+    RampHold,
+    RampRate,
+    RampStart,
+    Source,
+    Temperature,
+    temperature_of,
+)
 
 
 def plot(
@@ -24,6 +38,12 @@ def plot(
     metadata: Metadata = None,
     instrument: OfInstrument = None,
     columns: Columns = None,
+    temperature: Temperature = None,
+    offset: Offset = None,
+    ramp: RampRate = None,
+    start: RampStart = None,
+    hold: RampHold = 0.0,
+    end: RampEnd = None,
     imports: Import = None,
 ) -> None:
     """Draw one run, and what a bundle predicts of it.
@@ -36,7 +56,14 @@ def plot(
     from egams.io import open_source
     from egams.report.figure import draw_run
 
-    opened = open_source(source, instrument=instrument, metadata=metadata, columns=columns)
+    opened = open_source(
+        source,
+        instrument=instrument,
+        metadata=metadata,
+        columns=columns,
+        temperature=temperature_of(temperature, ramp, start, hold, end),
+        offset=offset,
+    )
     if run is None and len(opened.ids) != 1:
         raise InputError(
             f"holds {len(opened.ids)} runs", file=source, expected="one", hint="Name it with --run."

@@ -15,11 +15,18 @@ from egams.cli.options import (
     Jobs,
     Labels,
     Metadata,
+    Offset,
     OfInstrument,
+    RampEnd,
+    RampHold,
+    RampRate,
+    RampStart,
     Seed,
     Source,
     Split,
     Strict,
+    Temperature,
+    temperature_of,
 )
 
 if TYPE_CHECKING:
@@ -60,6 +67,12 @@ def predict(
     labels: Labels = None,
     instrument: OfInstrument = None,
     columns: Columns = None,
+    temperature: Temperature = None,
+    offset: Offset = None,
+    ramp: RampRate = None,
+    start: RampStart = None,
+    hold: RampHold = 0.0,
+    end: RampEnd = None,
     split: Split = None,
     strict: Strict = False,
     jobs: Jobs = None,
@@ -87,6 +100,8 @@ def predict(
         labels=labels,
         split=split,
         columns=columns,
+        temperature=temperature_of(temperature, ramp, start, hold, end),
+        offset=offset,
     )
     settings: dict[str, Any] = {"draws": draws, "seed": seed, "jobs": jobs}
     settings |= {"strict": strict, "device": device}

@@ -7,7 +7,23 @@ from typing import Annotated
 
 import typer
 
-from egams.cli.options import Columns, Jobs, Labels, Metadata, OfInstrument, Source, Split, Strict
+from egams.cli.options import (
+    Columns,
+    Jobs,
+    Labels,
+    Metadata,
+    Offset,
+    OfInstrument,
+    RampEnd,
+    RampHold,
+    RampRate,
+    RampStart,
+    Source,
+    Split,
+    Strict,
+    Temperature,
+    temperature_of,
+)
 
 
 def prepare(
@@ -18,6 +34,12 @@ def prepare(
     labels: Labels = None,
     instrument: OfInstrument = None,
     columns: Columns = None,
+    temperature: Temperature = None,
+    offset: Offset = None,
+    ramp: RampRate = None,
+    start: RampStart = None,
+    hold: RampHold = 0.0,
+    end: RampEnd = None,
     split: Split = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare md5 sums with the metadata.")
@@ -42,6 +64,8 @@ def prepare(
         split=split,
         verify=verify,
         columns=columns,
+        temperature=temperature_of(temperature, ramp, start, hold, end),
+        offset=offset,
     )
     with progress_bar("preparing") as progress:
         store = prepare_runs(reader, output, jobs=jobs, strict=strict, progress=progress)

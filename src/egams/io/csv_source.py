@@ -18,7 +18,7 @@ from egams.run import Run
 
 METADATA = "metadata.csv"
 LABELS = "*labels*.csv"
-SUFFIXES = (".csv", ".tsv", ".txt", ".asc", ".dat", ".tab", ".xlsx")
+SUFFIXES = (".csv", ".tsv", ".txt", ".asc", ".dat", ".tab", ".xlsx", ".cdf")
 """Of files that may be runs, each packed with gzip or not."""
 _NOT_RUNS = (METADATA, LABELS, "submission*.csv", "readme*", "license*", ".*")
 _ENCRYPTED = 1
@@ -71,7 +71,8 @@ class CsvSource(IndexedSource[Blob]):
         data = blob.read()
         if self.verify:
             self._check_md5(run_id, data, blob.name)
-        return self.reading.recording(data, blob.name)
+        path = blob.path if isinstance(blob, FileBlob) else None
+        return self.reading.recording(data, blob.name, path)
 
     def fingerprint(self, run_id: str) -> str:
         """Return a string that changes with the CSV, the labels or the instrument."""

@@ -23,6 +23,8 @@ from egams.io.csv_source import (
 from egams.io.foreign import Reading
 from egams.io.source import RunReader, RunSource, open_memory
 from egams.io.tables.hints import hints_from, hints_in
+from egams.io.tables.recording import Curve
+from egams.io.tables.temperature import Ramp
 from egams.run import Run
 
 Runs = str | Path | Run | RunSource | RunReader | Iterable[Run]
@@ -42,6 +44,8 @@ def open_source(
     split: str | None = None,
     verify: bool = False,
     columns: Columns = None,
+    temperature: str | Path | Ramp | None = None,
+    offset: float | None = None,
 ) -> RunSource:
     """Open runs for loading one by one.
 
@@ -69,6 +73,12 @@ def open_source(
         What the columns of a table are, where headers do not say it:
         ``"time=Zeit/s, temp=Probe [K], m/z=Masse, Water=18"``, such a mapping, or the path of a
         YAML file of one. Default: ``egams-columns.yaml`` beside the data.
+    temperature
+        Temperature of the sample, where the files of runs have none: a file with a curve of it over
+        time (a thermobalance's, a logger's), or a heating program (`Ramp`).
+    offset
+        Seconds from the start of the recording to that of the curve or program. Default: from the
+        clocks of both files, and 0 for a program.
 
     Raises
     ------
@@ -94,10 +104,11 @@ def open_source(
         if verify and not annotations.records:
             _cannot_verify(verify, f"{path} without metadata")
         ids = annotations.select(blobs, split)
-        reading = Reading(hints_from(columns), hints_in(path if path.is_dir() else path.parent))
+        beside = hints_in(path if path.is_dir() else path.parent)
+        reading = Reading(hints_from(columns), beside, _temperature(temperature), offset)
         return CsvSource(str(path), blobs, annotations, ids, verify, reading)
     if isinstance(path_or_runs, RunSource | RunReader):
-        if any((instrument, metadata, labels, split, verify, columns)):
+        if any((instrument, metadata, labels, split, verify, columns, temperature)):
             raise InputError("options for runs that are open already", expected="a path with them")
         return path_or_runs.source if isinstance(path_or_runs, RunReader) else path_or_runs
     _cannot_verify(verify, "runs in memory")
@@ -115,12 +126,14 @@ def read(
     verify: bool = False,
     strict: bool = False,
     columns: Columns = None,
+    temperature: str | Path | Ramp | None = None,
+    offset: float | None = None,
 ) -> RunReader:
     """Iterate over runs, one in memory at a time.
 
     Parameters
     ----------
-    path_or_runs, instrument, metadata, labels, split, verify, columns
+    path_or_runs, instrument, metadata, labels, split, verify, columns, temperature, offset
         As for `open_source`.
     strict
         Raise at the first run that cannot be used. Otherwise it is listed in ``skipped`` with the
@@ -146,6 +159,8 @@ def read(
         split=split,
         verify=verify,
         columns=columns,
+        temperature=temperature,
+        offset=offset,
     )
     return RunReader(source, strict=strict)
 
@@ -180,6 +195,14 @@ def _open_folder(path: Path, known: _Known) -> _Opened:
         hint = f"To read one of these, name it: {', '.join(others)}."
         raise InputError("holds no files of runs and no metadata.csv", file=path, hint=hint)
     return by_run_id(runs.items(), str(path)), annotations
+
+
+def _temperature(given: str | Path | Ramp | None) -> Curve | Ramp | None:
+    if given is None or isinstance(given, Ramp):
+        return given
+    from egams.io.tables.curve import read_curve
+
+    return read_curve(given)
 
 
 def _cannot_verify(verify: bool, what: str) -> None:

@@ -45,7 +45,11 @@ def check_begins(head: bytes, file: str) -> None:
     """
     if not head.strip(b"\xef\xbb\xbf \t\r\n"):
         raise InputError("the file is empty", file=file, expected=_HEADER_EXAMPLE)
-    if len(head) >= HEAD and not head.startswith(b"PK") and not {10, 13}.intersection(head):
+    if (
+        len(head) >= HEAD
+        and not head.startswith((b"PK", b"CDF"))
+        and not {10, 13}.intersection(head)
+    ):
         raise InputError(
             f"the first line does not end within {HEAD} bytes",
             file=file,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from egams.arrays import FloatArray
@@ -43,6 +45,9 @@ def recording_of(grid: Grid, hints: Hints) -> Recording:
         recording = _wide(grid, layout)
     else:
         recording = in_scan_order(_long(grid, layout, hints))
+    if "temp" in layout.columns and recording.temp is None:
+        note = "temperatures are below 0 degC throughout: taken as not recorded"
+        recording = replace(recording, account=recording.account.noted(note))
     check_signal(recording, layout.channels or [(0.0, layout.columns["abundance"])], grid)
     return snapped(recording)
 
@@ -155,6 +160,7 @@ def _long(grid: Grid, layout: Layout, hints: Hints) -> Recording:
         line=grid.lines.__getitem__,
         account=account_of(grid, "long table", layout),
         time_known=_time_known(grid, columns),
+        clock=first_clock(grid, columns.get("time")),
     )
 
 
@@ -175,6 +181,7 @@ def _wide(grid: Grid, layout: Layout) -> Recording:
         line=lambda i: grid.lines[i // width],
         account=account,
         time_known=_time_known(grid, columns),
+        clock=first_clock(grid, columns.get("time")),
     )
 
 
@@ -183,6 +190,8 @@ def _time_and_temp(
 ) -> tuple[FloatArray | None, FloatArray | None]:
     time = numbers_of(grid, columns["time"]) if "time" in columns else None
     temp = numbers_of(grid, columns["temp"]) if "temp" in columns else None
+    if temp is not None and (np.isnan(temp) | (temp < 0)).all() and (temp < 0).any():
+        temp = None  # as SAM writes where no temperature of the oven was recorded
     if temp is not None:
         check_temperature(temp, columns["temp"], grid)
     if time is not None and temp is not None and not _time_known(grid, columns):
@@ -195,6 +204,21 @@ def _time_known(grid: Grid, columns: dict[Quantity, Column]) -> bool:
     return column is not None and (
         column.unit is not None or are_clocks(grid.column(column.index)[:50])
     )
+
+
+def first_clock(grid: Grid, column: Column | None) -> float | None:
+    """Return the time of day of the first row, s, where a column holds such times.
+
+    Parameters
+    ----------
+    grid
+        The table.
+    column
+        Its column of time.
+    """
+    cells = [] if column is None else grid.column(column.index)
+    seconds = clock_seconds(cells) if are_clocks(cells[:50]) else 0
+    return None if isinstance(seconds, int) else float(seconds[0])
 
 
 def _masses(grid: Grid, column: Column, hints: Hints) -> FloatArray:

@@ -136,6 +136,32 @@ def layout_of(grid: Grid, hints: Hints, clocks: Sequence[int] = ()) -> Layout:
     return Layout(columns, sorted(channels, key=lambda each: each[0]), run, notes, unused)
 
 
+def curve_columns(grid: Grid, clocks: Sequence[int]) -> dict[Quantity, Column]:
+    """Return the columns of time and temperature of a table that need hold no m/z.
+
+    Parameters
+    ----------
+    grid
+        The table.
+    clocks
+        Places of columns that hold times of day.
+
+    Raises
+    ------
+    InputError
+        If one of them is not there, or two may be.
+    """
+    found = [_candidate(grid, i, Hints()) for i in range(len(grid.names))]
+    columns: dict[Quantity, Column] = {}
+    for role in ("time", "temp"):
+        of_role = [c for c in found if c.role == role]
+        chosen = _choose(role, of_role, grid, clocks, [])
+        if chosen is None:
+            raise ask(f"no column of {role} recognised", grid, None, f"{role}=HEADER")
+        columns[role] = chosen
+    return columns
+
+
 def ask(problem: str, grid: Grid, column: str | None, answer: str) -> InputError:
     """Return the question that a table leaves open.
 

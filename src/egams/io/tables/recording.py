@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -101,13 +101,13 @@ class Curve:
     name
         Where it is from, for notes.
     stamps
-        Times of day that the file states, s: of its start, or of its end.
-    time_known
-        Whether the unit of time was given.
+        Time of day that the file states, s: of its start or of its end.
+    clock
+        Time of day of its first point, s, where that is certain.
     """
 
     time: FloatArray
     temp: FloatArray
     name: str
-    stamps: tuple[float, ...] = field(default=())
-    time_known: bool = True
+    stamps: tuple[float, ...] = ()
+    clock: float | None = None

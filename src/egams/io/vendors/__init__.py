@@ -1,0 +1,1 @@
+"""Files of instruments' own programs that are no plain tables."""
