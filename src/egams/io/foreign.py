@@ -144,7 +144,8 @@ def read_recording(
     """
     if data.startswith(ANDI):
         return read_andi(data, file)
-    refuse_packed(data, file)
+    if not data.startswith(XLSX):
+        refuse_packed(data, file)
     if label:
         grid = grid_of_label(data, file, label, PurePath(file).name, hints)
         return _with_dialect(recording_of(grid, hints), f"columns by {label[0].name}")

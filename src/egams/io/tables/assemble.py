@@ -190,13 +190,20 @@ def _time_and_temp(
 ) -> tuple[FloatArray | None, FloatArray | None]:
     time = numbers_of(grid, columns["time"]) if "time" in columns else None
     temp = numbers_of(grid, columns["temp"]) if "temp" in columns else None
-    if temp is not None and (np.isnan(temp) | (temp < 0)).all() and (temp < 0).any():
-        temp = None  # as SAM writes where no temperature of the oven was recorded
+    if temp is not None and _none_recorded(temp, columns["temp"]):
+        temp = None
     if temp is not None:
         check_temperature(temp, columns["temp"], grid)
     if time is not None and temp is not None and not _time_known(grid, columns):
         check_time(time, temp, columns["time"], grid)
     return time, temp
+
+
+def _none_recorded(temp: FloatArray, column: Column) -> bool:
+    """Whether all are below 0 degC, as SAM's where no temperature of the oven was recorded."""
+    held = temp[np.isfinite(temp)]
+    kelvin = column.unit is not None and column.unit.name == "K"
+    return held.size > 0 and float(held.max()) < 0 and not kelvin
 
 
 def _time_known(grid: Grid, columns: dict[Quantity, Column]) -> bool:
