@@ -142,13 +142,18 @@ OPEN: dict[str, tuple[str, str, str]] = {
     ),
     "methane": (
         wide("t/s", "T/°C", "H2O", "CH4"),
-        "'CH4': holds a signal of an m/z",
+        "'CH4': may hold a signal",
         "CH4=15",
     ),
     "a signal without m/z": (
         wide("t/s", "T/°C", "m/z 18", "trace B [A]"),
-        "'trace B [A]': holds",
+        "'trace B [A]': may hold a signal",
         "trace B [A]=unused",
+    ),
+    "a damaged header": (
+        wide("t/s", "T/°C", "m/z 18", "44 xmu"),
+        "'44 xmu': may hold a signal",
+        "44 xmu=44",
     ),
     "one m/z twice": (
         wide("t/s", "T/°C", "m/z 18", "Water"),

@@ -193,8 +193,8 @@ def _candidate(grid: Grid, index: int, hints: Hints) -> _Candidate:
     unit = _given_unit(grid, index)
     odd = "" if unit else odd
     column = Column(index, header, unit)
-    if odd and len(odd) <= _UNIT_LENGTH and odd.isalpha():
-        name = name[: name.rindex(odd)].rstrip("([ ")
+    if odd and len(odd) <= _UNIT_LENGTH and not re.search(r"\d", odd):
+        name = name.removesuffix(f"[{odd}]").removesuffix(f"({odd})").rstrip()
     else:
         odd = ""
     plain = folded(name)
@@ -349,13 +349,13 @@ def _check_left(left: Sequence[_Candidate], grid: Grid, *, wide: bool) -> None:
     for candidate in left:
         unit = candidate.column.unit
         gas = re.sub(r"[\s_-]+", "", candidate.name) in ASKED_GASES
-        signal = wide and (unit.quantity == "abundance" if unit else gas)
+        # A number in a header that is not understood may be an m/z.
+        numbered = candidate.role is None and re.search(r"\d", candidate.name) is not None
+        signal = wide and (unit.quantity == "abundance" if unit else gas or numbered)
         if signal and not _has(TOTAL, candidate):
             header = candidate.column.header
             answer = f"{header}=16' or '{header}=unused"
-            raise ask(
-                "holds a signal of an m/z that its header does not state", grid, header, answer
-            )
+            raise ask("may hold a signal, but of which m/z is open", grid, header, answer)
 
 
 def _nothing_recognised(grid: Grid, columns: dict[Quantity, Column]) -> InputError:

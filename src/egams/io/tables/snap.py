@@ -62,10 +62,12 @@ def snapped(recording: Recording) -> Recording:
         Readings, m/z ascending within scans.
     """
     mz = recording.mz
+    if not np.isfinite(mz).all():
+        return recording
     whole = np.round(mz)
     off = np.abs(mz - whole)
     near = (off <= TOLERANCE) & (whole >= 1)
-    if not np.isfinite(mz).all() or not (near & (off > 0)).any():
+    if not (near & (off > 0)).any():
         return recording
     scan = np.concatenate(([0], np.cumsum(np.diff(mz) <= 0)))
     keys = np.stack([scan[near], whole[near]], axis=1)

@@ -54,7 +54,7 @@ _ALIASES: dict[Unit, str] = {
     Unit("ms", "time", 1e-3): "ms msec millisecond milliseconds мс",
     Unit("min", "time", 60.0): "min mins minute minutes minuten мин",
     Unit("h", "time", 3600.0): "h hr hrs hour hours std stunde stunden heure heures ч",
-    Unit("degC", "temp"): "°c ºc degc deg_c oc c celsius ℃ degree_c degrees_c grad_c gradc °",
+    Unit("degC", "temp"): "°c ºc degc deg_c c celsius ℃ degree_c degrees_c grad_c ° â°c \ufffdc",
     Unit("K", "temp", 1.0, -273.15): "k kelvin °k",
     Unit("degF", "temp", 5 / 9, -32.0): "°f ºf degf deg_f f fahrenheit ℉ degree_f degrees_f",
     Unit("u", "m/z"): "u amu da dalton th thomson amu/e u/e m/z",

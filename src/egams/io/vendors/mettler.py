@@ -60,6 +60,13 @@ def mettler_curve(data: bytes, file: str) -> Curve:
     for place, line in enumerate(lines[at + 3 :]):
         if not line.strip():
             break
+        if at + 3 + place == len(lines) - 1:
+            raise InputError(
+                "is cut off: its last point has no end of line",
+                file=file,
+                row=at + 4 + place,
+                hint="Copy or export it again.",
+            )
         points.append(_point(line, names, file, at + 4 + place))
     if not points:
         raise InputError("holds no points", file=file, row=at + 4)

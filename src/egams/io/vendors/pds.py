@@ -14,6 +14,7 @@ from egams.io.vendors.channels import lines_of
 
 SUFFIX = ".tab"
 _LINE = re.compile(r"\s*(?P<key>\^?[\w:]+)\s*=\s*(?P<value>.*?)\s*")
+_COLUMN = ("COLUMN", "FIELD")
 MAX_LABELS = 2000
 
 
@@ -25,13 +26,22 @@ class Table:
     ----------
     kind
         Name of the object, such as ``SPREADSHEET``.
-    names, units
-        Of its columns, in order.
+    columns
+        ``NAME`` and ``UNIT`` of each, in order.
     """
 
     kind: str
-    names: list[str] = field(default_factory=list)
-    units: list[str] = field(default_factory=list)
+    columns: list[dict[str, str]] = field(default_factory=list)
+
+    def all(self, key: str) -> list[str]:
+        """Return names or units of all columns.
+
+        Parameters
+        ----------
+        key
+            ``NAME`` or ``UNIT``.
+        """
+        return [column[key] for column in self.columns]
 
 
 def label_of(path: Path) -> tuple[Path, str] | None:
@@ -90,10 +100,10 @@ def grid_of_label(data: bytes, file: str, label: tuple[Path, str], name: str, hi
     width = max((len(row) for row in rows[:100]), default=0)
     tables, pointers = tables_of(label[1])
     kind = next((key for key, at in pointers.items() if name.lower() in at.lower()), "")
-    fit = [t for t in tables if len(t.names) == width and (not kind or t.kind == kind)]
-    fit = fit or [t for t in tables if len(t.names) == width]
-    if len({(*t.names, *t.units) for t in fit}) != 1:
-        widths = ", ".join(str(len(t.names)) for t in tables) or "none"
+    fit = [t for t in tables if len(t.columns) == width and (not kind or t.kind == kind)]
+    fit = fit or [t for t in tables if len(t.columns) == width]
+    if len({(*t.all("NAME"), *t.all("UNIT")) for t in fit}) != 1:
+        widths = ", ".join(str(len(t.columns)) for t in tables) or "none"
         raise InputError(
             f"has {width} columns, and its label {label[0].name} has {len(fit)} tables of so many"
             f" (columns of its tables: {widths})",
@@ -101,10 +111,17 @@ def grid_of_label(data: bytes, file: str, label: tuple[Path, str], name: str, hi
             expected="one",
         )
     numbers = next((i for i, row in enumerate(rows) if _has_numbers(row)), len(rows))
-    named = [*rows[:numbers], fit[0].names, *rows[numbers:]]
+    named = [*rows[:numbers], fit[0].all("NAME"), *rows[numbers:]]
     grid = grid_of_rows(named, file, separator="commas", decimal=hints.decimal or ".")
+    if grid.header_line != numbers + 1:
+        raise InputError(
+            "its rows do not begin where its header ends",
+            file=file,
+            row=numbers + 1,
+            expected=f"rows of {width} numbers, as {label[0].name} describes",
+        )
     lines = [line - 1 for line in grid.lines]
-    return replace(grid, names=fit[0].names, units=fit[0].units, lines=lines)
+    return replace(grid, names=fit[0].all("NAME"), units=fit[0].all("UNIT"), lines=lines)
 
 
 def _has_numbers(row: list[str]) -> bool:
@@ -122,6 +139,7 @@ def tables_of(text: str) -> tuple[list[Table], dict[str, str]]:
     tables: list[Table] = []
     pointers: dict[str, str] = {}
     nested: list[str] = []
+    column = {"NAME": "", "UNIT": ""}
     for line in lines_of(text):
         match = _LINE.fullmatch(line)
         if not match:
@@ -129,17 +147,18 @@ def tables_of(text: str) -> tuple[list[Table], dict[str, str]]:
         key, value = match["key"].upper(), match["value"].strip('"')
         if key.startswith("^"):
             pointers[key[1:]] = value
-        elif key == "OBJECT":
+        elif key == "OBJECT" and value.upper() not in _COLUMN:
             nested.append(value.upper())
-            if value.upper() in ("COLUMN", "FIELD"):
-                if not tables or len(nested) < 2 or tables[-1].kind != nested[-2]:
-                    tables.append(Table(nested[-2] if len(nested) > 1 else ""))
-                tables[-1].names.append("")
-                tables[-1].units.append("")
-            else:
-                tables.append(Table(value.upper()))
+            tables.append(Table(value.upper()))
+        elif key == "OBJECT":
+            around = nested[-1] if nested else ""
+            nested.append(value.upper())
+            if not tables or tables[-1].kind != around:
+                tables.append(Table(around))
+            column = {"NAME": "", "UNIT": ""}
+            tables[-1].columns.append(column)
         elif key == "END_OBJECT" and nested:
             nested.pop()
-        elif nested and nested[-1] in ("COLUMN", "FIELD") and key in ("NAME", "UNIT"):
-            (tables[-1].names if key == "NAME" else tables[-1].units)[-1] = value
-    return [table for table in tables if table.names], pointers
+        elif nested and nested[-1] in _COLUMN and key in column:
+            column[key] = value
+    return [table for table in tables if table.columns], pointers

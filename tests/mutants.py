@@ -1,0 +1,95 @@
+"""Files spoilt at random, to see that a reader refuses them in words or reads them whole."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+import vendor_samples as vendor
+from egams.errors import EgamsError
+from egams.io import Ramp
+from egams.io.csv_source import CsvSource
+from egams.io.sniff import open_source
+from egams.run import Run
+from egams.run_csv import run_to_csv
+from io_samples import commercial
+from table_samples import Dialect, cells, packed, text_of, workbook_of
+
+RUN = commercial("x", 1)
+SAMPLES: dict[str, tuple[str, bytes]] = {
+    "challenge": ("x.csv", run_to_csv(RUN, unmeasured=True)),
+    "long": ("x.csv", text_of(RUN, Dialect(names="German", separator=";", decimal=","))),
+    "long, UTF-16": ("x.txt", text_of(RUN, Dialect(separator="\t", encoding="utf-16"))),
+    "wide": ("x.tsv", text_of(RUN, Dialect(separator="\t", channels="{} amu", comments=3))),
+    "packed": ("x.txt.gz", packed(text_of(RUN, Dialect(names="letters", units="row")))),
+    "workbook": ("x.xlsx", workbook_of(cells(RUN, Dialect(channels="m/z {}")))),
+    "NETZSCH": ("x.csv", vendor.netzsch(RUN)),
+    "Calisto": ("x.txt", vendor.calisto(RUN)),
+    "SAM": ("x.csv", vendor.sam(RUN)),
+    "Quadera": ("x.asc", vendor.quadera(RUN)),
+    "QuadStar": ("x.asc", vendor.quadstar(RUN)),
+    "SRS": ("x.txt", vendor.srs(RUN)),
+    "PVMassSpec": ("x.dat", vendor.pvmassspec(RUN)),
+    "ANDI": ("x.cdf", vendor.andi(RUN)),
+    "PDS table": ("X_1.TAB", vendor.pds(RUN)[0]),
+    "PDS label": ("all.LBL", vendor.pds(RUN)[1]),
+    "curve": ("balance.txt", vendor.mettler(RUN)),
+    "mapping": ("egams-columns.yaml", b"time: Zeit\ntemp: Probe [K]\nWater: 18\nIndex: unused\n"),
+}
+NASTY = [b"\0", b",", b";", b"\t", b"\n", b"\r", b'"', b"-", b"e", b".", b"9" * 30, b"\xff\xfe"]
+NASTY += [b"inf", b"nan", b"1e999", b"#", b"'", b"\xc3", b"[", b"]", b"(", b"/", b"=", b"&a", b"*a"]
+
+
+def mutated(data: bytes, rng: np.random.Generator) -> bytes:
+    """Return the file with one to four faults of any kind."""
+    for _ in range(rng.integers(1, 5)):
+        at, length = int(rng.integers(len(data) + 1)), int(rng.integers(1, 40))
+        match rng.integers(7):
+            case 0:
+                data = data[:at] + bytes([rng.integers(256)]) + data[at + 1 :]
+            case 1:
+                data = data[:at] + NASTY[rng.integers(len(NASTY))] + data[at:]
+            case 2:
+                data = data[:at] + data[at + length :]
+            case 3:
+                data = data[:at]
+            case 4:
+                data = data[:at] + data[max(0, at - length) : at] + data[at:]
+            case 5:
+                lines = data.split(b"\n")
+                lines.insert(int(rng.integers(len(lines) + 1)), lines[rng.integers(len(lines))])
+                data = b"\n".join(lines)
+            case 6:
+                lines = data.split(b"\n")
+                del lines[rng.integers(len(lines))]
+                data = b"\n".join(lines)
+    return data
+
+
+def outcome(kind: str, data: bytes, folder: Path) -> Run | str:
+    """Read a spoilt file: a run, or why not. Anything but a message for people is raised."""
+    name, _ = SAMPLES[kind]
+    path, temperature = folder / name, Ramp(10, 30)
+    path.write_bytes(data)
+    if kind == "PDS label":
+        path = folder / "X_1.TAB"
+        path.write_bytes(SAMPLES["PDS table"][1])
+    if kind == "PDS table":
+        (folder / "all.LBL").write_bytes(SAMPLES["PDS label"][1])
+    if kind in ("curve", "mapping"):
+        path = folder / "x.asc"
+        path.write_bytes(SAMPLES["Quadera"][1])
+        temperature = folder / name if kind == "curve" else temperature
+    needs = kind in ("Quadera", "QuadStar", "SRS", "PVMassSpec", "ANDI", "curve", "mapping")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            source = open_source(path, temperature=temperature if needs else None)
+            assert isinstance(source, CsvSource)
+            run = source.load(source.ids[0])
+        except EgamsError as error:
+            return str(error)
+    assert np.isfinite(run.abundance[~np.isnan(run.abundance)]).all()
+    return run
