@@ -4,10 +4,8 @@
 
 Two trainings of `conv1d_evidence` side by side, one thread each, as `cross_validate` does on two
 cores: at 1x, 4x and 16x as many runs, each size in fresh processes. Runs are simulated; 4x and 16x
-are copies of them, decoded anew. The reference is the rate at 1x. Evidence is made up here, and the
-Gaussian process that gives it (`neighbours`) is measured apart: its time grows with the cube of the
-runs and its memory with the square. Where memory runs out, the process dies, the study reports that
-training as failed and goes on with the others.
+are copies of them, decoded anew. The reference is the rate at 1x. Evidence is made up here: the
+Gaussian process that gives it is measured by `neighbours.py`.
 """
 
 from __future__ import annotations
@@ -23,20 +21,18 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from egams.experiments.zoo import experiment_named
-from egams.models.neighbours import EVIDENCE_FEATURES, NeighboursConfig
+from egams.models.neighbours import EVIDENCE_FEATURES
 from egams.preprocess.prepare_runs import PreparedRun
 from egams.simulate import simulate_runs
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
 from egams.training.controls import Controls
-from egams.training.neighbours import fit_neighbours
 from egams.training.network.loop import train_network
 from egams.training.train import with_evidence
 
@@ -45,7 +41,6 @@ FACTORS = (1, 4, 16)
 EPOCHS = {1: 8, 4: 4, 16: 3}
 TARGET, MEMORY = 0.10, 4.0
 SIDE_BY_SIDE = 2
-NEIGHBOURS = (1000, 2000, 4000, 6000)
 
 
 class Copies(Sequence[PreparedRun]):
@@ -86,22 +81,14 @@ def train(store: RunStore, factor: int) -> dict[str, float]:
     }
 
 
-def neighbours(store: RunStore, count: int) -> dict[str, float]:
-    """One step of the fit; a fit has sixty, all alike. Copies differ as runs would."""
-    runs = ResidentRuns.load(Copies(store, count))
-    start = time.process_time()
-    fit_neighbours(NeighboursConfig(steps=1), runs, np.arange(len(runs)))
-    return {"runs": count, "processor": time.process_time() - start, "memory": peak()}
-
-
 def peak() -> float:
     """Largest memory of this process so far, GiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def child(what: str, store: Path, size: int) -> subprocess.Popen[str]:
+def child(store: Path, size: int) -> subprocess.Popen[str]:
     """A fresh process with one thread, so that its peak of memory is its own."""
-    command = [sys.executable, __file__, "--child", what, str(store), str(size)]
+    command = [sys.executable, __file__, "--child", str(store), str(size)]
     threads = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=threads)
 
@@ -122,7 +109,7 @@ def measure_training(store: Path) -> None:
     first: float | None = None
     worst = highest = 0.0
     for factor in FACTORS:
-        found = results([child("train", store, factor) for _ in range(SIDE_BY_SIDE)])
+        found = results([child(store, factor) for _ in range(SIDE_BY_SIDE)])
         rate = statistics.mean(each["runs"] / each["processor"] for each in found)
         clock = sum(each["runs"] / each["clock"] for each in found)
         memory = max(each["memory"] for each in found)
@@ -137,19 +124,6 @@ def measure_training(store: Path) -> None:
     print(f"peak memory {highest:.2f} GiB, to reach {MEMORY} GiB: {verdict(highest < MEMORY)}")
 
 
-def measure_neighbours(store: Path) -> None:
-    """Print time and memory of a step until memory is more than is allowed."""
-    print("neighbours, one step of sixty, one thread\n  runs   processor   peak memory")
-    for count in NEIGHBOURS:
-        found = results([child("neighbours", store, count)])
-        if not found:
-            print(f"{count:6d}   the process died: out of memory")
-            return
-        print(f"{count:6d} {found[0]['processor']:9.1f} s {found[0]['memory']:9.2f} GiB")
-        if found[0]["memory"] > MEMORY:
-            return
-
-
 def verdict(met: bool) -> str:
     """In a word."""
     return "met" if met else "missed"
@@ -159,19 +133,17 @@ def main() -> None:
     """Print all of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=250, help="simulated runs, 1x")
-    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        what, place, size = arguments.child
+        place, size = arguments.child
         torch.set_num_threads(1)
-        work: dict[str, Any] = {"train": train, "neighbours": neighbours}
-        print(json.dumps(work[what](RunStore.open(place), int(size))))
+        print(json.dumps(train(RunStore.open(place), int(size))))
         return
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "runs.store"
         prepare(simulate_runs(arguments.runs, np.random.default_rng(0)), store)
         measure_training(store)
-        measure_neighbours(store)
 
 
 if __name__ == "__main__":
