@@ -208,6 +208,12 @@ def test_what_is_open_is_asked_and_the_answer_is_taken(case: str, tmp_path: Path
     assert load(text.encode(), tmp_path, columns=answer).scan_temperature.size >= 8
 
 
+def test_a_capital_t_is_a_temperature(tmp_path: Path) -> None:
+    for header in ("T", "T sample", "t sample/°C", "Probe T, °C"):
+        run = load(wide("t / s", header, "m/z 18", "m/z 44").encode(), tmp_path)
+        assert run.temperature[0] == 30
+
+
 def test_signals_that_are_no_signals_are_refused(tmp_path: Path) -> None:
     header = "t/s,T/°C,m/z,{}\n"
     rows = [f"{scan},{30 + scan},{mz},{-9 - mz / 100}" for scan in range(5) for mz in (18, 44)]
@@ -307,6 +313,13 @@ def test_m_z_in_any_order_within_scans(times: str, tmp_path: Path) -> None:
     run = load(("t/s,T/°C,amu,counts\n" + "\n".join(rows)).encode(), tmp_path)
     assert run.mz.tolist() == sorted(order)
     np.testing.assert_allclose(run.abundance, 100 * np.arange(7)[:, None] + run.mz)
+
+
+def test_ascending_scans_of_m_z_of_their_own_stay_apart(tmp_path: Path) -> None:
+    cycle = (*np.arange(2.0, 20.0), *np.arange(13.5, 30.0))
+    rows = [f"{i / 10},{30 + i},{mz},{i}" for i, mz in enumerate(cycle * 3)]
+    run = load(("t/s,T/°C,amu,counts\n" + "\n".join(rows)).encode(), tmp_path)
+    assert run.abundance.shape == (6, len(cycle))
 
 
 def test_times_of_day_pass_midnight(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from egams.errors import InputError
 from egams.io import Ramp, open_source, read
 from egams.run import Run
 from io_samples import commercial
+from table_samples import Dialect, cells, text_of, workbook_of
 from vendor_samples import times
 
 RUN = commercial("x", 1)
@@ -184,6 +185,34 @@ def test_a_fingerprint_changes_with_the_temperature(tmp_path: Path) -> None:
     ]
     prints = {open_source(tmp_path / "x.asc", **way).fingerprint("x") for way in ways}
     assert len(prints) == len(ways)
+
+
+@pytest.mark.real
+def test_real_runs_come_back_from_other_layouts(real_data: Path, tmp_path: Path) -> None:
+    source = open_source(real_data / "drivendata-mini")
+    run, sam = source.load("S0005"), source.load("S0754")
+    german = Dialect(names="German", separator=";", decimal=",", temp="K", time="min")
+    layouts = {
+        "x.txt": text_of(run, german),
+        "x.tsv": text_of(run, Dialect(separator="\t", channels="{} amu", encoding="utf-16")),
+        "x.csv": vendor.netzsch(run),
+        "x.dat": vendor.calisto(run),
+        "x.xlsx": workbook_of(cells(run, Dialect(channels="m/z {}"))),
+    }
+    for name, data in layouts.items():
+        same = load(name, data, tmp_path)
+        np.testing.assert_array_equal(same.mz, run.mz, err_msg=name)
+        np.testing.assert_allclose(same.temperature, run.temperature, err_msg=name)
+        np.testing.assert_allclose(same.abundance, run.abundance, rtol=1e-12, err_msg=name)
+    assert sam.time is not None
+    scan, place = np.nonzero(~np.isnan(sam.abundance))
+    columns = (sam.time[scan, place], sam.mz[place], sam.temperature[scan, place])
+    rows = zip(*(c.tolist() for c in (*columns, sam.abundance[scan, place])), strict=True)
+    lines = ["Time (s),AMU,Pyrolysis Oven Temperature (C),Counts"]
+    lines += [",".join(map(repr, row)) for row in rows]
+    same = load("x.csv", "\n".join(lines).encode(), tmp_path)
+    np.testing.assert_array_equal(same.abundance, sam.abundance)
+    np.testing.assert_array_equal(same.temperature, sam.temperature)
 
 
 @pytest.mark.real

@@ -41,7 +41,7 @@ def is_number(cell: str) -> bool:
         The cell.
     """
     try:
-        float(cell)
+        float(cell.replace(",", ".", 1))
         return "_" not in cell
     except ValueError:
         plain = cell.translate(_SPACES).strip()
@@ -105,10 +105,10 @@ def to_numbers(cells: Sequence[str], decimal: Decimal) -> FloatArray | int:
     FloatArray or int
         The numbers, or the place of the first cell that is none.
     """
-    if decimal == ".":
-        try:
-            if not any("_" in cell for cell in cells):
-                return np.array([float(cell) for cell in cells])
+    other = "," if decimal == "." else "."
+    if not any("_" in cell or other in cell for cell in cells):
+        try:  # most columns, and much faster than one cell after the other
+            return np.array([float(cell.replace(decimal, ".")) for cell in cells])
         except ValueError:
             pass
     values = np.full(len(cells), np.nan)

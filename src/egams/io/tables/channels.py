@@ -12,7 +12,7 @@ _RATIO = re.compile(r"\bm\s*/\s*[zeq]\b")
 _QMID = re.compile(r"\bm:\s*(\d+(?:[.,]\d+)?)")
 _TOKEN = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)?")
 _GAS_THEN_NUMBER = re.compile(r"^(?P<gas>[a-z0-9/]+)[\s_(\[-]+(?P<rest>.*\d.*)$")
-LOWEST, HIGHEST = 0.5, 1000.0
+HIGHEST = 1000.0
 
 
 @dataclass(frozen=True)
@@ -73,4 +73,4 @@ def channel_of(name: str) -> Channel | None:
 
 def _channel(text: str, how: str) -> Channel | None:
     mz = float(text.replace(",", "."))
-    return Channel(mz, how) if LOWEST <= mz <= HIGHEST else None
+    return Channel(mz, how) if mz <= HIGHEST else None

@@ -198,10 +198,11 @@ def _candidate(grid: Grid, index: int, hints: Hints) -> _Candidate:
     else:
         odd = ""
     plain = folded(name)
-    words = re.findall(r"[^\W\d_]+", plain)
+    # A capital T is a temperature, a small t a time, unless a unit decides.
+    words = re.findall(r"[^\W\d_]+", folded(re.sub(r"\bT\b", "temp", name)))
     quantity = unit.quantity if unit else None
-    if plain == "t" and name.strip() == "T":
-        words = ["temp"]
+    if quantity == "temp":
+        words = [word for word in words if word != "t"]
     channel = channel_of(name) if quantity in (None, "abundance", "m/z") else None
     if channel:
         return _Candidate(column, plain, None, channel)

@@ -174,6 +174,6 @@ def _mz(text: str, left: str, origin: str) -> float:
         mz = float(text)
     except ValueError:
         raise _refused(f"'{left}={text}'", origin) from None
-    if not 0 < mz <= 1e5:
-        raise InputError(f"m/z {text} of '{left}' in {origin}", expected="a number above 0")
+    if not 0 <= mz <= 1e5:
+        raise InputError(f"m/z {text} of '{left}' in {origin}", expected="0 or more")
     return mz

@@ -11,6 +11,8 @@ from egams.io.tables.recording import Recording
 
 TOLERANCE = 0.3
 """A channel this near to a whole m/z is of it, unless another one is too."""
+JUMBLED = 0.2
+"""A cycle in which fewer m/z fall holds ascending scans, each of its own m/z, as SAM's does."""
 
 
 def in_scan_order(recording: Recording) -> Recording:
@@ -33,7 +35,7 @@ def in_scan_order(recording: Recording) -> Recording:
         scan = np.concatenate(([0], np.cumsum(~same)))
     else:
         period = _period(mz)
-        if period is None or period == 1 or bool(np.all(rises[: period - 1])):
+        if period is None or period == 1 or falls[: period - 1].mean() < JUMBLED:
             return recording
         scan = np.arange(mz.size) // period
     order: IntArray = np.lexsort((mz, scan))
