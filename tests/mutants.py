@@ -33,6 +33,7 @@ SAMPLES: dict[str, tuple[str, bytes]] = {
     "SRS": ("x.txt", vendor.srs(RUN)),
     "PVMassSpec": ("x.dat", vendor.pvmassspec(RUN)),
     "ANDI": ("x.cdf", vendor.andi(RUN)),
+    "mzML": ("x.mzML", vendor.mzml(RUN)),
     "PDS table": ("X_1.TAB", vendor.pds(RUN)[0]),
     "PDS label": ("all.LBL", vendor.pds(RUN)[1]),
     "curve": ("balance.txt", vendor.mettler(RUN)),
@@ -82,7 +83,7 @@ def outcome(kind: str, data: bytes, folder: Path) -> Run | str:
         path = folder / "x.asc"
         path.write_bytes(SAMPLES["Quadera"][1])
         temperature = folder / name if kind == "curve" else temperature
-    needs = kind in ("Quadera", "QuadStar", "SRS", "PVMassSpec", "ANDI", "curve", "mapping")
+    needs = kind in ("Quadera", "QuadStar", "SRS", "PVMassSpec", "ANDI", "mzML", "curve", "mapping")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:

@@ -231,8 +231,8 @@ def test_a_bad_row_is_named_with_its_line_and_header(tmp_path: Path) -> None:
         (9, "1;30;18", "row 9: 3 fields under a header of 4"),
         (len(good), "1;30;18", "row .*3 fields under a header of 4.*cut off"),
         (9, "1;30;18;1e-9;7", "row 9: 5 fields"),
-        (9, "1;inf;18;1e-9", "row 9, column 'temp': is infinite"),
-        (9, "1;;18;1e-9", "row 9, column 'temp': holds nothing"),
+        (9, "1;inf;18;1e-9", r"row 9, column 'Sample Temperature \[°C\]': is infinite"),
+        (9, "1;;18;1e-9", r"row 9, column 'Sample Temperature \[°C\]': holds nothing"),
     ):
         bad = "\n".join([*good[: line - 1], text, *good[line:]])
         with pytest.raises(InputError, match=phrase):
@@ -256,7 +256,7 @@ def test_a_mapping_lies_beside_the_data(tmp_path: Path) -> None:
     stated = "time=A1 [s], temp=Probe [K], K1=2, K2=3, K3=4"
     with pytest.raises(InputError, match=r"cannot be") as error:
         load(text.replace(b"30.0", b"-1.0"), tmp_path, columns=stated)
-    assert "'temp'" in str(error.value)
+    assert "'Probe'" in str(error.value)
     for bad, phrase in (
         ("time", "not understood"),
         ("K1=water", "not understood"),

@@ -33,6 +33,7 @@ WITHOUT = {
     "SRS": ("x.txt", vendor.srs(RUN)),
     "PVMassSpec": ("x.dat", vendor.pvmassspec(RUN)),
     "ANDI": ("x.cdf", vendor.andi(RUN)),
+    "mzML": ("x.mzML", vendor.mzml(RUN)),
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import zlib
 
 import numpy as np
 from scipy.io import netcdf_file
@@ -141,6 +143,30 @@ def andi(run: Run) -> bytes:
             file.createVariable(name, kind, (dimension,))[:] = values
         file.flush()
         return out.getvalue()
+
+
+def mzml(run: Run) -> bytes:
+    """Scans of masses and intensities in base64, one packed and one not; a scan of level 2."""
+    spectra = []
+    for scan, time in enumerate(times(run)):
+        held = ~np.isnan(run.abundance[scan])
+        mz, signal = run.mz[held] + 0.04, run.abundance[scan][held]
+        arrays = ""
+        for term, values in (("1000514", zlib.compress(mz.tobytes())), ("1000515", signal)):
+            packing = "1000574" if term == "1000514" else "1000576"
+            text = base64.b64encode(bytes(values)).decode()
+            terms = "".join(f'<cvParam accession="MS:{t}"/>' for t in (term, packing, "1000523"))
+            arrays += f"<binaryDataArray>{terms}<binary>{text}</binary></binaryDataArray>"
+        spectra += [
+            f'<spectrum id="{scan}" defaultArrayLength="{mz.size}">'
+            f'<cvParam accession="MS:1000511" value="{level}"/><scanList><scan>'
+            f'<cvParam accession="MS:1000016" value="{float(time) / 60!r}" '
+            f'unitAccession="UO:0000031"/></scan></scanList>'
+            f"<binaryDataArrayList>{arrays}</binaryDataArrayList></spectrum>"
+            for level in ((1, 2) if scan == 0 else (1,))
+        ]
+    head = '<?xml version="1.0"?><mzML xmlns="http://psi.hupo.org/ms/mzml"><run><spectrumList>'
+    return f"{head}{''.join(spectra)}</spectrumList></run></mzML>".encode()
 
 
 def mettler(run: Run) -> bytes:

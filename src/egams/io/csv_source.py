@@ -18,7 +18,7 @@ from egams.run import Run
 
 METADATA = "metadata.csv"
 LABELS = "*labels*.csv"
-SUFFIXES = (".csv", ".tsv", ".txt", ".asc", ".dat", ".tab", ".xlsx", ".cdf")
+SUFFIXES = (".csv", ".tsv", ".txt", ".asc", ".dat", ".tab", ".xlsx", ".cdf", ".mzml")
 """Of files that may be runs, each packed with gzip or not."""
 _NOT_RUNS = (METADATA, LABELS, "submission*.csv", "readme*", "license*", ".*")
 _ENCRYPTED = 1

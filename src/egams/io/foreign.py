@@ -23,6 +23,7 @@ from egams.io.text import HEAD, refuse_packed
 from egams.io.vendors.andi import MAGIC as ANDI
 from egams.io.vendors.andi import read_andi
 from egams.io.vendors.mettler import is_mettler
+from egams.io.vendors.mzml import is_mzml, read_mzml
 from egams.io.vendors.pds import grid_of_label, label_of
 from egams.io.vendors.quadera import is_quadera, read_quadera
 from egams.io.vendors.quadstar import is_quadstar, read_quadstar
@@ -144,6 +145,8 @@ def read_recording(
     """
     if data.startswith(ANDI):
         return read_andi(data, file)
+    if is_mzml(data):
+        return read_mzml(data, file)
     if not data.startswith(XLSX):
         refuse_packed(data, file)
     if label:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
@@ -38,6 +38,8 @@ class LongTable:
         What to call the file in messages.
     line
         Row number, as the reader of the file would count it, of the i-th entry.
+    headers
+        What the file calls a column, where it is not ``time``, ``temp``, ``m/z``, ``abundance``.
     """
 
     time: FloatArray
@@ -46,6 +48,7 @@ class LongTable:
     abundance: FloatArray
     file: str
     line: Callable[[int], int]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_from_readings(
@@ -146,7 +149,8 @@ def _check_values(rows: LongTable) -> None:
 def _refuse(rows: LongTable, column: str, bad: BoolArray, problem: str, expected: str) -> None:
     if bad.any():
         line = rows.line(int(np.argmax(bad)))
-        raise InputError(problem, file=rows.file, row=line, column=column, expected=expected)
+        header = rows.headers.get(column, column)
+        raise InputError(problem, file=rows.file, row=line, column=header, expected=expected)
 
 
 def _grouped_by_mz(rows: LongTable) -> bool:
@@ -159,7 +163,12 @@ def _grouped_by_mz(rows: LongTable) -> bool:
 def _take(rows: LongTable, index: IntArray) -> LongTable:
     columns = (rows.time, rows.temp, rows.mz, rows.abundance)
     time, temp, mz, abundance = (values[index] for values in columns)
-    return LongTable(time, temp, mz, abundance, rows.file, lambda i: rows.line(int(index[i])))
+    return LongTable(
+        *(time, temp, mz, abundance),
+        file=rows.file,
+        line=lambda i: rows.line(int(index[i])),
+        headers=rows.headers,
+    )
 
 
 def _check_twice(rows: LongTable, first: IntArray) -> None:
@@ -178,7 +187,7 @@ def _check_twice(rows: LongTable, first: IntArray) -> None:
         f" (the first is in row {rows.line(earlier)})",
         file=rows.file,
         row=rows.line(i),
-        column="m/z",
+        column=rows.headers.get("m/z", "m/z"),
         expected="each m/z once at any time",
         hint="Remove the repeated rows; if the times were rounded, export them with more decimals.",
     )

@@ -47,7 +47,7 @@ def check_begins(head: bytes, file: str) -> None:
         raise InputError("the file is empty", file=file, expected=_HEADER_EXAMPLE)
     if (
         len(head) >= HEAD
-        and not head.startswith((b"PK", b"CDF"))
+        and not head.startswith((b"PK", b"CDF", b"<"))
         and not {10, 13}.intersection(head)
     ):
         raise InputError(

@@ -161,6 +161,7 @@ def _long(grid: Grid, layout: Layout, hints: Hints) -> Recording:
         account=account_of(grid, "long table", layout),
         time_known=_time_known(grid, columns),
         clock=first_clock(grid, columns.get("time")),
+        headers={role: column.header for role, column in columns.items()},
     )
 
 
@@ -182,6 +183,7 @@ def _wide(grid: Grid, layout: Layout) -> Recording:
         account=account,
         time_known=_time_known(grid, columns),
         clock=first_clock(grid, columns.get("time")),
+        headers={role: column.header for role, column in columns.items()},
     )
 
 

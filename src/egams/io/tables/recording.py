@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -40,6 +40,8 @@ class Recording:
         Whether the unit of time was given.
     clock
         Time of day at which time is 0, s; None where the file does not have it.
+    headers
+        What the file calls the column of each role, for messages.
     """
 
     time: FloatArray | None
@@ -51,6 +53,7 @@ class Recording:
     account: Account
     time_known: bool = True
     clock: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def take(self, index: IntArray, *notes: str) -> Recording:
         """Return some of the readings, in this order.
@@ -87,7 +90,12 @@ class Recording:
         time = self.time
         if time is None:  # any that ascends from scan to scan
             time = np.concatenate(([0.0], np.cumsum(np.diff(self.mz) <= 0)))
-        return LongTable(time, self.temp, self.mz, self.abundance, self.file, self.line)
+        return LongTable(
+            *(time, self.temp, self.mz, self.abundance),
+            file=self.file,
+            line=self.line,
+            headers=self.headers,
+        )
 
 
 @dataclass(frozen=True)
