@@ -324,10 +324,11 @@ def test_ascending_scans_of_m_z_of_their_own_stay_apart(tmp_path: Path) -> None:
 
 def test_times_of_day_pass_midnight(tmp_path: Path) -> None:
     clock = ["23:59:50", "23:59:55", "00:00:00", "00:00:05"]
-    rows = [f"28.11.2022 {c}\t{30 + i}\t1e-9\t2e-9" for i, c in enumerate(clock)]
-    run = load(("Time\tT/°C\t18\t44\n" + "\n".join(rows)).encode(), tmp_path)
-    assert run.time is not None
-    assert run.time.tolist() == [0, 5, 10, 15]
+    for date in ("28.11.2022 {}", "2022-11-28T{}Z", "28-Nov-2022 {}", "{}"):
+        rows = [f"{date.format(c)}\t{30 + i}\t1e-9\t2e-9" for i, c in enumerate(clock)]
+        run = load(("Time\tT/°C\t18\t44\n" + "\n".join(rows)).encode(), tmp_path)
+        assert run.time is not None
+        assert run.time.tolist() == [0, 5, 10, 15]
     rows = [f"0{i}:30\t{30 + i}\t1e-9\t2e-9" for i in range(4)]
     with pytest.raises(InputError, match="row 2, column 'Time': holds the text '00:30'"):
         load(("Time\tT/°C\t18\t44\n" + "\n".join(rows)).encode(), tmp_path)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import vendor_samples as vendor
+from command_line import egams
 from egams.errors import InputError
 from egams.io import Ramp, open_source, read
 from egams.run import Run
@@ -173,6 +174,27 @@ def test_each_m_z_is_interpolated_at_its_own_times(tmp_path: Path) -> None:
     for bad in ({"rate": 0, "start": 1}, {"rate": 1, "start": 1, "end": 0}):
         with pytest.raises(InputError, match="a ramp"):
             Ramp(**bad)
+
+
+def test_what_is_stated_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "x.asc").write_bytes(vendor.quadera(RUN))
+    with pytest.raises(InputError, match="an offset but no temperature"):
+        open_source(tmp_path / "x.asc", offset=0)
+    with pytest.raises(InputError, match="stated for runs in memory"):
+        open_source(RUN, temperature=Ramp(10, 30))
+    with pytest.raises(InputError, match="no such file; expected a curve"):
+        open_source(tmp_path / "x.asc", temperature=tmp_path / "y.txt")
+    for options, phrase in (
+        (("--ramp", 10), "need each other"),
+        (("--hold", 3), "belong to a ramp"),
+        (("--ramp", 10, "--start", 30, "--temperature", "y.txt"), "leave out one"),
+    ):
+        refused = egams("inspect", tmp_path / "x.asc", *options, ok=False)
+        assert (refused.returncode, phrase in refused.stderr) == (2, True)
+    shown = egams(
+        "inspect", tmp_path / "x.asc", "--ramp", 600, "--start", 30, "--offset", -2
+    ).stdout
+    assert "x: 7 scans from 50 to 326 degC" in shown
 
 
 def test_a_fingerprint_changes_with_the_temperature(tmp_path: Path) -> None:

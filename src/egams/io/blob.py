@@ -52,7 +52,7 @@ class FileBlob:
         with input_errors(self.name), self.path.open("rb") as file:
             size, packed = self.path.stat().st_size, self.path.suffix == ".gz"
             if not packed:
-                _check_size(self.name, size, size)
+                check_size(self.name, size, size)
             unpacked = gzip.GzipFile(fileobj=file) if packed else file
             return _collect(iter(lambda: unpacked.read(_PIECE), b""), size, self.name)
 
@@ -92,7 +92,7 @@ class ZipBlob:
                 file=self.name,
                 expected="a member that is stored or deflated, and not encrypted",
             )
-        _check_size(self.name, self.size, self.packed_size)
+        check_size(self.name, self.size, self.packed_size)
         with input_errors(self.name), self.archive.open("rb") as file:
             file.seek(max(self.offset, 0))
             magic, name_length, extra_length = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
@@ -150,7 +150,7 @@ def _collect(pieces: Iterator[bytes], packed_size: int, name: str, limit: int = 
     for piece in pieces:
         kept.append(piece)
         total += len(piece)
-        _check_size(name, total, packed_size, limit)
+        check_size(name, total, packed_size, limit)
         if not checked and total >= HEAD:
             check_begins(b"".join(kept)[:HEAD], name)
             checked = True
@@ -183,8 +183,23 @@ def _at_most(file: BinaryIO, size: int) -> Iterator[bytes]:
         yield piece
 
 
-def _check_size(name: str, size: int, packed_size: int, limit: int = MAX_BYTES) -> None:
-    """Refuse what is larger than any run, or than its packed size allows."""
+def check_size(name: str, size: int, packed_size: int, limit: int = MAX_BYTES) -> None:
+    """Refuse what is larger than any run, or than its packed size allows.
+
+    Parameters
+    ----------
+    name
+        What to call it in messages.
+    size, packed_size
+        Bytes unpacked, so far or as stated, and packed.
+    limit
+        Most bytes.
+
+    Raises
+    ------
+    InputError
+        If it is.
+    """
     if size > min(limit, MAX_BYTES):
         raise InputError(
             f"has more than {MAX_BYTES // 2**20} MiB",

@@ -99,19 +99,24 @@ def open_source(
             from egams.io.parquet_source import open_parquet
 
             _cannot_verify(verify, "a Parquet file")
+            _cannot_state("a Parquet file", columns, temperature, offset)
             return open_parquet(path, known(path.parent), split)
         blobs, annotations = _open_csvs(path, known)
         if verify and not annotations.records:
             _cannot_verify(verify, f"{path} without metadata")
         ids = annotations.select(blobs, split)
+        if offset is not None and temperature is None:
+            raise InputError("an offset but no temperature", expected="a curve or a ramp beside it")
         beside = hints_in(path if path.is_dir() else path.parent)
         reading = Reading(hints_from(columns), beside, _temperature(temperature), offset)
         return CsvSource(str(path), blobs, annotations, ids, verify, reading)
     if isinstance(path_or_runs, RunSource | RunReader):
-        if any((instrument, metadata, labels, split, verify, columns, temperature)):
+        stated = (columns, temperature, offset)
+        if any((instrument, metadata, labels, split, verify)) or stated != (None,) * 3:
             raise InputError("options for runs that are open already", expected="a path with them")
         return path_or_runs.source if isinstance(path_or_runs, RunReader) else path_or_runs
     _cannot_verify(verify, "runs in memory")
+    _cannot_state("runs in memory", columns, temperature, offset)
     runs = [path_or_runs] if isinstance(path_or_runs, Run) else path_or_runs
     return open_memory(runs, known(), split)
 
@@ -195,6 +200,14 @@ def _open_folder(path: Path, known: _Known) -> _Opened:
         hint = f"To read one of these, name it: {', '.join(others)}."
         raise InputError("holds no files of runs and no metadata.csv", file=path, hint=hint)
     return by_run_id(runs.items(), str(path)), annotations
+
+
+def _cannot_state(what: str, *stated: object) -> None:
+    if stated != (None,) * len(stated):
+        raise InputError(
+            f"columns, a temperature or an offset stated for {what}",
+            expected="files of one run each with them",
+        )
 
 
 def _temperature(given: str | Path | Ramp | None) -> Curve | Ramp | None:

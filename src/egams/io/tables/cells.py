@@ -23,8 +23,8 @@ MISSING = frozenset(
 _DIGITS = r"[-+]?(?:\d[\d.,' ]*|[.,]\d[\d.,' ]*)(?:[eEdD][-+]?\d{1,4})?"
 _NUMBER = re.compile(rf"{_DIGITS}|[-+]?inf(?:inity)?", re.IGNORECASE)
 _CLOCK = re.compile(
-    r"(?:(?P<date>\d{1,4}[-./]\d{1,2}[-./]\d{1,4})[ T]+)?"
-    r"(?P<h>\d{1,3}):(?P<m>\d{2})(?::(?P<s>\d{2}(?:[.,]\d+)?))?\s*(?P<half>[AP]M)?",
+    r"(?:(?P<date>\d{1,4}[-./](?:\d{1,2}|[a-z]{3,9})[-./]\d{1,4})[ T]+)?"
+    r"(?P<h>\d{1,3}):(?P<m>\d{2})(?::(?P<s>\d{2}(?:[.,]\d+)?))?\s*(?P<half>[AP]M)?(?:Z|[-+]\d\d:?\d\d)?",
     re.IGNORECASE,
 )
 _GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}([.,' ]\d{3})+")

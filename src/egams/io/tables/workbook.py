@@ -9,7 +9,7 @@ import zlib
 
 from egams.errors import InputError
 from egams.extras import load
-from egams.io.blob import MAX_BYTES
+from egams.io.blob import check_size
 from egams.io.tables.dialect import Rows
 
 XLSX = b"PK\x03\x04"
@@ -64,8 +64,7 @@ def _check_whole(data: bytes, file: str) -> None:
             if not any(info.filename.startswith("xl/") for info in book.infolist()):
                 hint = "Rename it to end in .zip."
                 raise InputError("holds a zip archive, not a workbook", file=file, hint=hint)
-            if sum(info.file_size for info in book.infolist()) > MAX_BYTES:
-                raise InputError(f"unpacks to more than {MAX_BYTES // 2**20} MiB", file=file)
+            check_size(file, sum(info.file_size for info in book.infolist()), len(data))
             bad = book.testzip()
     except _UNREADABLE as error:
         raise _damaged(file, error) from error

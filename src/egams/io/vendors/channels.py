@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from egams.arrays import FloatArray
 from egams.errors import InputError
 from egams.io.tables.account import Account
 from egams.io.tables.cells import Decimal, decimal_mark, is_missing, to_number
@@ -159,27 +160,7 @@ def recording_of_channels(
     if found not in (".", ","):
         raise InputError(found, file=file, hint="State it: --columns 'decimal=comma'.")
     decimal: Decimal = "," if found == "," else "."
-    lines, times, mzs, signals = [], [], [], []
-    missing, last = 0, next(reversed(rows))
-    width = max(column.signal for column in columns) + 1
-    for line, row in rows.items():
-        cut = len(row) < width
-        if cut and line != last:
-            raise _refused(f"{len(row)} fields instead of {width}", file, line, None)
-        for mz, column in kept:
-            time, signal = (_cell(row, at) for at in (column.time, column.signal))
-            # The last cell of a row that is cut short may itself be cut.
-            if is_missing(time) or (cut and column.signal >= len(row) - 1):
-                missing += 1
-                if cut:
-                    continue
-                if not is_missing(signal):
-                    raise _refused("a signal without a time", file, line, column.name)
-                continue
-            times.append(_number(time, decimal, file, line, column.name))
-            signals.append(_number(signal, decimal, file, line, column.name))
-            mzs.append(mz)
-            lines.append(line)
+    lines, values, missing = _readings(rows, kept, decimal, file)
     if missing:
         notes.append(f"{missing} readings not taken, or cut off at the end")
     units = sorted({column.unit for _, column in kept})
@@ -196,16 +177,46 @@ def recording_of_channels(
     )
     return snapped(
         Recording(
-            time=time_unit.ours(np.array(times)),
+            time=time_unit.ours(values[0]),
             temp=None,
-            mz=np.array(mzs),
-            abundance=np.array(signals),
+            mz=values[1],
+            abundance=values[2],
             file=file,
             line=lines.__getitem__,
             account=account,
             clock=clock,
         )
     )
+
+
+def _readings(
+    rows: dict[int, list[str]],
+    channels: Sequence[tuple[float, ChannelColumn]],
+    decimal: Decimal,
+    file: str,
+) -> tuple[list[int], FloatArray, int]:
+    """Return lines, time, m/z and signal ``[3, reading]``, and how many are missing."""
+    lines, readings = [], []
+    missing, last = 0, next(reversed(rows))
+    width = max(column.signal for _, column in channels) + 1
+    for line, row in rows.items():
+        cut = len(row) < width
+        if cut and line != last:
+            raise _refused(f"{len(row)} fields instead of {width}", file, line, None)
+        for mz, column in channels:
+            time, signal = (_cell(row, at) for at in (column.time, column.signal))
+            # The last cell of a row that is cut short may itself be cut.
+            if cut and column.signal >= len(row) - 1:
+                missing += 1
+            elif not is_missing(time):
+                taken = _number(time, decimal, file, line, column.name)
+                readings.append((taken, mz, _number(signal, decimal, file, line, column.name)))
+                lines.append(line)
+            elif is_missing(signal):
+                missing += 1
+            else:
+                raise _refused("a signal without a time", file, line, column.name)
+    return lines, np.array(readings).reshape(-1, 3).T, missing
 
 
 def _cell(row: Sequence[str], at: int) -> str:
