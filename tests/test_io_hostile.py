@@ -278,6 +278,20 @@ def test_a_features_path_that_leads_out_of_the_folder(tmp_path: Path) -> None:
         open_source(tmp_path / "root").load("S0001")
 
 
+def test_names_that_no_file_can_have(tmp_path: Path) -> None:
+    lay_csvs(tmp_path / "train_features")
+    lay_metadata(tmp_path / "metadata.csv", tmp_path / "train_features")
+    path = tmp_path / "metadata.csv"
+    for long in (f"{'x' * 300}/S0001.csv", f"{'y' * 253}/S0001.csv", f"{'z' * 300}.csv"):
+        text = path.read_text()
+        path.write_text(text.replace("train_features/S0001.csv", long))
+        with pytest.raises(InputError, match=r"row 2: the features of run 'S0001' .* are not here"):
+            open_source(tmp_path).load("S0001")
+        path.write_text(text)
+    with pytest.raises(InputError, match="cannot be read: File name too long"):
+        open_source(tmp_path / f"{'x' * 300}.csv")
+
+
 def _spoilt(run: Run, **columns: list[object]) -> pa.Table:
     whole = long_table(run)
     for name, values in columns.items():

@@ -9,6 +9,9 @@ from egams.io.annotations import Annotations
 from egams.io.blob import Blob, RefusedBlob
 from egams.io.csv_source import folder_blobs, is_unsafe, run_id_of, zip_blobs
 
+LONGEST = 255
+"""Bytes of the longest name that a file may have."""
+
 
 def challenge_blobs(root: Path, annotations: Annotations) -> dict[str, Blob]:
     """Return where the features of each row of the metadata lie, by run id.
@@ -60,6 +63,8 @@ def challenge_blobs(root: Path, annotations: Annotations) -> dict[str, Blob]:
 def _blobs_in(root: Path, folder: str) -> dict[str, Blob]:
     """Return the CSVs of ``folder/`` and ``folder.zip`` by the path the metadata gives them."""
     found: dict[str, Blob] = {}
+    if any(len(part.encode()) > LONGEST for part in PurePosixPath(f"{folder}.zip").parts):
+        return found  # no file has such a name: its features are not here
     archive = root / f"{folder}.zip"
     if folder != "." and archive.is_file():
         for member, blob in zip_blobs(archive).items():

@@ -9,7 +9,7 @@ from pathlib import Path
 from egams.errors import InputError
 from egams.families import Instrument
 from egams.io.annotations import Annotations, annotations_from
-from egams.io.blob import Blob, FileBlob
+from egams.io.blob import Blob, FileBlob, input_errors
 from egams.io.challenge import challenge_blobs
 from egams.io.csv_source import (
     LABELS,
@@ -95,6 +95,8 @@ def open_source(
 
     if isinstance(path_or_runs, str | Path):
         path = Path(path_or_runs)
+        with input_errors(str(path)):  # a name may be too long, a folder closed
+            path.exists()
         if path.is_file() and path.name.lower().endswith((".parquet", ".pq")):
             from egams.io.parquet_source import open_parquet
 

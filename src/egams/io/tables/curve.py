@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from egams.errors import InputError
-from egams.io.blob import FileBlob
+from egams.io.blob import FileBlob, input_errors
 from egams.io.tables.assemble import clock_columns, first_clock, numbers_of
 from egams.io.tables.columns import curve_columns
 from egams.io.tables.open_table import grid_of
@@ -33,7 +33,9 @@ def read_curve(path: str | Path) -> Curve:
         If there is no such file, or it holds no such curve.
     """
     file = Path(path)
-    if not file.is_file():
+    with input_errors(str(file)):
+        found = file.is_file()
+    if not found:
         raise InputError("there is no such file", file=file, expected="a curve of temperature")
     blob = FileBlob(file)
     data = blob.read()
