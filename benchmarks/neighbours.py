@@ -83,7 +83,7 @@ def fit(runs: int, steps: int, limits: Limits) -> dict[str, float]:
     neighbours, _ = fit_described(NeighboursConfig(steps=steps), known, labels[ASKED:], limits)
     fitted = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    given = neighbours.evidence([each[:ASKED] for each in descriptors])
+    given = neighbours.whole.evidence([each[:ASKED] for each in descriptors])
     predicted = time.perf_counter()
     probabilities = np.clip(sigmoid(logits_of(given)), 1e-7, 1 - 1e-7)
     truth = labels[:ASKED]
@@ -184,7 +184,7 @@ def losses(
             labels[train],
             limits(int(train.sum())),
         )
-        given = sigmoid(logits_of(neighbours.evidence([each[test] for each in descriptors])))
+        given = sigmoid(logits_of(neighbours.whole.evidence([each[test] for each in descriptors])))
         truth = labels[test] > 0
         found[test] = -np.log(np.where(truth, given, 1 - given)).mean(1)
     return found

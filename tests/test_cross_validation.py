@@ -91,7 +91,7 @@ def test_layout_of_a_study(study: Study) -> None:
     assert {"manifest.json", "folds.json", "truth.json"} <= entries
     for fold in ("0", "1", "2", "sam"):
         assert f"tiny/fold-{fold}/weights.safetensors" in entries
-        assert f"trees/fold-{fold}/basalt.txt" in entries
+        assert f"trees/fold-{fold}/trees.safetensors" in entries
         assert f"trees/fold-{fold}/held-out.parquet" in entries
     left_over = {name for name in entries if "checkpoint" in name or "tmp" in name}
     assert not left_over

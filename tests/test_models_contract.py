@@ -24,9 +24,9 @@ from egams.models.predictor import NEIGHBOURS
 from egams.models.registry import load_predictor
 from egams.models.trained_network import NetworkPredictor
 from egams.models.trees import CatboostConfig, LightgbmConfig
+from egams.spectrogram.coarse import coarse_runs
 from egams.spectrogram.config import SpectrogramConfig
 from egams.spectrogram.context import CONTEXT_FEATURES
-from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.draw import draw_each, windows
 from egams.training.model_contract import KEPT, PROMISES, check_model
 from egams.training.neighbours import fit_neighbours
@@ -243,8 +243,8 @@ def judged(trained: tuple[Experiment, Any], size: int = 8) -> np.ndarray:
     experiment, predictor = trained
     spectrogram, context = as_arrays(batch(size, norm=experiment.spectrogram.norm))
     if predictor.neighbours is not None:
-        views = run_descriptors(resident(), np.arange(size))
-        context = np.concatenate([context, predictor.neighbours.evidence(views)], 1)
+        coarse = coarse_runs(resident(), np.arange(size))
+        context = np.concatenate([context, predictor.neighbours.evidence(coarse)], 1)
     return predictor.probabilities(spectrogram, context)
 
 

@@ -21,7 +21,7 @@ from egams.models.neighbours import Neighbours
 from egams.models.predict import gather_evidence, predict_draws
 from egams.models.predictor import Predictor, Shared
 from egams.models.registry import load_predictor
-from egams.spectrogram.descriptors import run_descriptors
+from egams.spectrogram.coarse import coarse_runs
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare_in_parts
 from egams.store.run_store import RunStore
@@ -148,8 +148,11 @@ class Bundle:
     ) -> list[RunPrediction]:
         positions = np.arange(len(runs))
         known = self._nearest
-        descriptors = None if known is None else run_descriptors(runs, positions)
-        evidence = gather_evidence(self._predictors, runs, positions, descriptors)
+        coarse = coarse_runs(runs, positions)
+        evidence = {}
+        if known is not None:
+            evidence[known], places, away = known.evidence_and_nearest(coarse, NEAREST_SHOWN)
+        evidence |= gather_evidence(self._predictors, runs, positions, coarse, evidence)
         of_members = [
             predict_draws(
                 member.predictors,
@@ -171,8 +174,7 @@ class Bundle:
         ]
         nearest: list[tuple[Neighbour, ...]] = [()] * len(runs)
         distance = np.zeros(len(runs))
-        if known is not None and descriptors is not None:
-            places, away = known.nearest(descriptors, NEAREST_SHOWN)
+        if known is not None:
             nearest, distance = [*map(self._neighbours, places, away)], away[:, 0]
         columns = (
             store.ids,

@@ -30,6 +30,9 @@ class Experiment(BaseModel):
     evidence
         Whether the context gains what the nearest training runs were labelled: see
         `egams.models.neighbours`. Always so for the model "neighbours".
+    missing
+        Versions of each training run with data missing, which join the training runs: see
+        `egams.training.missing`. The model "neighbours" has no use for them.
     sam_like
         Versions of the commercial training runs that look like runs of the SAM testbed and join
         them, as a share of their number; none where there are no sources of SAM's backgrounds.
@@ -47,6 +50,7 @@ class Experiment(BaseModel):
     recipe: Recipe = "fast"
     evidence: bool = False
     sam_like: float = Field(0.25, ge=0)
+    missing: float = Field(0.0, ge=0)
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")

@@ -23,7 +23,7 @@ class Family(BaseModel):
 
     Parameters
     ----------
-    model, spectrogram, training, evidence, sam_like, seed
+    model, spectrogram, training, evidence, sam_like, missing, seed
         As `Experiment` has them, in part.
     fast, author
         Settings of training of each recipe, beside `training`.
@@ -38,6 +38,7 @@ class Family(BaseModel):
     author: dict[str, Any] | None = None
     evidence: bool | None = None
     sam_like: float | None = None
+    missing: float | None = None
     seed: int | None = None
 
 
@@ -82,7 +83,7 @@ class Table(BaseModel):
         for part in ("model", "spectrogram", "training"):
             settings[part] = _joined(getattr(layer, part) for layer in layers)
         settings["training"] |= _joined(each for each in recipes if each is not None)
-        for key in ("evidence", "sam_like", "seed"):
+        for key in ("evidence", "sam_like", "missing", "seed"):
             for layer in layers:
                 if (value := getattr(layer, key)) is not None:
                     settings[key] = value

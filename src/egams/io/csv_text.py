@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from egams.errors import InputError
+from egams.io.arrow import floats_of
 from egams.io.table import LongTable
 from egams.io.text import HEAD, check_head, parse_header
 from egams.run_csv import COLUMNS
@@ -58,7 +59,7 @@ def readings_from_csv(data: bytes, file: str) -> LongTable:
         raise _no_rows(file)
     if RUN_COLUMN in wanted:
         _check_one_run(table[RUN_COLUMN], file)
-    time, temp, mz, abundance = (table[c].to_numpy(zero_copy_only=False) for c in COLUMNS)
+    time, temp, mz, abundance = (floats_of(table[c]) for c in COLUMNS)
     return LongTable(time, temp, mz, abundance, file=file, line=partial(_line, data))
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from egams.errors import InputError
 from egams.io.annotations import Annotations
+from egams.io.arrow import floats_of
 from egams.io.blob import input_errors
 from egams.io.source import IndexedSource
 from egams.io.table import LongTable
@@ -44,7 +45,7 @@ class ParquetSource(IndexedSource[tuple[int, ...]]):
         try:
             file = pq.ParquetFile(path, metadata=_footer(path, _stat(path)))
             table = pa.concat_tables(_rows_of(run_id, file, group) for group in groups)
-            time, temp, mz, abundance = (table[c].cast(pa.float64()).to_numpy() for c in COLUMNS)
+            time, temp, mz, abundance = (floats_of(table[c].cast(pa.float64())) for c in COLUMNS)
         except _UNREADABLE as error:
             raise _damaged(path, error, run_id) from error
         name = f"{path} (run '{run_id}')"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -16,6 +19,9 @@ LOST_AS = re.compile(
     r"out of memory|allocate memory|alloc(ation)?_failed|cuda error", re.IGNORECASE
 )
 """What torch before 2.8, on a CPU, and libraries of CUDA report without a class of their own."""
+
+
+OMP_THREADS = "OMP_NUM_THREADS"
 
 
 @dataclass(frozen=True)
@@ -65,8 +71,9 @@ States = Generator[JobState, None, None]
 class Executor(Protocol):
     """Runs jobs, one or several at a time.
 
-    Every job has one thread of torch, wherever it runs: sums depend on the number of threads, so
-    that numbers would depend on the executor otherwise. (Small networks gain nothing from more.)
+    Every job has one thread of NumPy and of torch, wherever it runs: sums depend on the number of
+    threads, so that numbers would depend on the executor otherwise. (Small networks gain nothing
+    from more.)
 
     A job that dies, because its process is lost or memory runs out, is tried a second time when
     the others have begun; other errors are final at once. Either way the others go on.
@@ -138,20 +145,37 @@ class JobQueue:
 
 
 def try_job(work: Work, job: Job, report: Report | None, stop: Stop) -> Ended:
-    """Do a job in this process, on one thread of torch."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        work(*job.arguments, report=report, stop=stop)
-    except StoppedError as error:
-        return Ended("stopped", str(error))
-    except Exception as error:
-        return Ended("failed", f"{type(error).__name__}: {error}", process_is_lost(error))
-    finally:
-        torch.set_num_threads(threads)
+    """Do a job in this process, on one thread of NumPy and of torch."""
+    with _one_thread():
+        try:
+            work(*job.arguments, report=report, stop=stop)
+        except StoppedError as error:
+            return Ended("stopped", str(error))
+        except Exception as error:
+            return Ended("failed", f"{type(error).__name__}: {error}", process_is_lost(error))
     return Ended("finished")
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    from threadpoolctl import threadpool_limits
+
+    torch = sys.modules.get("torch")
+    threads = None if torch is None else torch.get_num_threads()
+    before = os.environ.get(OMP_THREADS)
+    os.environ[OMP_THREADS] = "1"  # of a torch that the job loads
+    if torch is not None:
+        torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        if torch is not None:
+            torch.set_num_threads(threads)
+        if before is None:
+            del os.environ[OMP_THREADS]
+        else:
+            os.environ[OMP_THREADS] = before
 
 
 def process_is_lost(error: Exception) -> bool:

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egams.arrays import Array, FloatArray, IntArray, namespace
+from egams.logistic import sigmoid
 
 NEARLY_THE_SAME = 1e-7
 """Of the largest squares: below it, a squared distance from products would be mostly rounding."""
 AT_ONCE = 4_000_000
 """Numbers in an array that is needed for a moment: 32 MB."""
+PULL = 1e-3
+"""Of a calibration towards the one it starts from."""
 
 
 class Kernel(NamedTuple):
@@ -81,6 +84,8 @@ def distances(places: Places, others: Places) -> FloatArray:
 
     Near copies are subtracted instead: of their distance the product would leave only rounding.
     """
+    if not places.features.shape[1]:
+        return np.zeros((len(places.features), len(others.features)))
     apart = places.features @ others.features.T
     apart *= -2
     apart += places.squares[:, None]
@@ -113,3 +118,37 @@ def joined(
         apart *= weight
         total += apart
     return total
+
+
+def recalibrated(
+    kernel: Kernel, mean: FloatArray, variance: FloatArray, labels: FloatArray
+) -> Kernel:
+    """Fit slope, doubt and shift anew, on means and variances of runs that others predict.
+
+    Parameters
+    ----------
+    kernel
+        Where they start from, and are pulled to.
+    mean, variance
+        ``[run, family]``, ``[run, 1]``.
+    labels
+        0 or 1 ``[run, family]``.
+    """
+    from scipy.optimize import minimize
+
+    start = np.stack([kernel.slope, kernel.doubt, kernel.shift])
+
+    def loss(flat: FloatArray) -> tuple[float, FloatArray]:
+        slope, doubt, shift = flat.reshape(start.shape)
+        spread = np.sqrt(1 + np.exp(doubt) * variance)
+        rise = np.exp(slope) * mean / spread
+        logits = rise + shift
+        wrong = (sigmoid(logits) - labels) / labels.size
+        by_doubt = -0.5 * rise * np.exp(doubt) * variance / spread**2
+        gradient = np.stack([(wrong * rise).sum(0), (wrong * by_doubt).sum(0), wrong.sum(0)])
+        away = flat - start.ravel()
+        value = np.mean(np.logaddexp(0, logits) - labels * logits) + PULL * (away @ away)
+        return float(value), gradient.ravel() + 2 * PULL * away
+
+    found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B").x.reshape(start.shape)
+    return kernel._replace(slope=found[0], doubt=found[1], shift=found[2])

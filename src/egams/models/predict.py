@@ -12,8 +12,8 @@ from egams.arrays import IntArray, to_numpy
 from egams.errors import ConfigError
 from egams.families import FAMILIES
 from egams.models.predictor import Evidence, Predictor
+from egams.spectrogram.coarse import CoarseRuns, coarse_runs
 from egams.spectrogram.config import SpectrogramConfig
-from egams.spectrogram.descriptors import Descriptor, run_descriptors
 from egams.spectrogram.draw import draw_each, windows
 from egams.spectrogram.render import render
 from egams.spectrogram.resident import ResidentRuns
@@ -96,7 +96,8 @@ def gather_evidence(
     predictors: Iterable[Predictor],
     runs: ResidentRuns,
     positions: IntArray,
-    descriptors: list[Descriptor] | None = None,
+    coarse: CoarseRuns | None = None,
+    found: Evidence | None = None,
 ) -> Evidence:
     """Evidence on some runs from the neighbours of all predictors, each computed once.
 
@@ -106,11 +107,14 @@ def gather_evidence(
         With or without neighbours.
     runs, positions
         Prepared runs, and which of them ``[run]``.
-    descriptors
-        Of these runs, where they are at hand: see `egams.spectrogram.descriptors.run_descriptors`.
+    coarse
+        These runs in coarse bins, where they are at hand.
+    found
+        Evidence that is there already, and is not sought again.
     """
     distinct = {each.neighbours for each in predictors if each.neighbours is not None}
+    distinct -= set(found or ())
     if not distinct:
         return {}
-    described = run_descriptors(runs, positions) if descriptors is None else descriptors
+    described = coarse_runs(runs, positions) if coarse is None else coarse
     return {neighbours: neighbours.evidence(described) for neighbours in distinct}

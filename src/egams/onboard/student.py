@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from egams.families import FAMILIES
-from egams.models.neighbours import LOGIT_SCALE
+from egams.models.process import LOGIT_SCALE
 from egams.onboard.describe import Describe
 from egams.onboard.kernel import KernelMachine, to_int8_grid
 

@@ -118,13 +118,21 @@ def _finish(entry: _Restricted, fitted: FloatArray) -> PreparedRun:
         mz=np.flatnonzero(measured),
         abundance=abundance,
         baseline=at_scans,
-        background=np.stack([_quantiles(abundance), _quantiles(abundance - at_scans)]),
+        background=np.stack(
+            [background_quantiles(abundance), background_quantiles(abundance - at_scans)]
+        ),
         notes=entry.run.notes,
     )
 
 
-def _quantiles(values: FloatArray) -> FloatArray:
-    """Background quantiles over scans ``[quantile, m/z]``."""
+def background_quantiles(values: FloatArray) -> FloatArray:
+    """Background quantiles over scans ``[quantile, m/z]``.
+
+    Parameters
+    ----------
+    values
+        Abundances, NaN where not measured ``[scan, m/z]``.
+    """
     if np.isnan(values).any():
         return np.nanquantile(values, BACKGROUND_QUANTILES, axis=0)
     return np.quantile(values, BACKGROUND_QUANTILES, axis=0)

@@ -28,8 +28,8 @@ LIMITS = """## Limits
   repeats and relatives of known samples best; on samples unlike all known ones expect the score
   of grouped folds, not the one below.
 - SAM testbed runs are few, so scores for them are hints.
-- It holds a coarse description of every training run (48 degC steps and the like, half precision),
-  its name and its labels. Runs cannot be had back from it.
+- It holds the mean abundance of each m/z of every training run in bins of 24 degC, rounded to 3 %,
+  its name and its labels; not its scans.
 """
 
 SHOWN = ("scores", "sets", "weights", "sam-fold")

@@ -145,7 +145,9 @@ def train_member(
     if task.sam_like is not None:
         fingerprint = RunStore.open(task.sam_like).fingerprint
         sources = _resident_sources(task.sam_like, fingerprint, device)
-    predictor = train_experiment(experiment, runs, train, seed, controls, sources=sources)
+    predictor = train_experiment(
+        experiment, runs, train, seed, controls, sources=sources, prepared=opened
+    )
     seconds = time.perf_counter() - started
     none = np.empty((task.draws, 0, len(FAMILIES)), np.float32)
     probabilities = none if task.fold == WHOLE else drawn(predictor, task.draws)

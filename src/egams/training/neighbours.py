@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from egams.arrays import FloatArray, IntArray, to_numpy
 from egams.models.kernel import AT_ONCE, Kernel, Places, joined
-from egams.models.neighbours import Neighbours, NeighboursConfig, evidence
+from egams.models.neighbours import Neighbours, NeighboursConfig
 from egams.models.predictor import Features
-from egams.spectrogram.descriptors import DESCRIPTORS, Descriptor, run_descriptors
+from egams.models.process import Process, evidence
+from egams.spectrogram.coarse import coarse_runs, packed, unpacked
+from egams.spectrogram.descriptors import DESCRIPTORS, Descriptor, descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.training.controls import Progress
 from egams.training.kernel_fit import calibrate, distances, fit_kernel, starting_kernel
@@ -69,12 +71,23 @@ def fit_neighbours(
         Called after each step of the fit of the kernel.
     """
     labels = to_numpy(runs.labels)[positions]
-    return fit_described(config, run_descriptors(runs, positions), labels, progress=progress)
+    lowest, excess = packed(coarse_runs(runs, positions))
+    coarse = unpacked(lowest, excess)
+    whole, found = fit_described(config, descriptors(coarse), labels, progress=progress)
+    if "inverse" not in whole.state:
+        return whole, found
+    kept: dict[str, NDArray[Any]] = {
+        "lowest": lowest,
+        "excess": excess,
+        "labels": labels.astype(np.uint8),
+    }
+    neighbours = Neighbours(dict(whole.state) | kept)
+    return neighbours, neighbours.evidence(coarse, np.arange(len(labels)))
 
 
 def fit_described(
     config: NeighboursConfig,
-    descriptors: Sequence[Descriptor],
+    described: Sequence[Descriptor],
     labels: NDArray[Any],
     limits: Limits = LIMITS,
     *,
@@ -90,8 +103,8 @@ def fit_described(
     ----------
     config
         Of the fit.
-    descriptors
-        As `egams.spectrogram.descriptors.run_descriptors` gives them.
+    described
+        By `egams.spectrogram.descriptors.descriptors`.
     labels
         0 or 1 ``[run, family]``.
     limits
@@ -109,8 +122,8 @@ def fit_described(
     Source: Rasmussen & Williams 2006, sections 5.4.2 and 6.5.
     """
     if len(labels) > limits.kernel:
-        return _fit_many(config, descriptors, labels, limits, progress)
-    half = [each.astype(np.float16) for each in descriptors]
+        return _fit_many(config, described, labels, limits, progress)
+    half = [each.astype(np.float16) for each in described]
     apart = distances([torch.from_numpy(each).float() for each in half])
     labelled = torch.from_numpy(labels).double()
     fit = fit_kernel(apart, labelled, starting_kernel(), config, progress=progress)
@@ -122,14 +135,14 @@ def fit_described(
 
 def _fit_many(
     config: NeighboursConfig,
-    descriptors: Sequence[Descriptor],
+    described: Sequence[Descriptor],
     labels: NDArray[Any],
     limits: Limits,
     progress: Progress | None,
 ) -> tuple[Neighbours, Features]:
-    chosen = representative(descriptors, labels, limits.kernel)
+    chosen = representative(described, labels, limits.kernel)
     state: dict[str, NDArray[Any]] = {}
-    for name, each, components in zip(DESCRIPTORS, descriptors, COMPONENTS, strict=True):
+    for name, each, components in zip(DESCRIPTORS, described, COMPONENTS, strict=True):
         state |= _projected(name, each, chosen, components)
     known = [state[f"descriptor_{name}"] for name in DESCRIPTORS]
     apart = distances([torch.from_numpy(each[chosen]) for each in known])
@@ -142,7 +155,7 @@ def _fit_many(
     if len(labels) > limits.inverse:
         state |= {"targets": targets, "nearest": np.array(limits.nearest)}
     if len(labels) > limits.whole:
-        mean, variance = Neighbours(state | _kernel_state(fit.kernel)).from_others()
+        mean, variance = Process(state | _kernel_state(fit.kernel)).from_others()
     else:
         weights = (fit.kernel.weights / fit.scale).tolist()
         noise = float(fit.kernel.noise.exp())
@@ -159,7 +172,7 @@ def _fit_many(
     return Neighbours(state | _kernel_state(kernel)), evidence(logits, variance)
 
 
-def representative(descriptors: Sequence[Descriptor], labels: NDArray[Any], count: int) -> IntArray:
+def representative(described: Sequence[Descriptor], labels: NDArray[Any], count: int) -> IntArray:
     """Choose runs so that every set of labels has the share that it has of all, within one.
 
     Of runs with the same labels, every so many-th in the order of their mean feature. So the choice
@@ -167,14 +180,14 @@ def representative(descriptors: Sequence[Descriptor], labels: NDArray[Any], coun
 
     Parameters
     ----------
-    descriptors
+    described
         ``[run, feature]`` each.
     labels
         0 or 1 ``[run, family]``.
     count
         How many, of more.
     """
-    content = descriptors[0].mean(1, dtype=np.float64)
+    content = described[0].mean(1, dtype=np.float64)
     order = np.lexsort((content, *labels.T))
     return order[np.arange(count) * len(order) // count]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,12 +12,14 @@ from egams.arrays import IntArray
 from egams.experiments.experiment import Experiment
 from egams.models.neighbours import NeighboursConfig
 from egams.models.predictor import EvidenceAlone, Features, Predictor, WithEvidence
-from egams.spectrogram.descriptors import run_descriptors
+from egams.preprocess.prepare_runs import PreparedRun
+from egams.spectrogram.coarse import coarse_runs
 from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.sam_like import joined, sam_like_versions
 from egams.spectrogram.sam_sources import SamSources
 from egams.training.controls import UNWATCHED, Controls
 from egams.training.fit_once import fit_once
+from egams.training.missing import missing_versions
 from egams.training.network.loop import train_network
 from egams.training.trees import train_catboost, train_lightgbm
 
@@ -54,28 +56,35 @@ def train_experiment(
     controls: Controls = UNWATCHED,
     *,
     sources: SamSources | None = None,
+    prepared: Sequence[PreparedRun] | None = None,
 ) -> Predictor:
     """Train a model of any kind on some of the runs, as its experiment says.
 
     With evidence, a training run is shown with what the others indicate of it, never its own
-    labels; so is a SAM-like version of it.
+    labels; so are versions of it, SAM-like or with data missing.
 
     Parameters
     ----------
     sources
         Of SAM's backgrounds; None trains without SAM-like versions of commercial runs.
+    prepared
+        The same runs, to make versions with data missing of; None trains without such.
     """
     train = TRAINERS.get(experiment.model.kind, train_network)
     if train is train_neighbours:
         return train(experiment, runs, positions, seed, controls)
-    neighbours = None
+    neighbours, made = None, []
     if experiment.evidence:
         neighbours, evidence = fit_once(NeighboursConfig(), runs, positions, controls.fit)
     if sources is not None and experiment.sam_like > 0:
-        versions, own = sam_like_versions(runs, positions, sources, experiment.sam_like, seed)
+        made.append(sam_like_versions(runs, positions, sources, experiment.sam_like, seed))
+    if prepared is not None and experiment.missing > 0:
+        versions, own = missing_versions(prepared, positions, experiment.missing, seed)
+        made.append((versions.to(runs.device), own))
+    for versions, own in made:
         if neighbours is not None:
-            descriptors = run_descriptors(versions, np.arange(len(versions)))
-            evidence = np.concatenate([evidence, neighbours.evidence(descriptors, own)])
+            coarse = coarse_runs(versions, np.arange(len(versions)))
+            evidence = np.concatenate([evidence, neighbours.evidence(coarse, own)])
         added = np.arange(len(runs), len(runs) + len(versions))
         runs, positions = joined([runs, versions]), np.concatenate([positions, added])
     if neighbours is None:
