@@ -2,24 +2,28 @@
 # Makes the shipped bundle and everything in results/ again, but for ablations.md. Run it in the
 # environment of `make`, from the project's root:
 #   bash results/make.sh FOLDER [WORK]
-# FOLDER holds train_features.parquet, train_labels.csv, val_features.parquet, sam_unlabelled.parquet
-# and metadata.csv; WORK is for stores and studies. What is there already is not made anew.
+# FOLDER holds all_features.parquet and all_labels.csv (the labelled runs of train and val, one file after the other),
+# train_features.parquet, train_labels.csv, val_features.parquet, sam_unlabelled.parquet and
+# metadata.csv; WORK is for stores and studies. What is there already is not made anew.
 set -euo pipefail
 data=${1:?the folder of the runs}
 work=${2:-scratch}
 rm -f results/printed.txt
 say() { tee -a results/printed.txt; }
 
+egams prepare "$data/all_features.parquet" --labels "$data/all_labels.csv" -o "$work/all.store"
 egams prepare "$data/train_features.parquet" -o "$work/train.store"
 egams prepare "$data/sam_unlabelled.parquet" -o "$work/sam.store"
+egams cross-validate "$work/all.store" --experiment compact --whole \
+    --sam-sources "$work/sam.store" -o "$work/all"
+egams study report "$work/all" -o results/all-runs
+egams bundle "$work/all" -o src/egams/shipped
 egams cross-validate "$work/train.store" --experiment compact --sam-fold --whole \
     --sam-sources "$work/sam.store" -o "$work/study"
 egams cross-validate "$work/train.store" --experiment compact --grouped \
     --sam-sources "$work/sam.store" -o "$work/grouped"
 egams study report "$work/study" -o results/tables
 egams study report "$work/grouped" -o results/tables-grouped
-egams bundle "$work/study" -o src/egams/shipped
-egams predict "$data/val_features.parquet" -o results/holdout/shipped.csv
 
 # More experiments beside the compact ones, which are trained already; and 16 folds, for the learning curve.
 test -d "$work/zoo" || cp -r "$work/study" "$work/zoo"
