@@ -14,7 +14,15 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 PAGES = (
-    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "docs/*.md", "docs/*.png"),
+    *(
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "CITATION.cff",
+        "docs/*.md",
+        "docs/*.png",
+        "results/*/*.png",
+    ),
     *("results/**/*.md", "src/egams/shipped/README.md"),
 )
 API = {
