@@ -148,7 +148,7 @@ def test_shipped_members_are_what_the_table_says() -> None:
                 else known[key]
             )
             assert said == value, key
-    assert len(members) > 3
+    assert members
 
 
 def test_every_row_survives_json() -> None:
