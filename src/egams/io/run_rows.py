@@ -16,7 +16,7 @@ from egams.artifact import written_whole
 from egams.errors import InputError
 from egams.families import FAMILIES
 from egams.io.blob import FileBlob
-from egams.io.text import HEAD, parse_header
+from egams.io.text import HEAD, check_head, parse_header
 from egams.logloss import truth_probability
 
 ID = "sample_id"
@@ -58,6 +58,7 @@ def read_run_rows(path: Path, columns: Sequence[str]) -> dict[str, RunRow]:
         as the header, or a run has no id or is there twice.
     """
     data = FileBlob(path).read()
+    check_head(data[:HEAD], str(path))
     names = parse_header(data[:HEAD], (ID, *columns), str(path))
     text = io.StringIO(data.decode("utf-8-sig", "replace"), newline="")
     reader = csv.reader(text, strict=True)
