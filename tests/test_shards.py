@@ -65,11 +65,17 @@ def joined(parts: list[Predictions]) -> Predictions:
 
 
 def assert_same(first: Predictions, second: Predictions) -> None:
-    """Bit for bit."""
+    """But for rounding: a job has one thread for sums of products, and others may have more."""
     assert first.skipped == second.skipped
     for here, there in zip(first, second, strict=True):
         for entry in fields(RunPrediction):
-            assert np.array_equal(getattr(here, entry.name), getattr(there, entry.name))
+            one, other = getattr(here, entry.name), getattr(there, entry.name)
+            if isinstance(one, np.ndarray) and one.dtype.kind == "f":
+                np.testing.assert_allclose(one, other, atol=1e-5)
+            elif entry.name == "nearest":
+                assert [each.run_id for each in one] == [each.run_id for each in other]
+            else:
+                assert np.array_equal(one, other)
 
 
 def test_shards_say_what_all_at_once_say(

@@ -18,7 +18,7 @@ from egams.logistic import sigmoid
 from egams.models.neighbours import logits_of
 from egams.models.predictor import WithEvidence
 from egams.models.trees import CatboostConfig, LightgbmConfig, features
-from egams.spectrogram.descriptors import run_descriptors
+from egams.spectrogram.coarse import coarse_runs
 from egams.training.train import train_experiment
 from training_samples import batch, resident, small
 
@@ -79,8 +79,9 @@ def test_a_member_answers_as_the_library_that_grew_it(
     member: Any = train_experiment(experiment, resident(), np.arange(24), 0)
     spectrogram, context = map(to_numpy, batch(12))
     if isinstance(member, WithEvidence):
-        views = run_descriptors(resident(), np.arange(12))
-        context = member.context(context, {member.neighbours: member.neighbours.evidence(views)})
+        coarse = coarse_runs(resident(), np.arange(12))
+        evidence = {member.neighbours: member.neighbours.evidence(coarse)}
+        context = member.context(context, evidence)
     table, start = features(spectrogram, context, with_context=True), 0.0
     if kind is LightgbmConfig:
         boosters = [lightgbm.Booster(model_str=text) for text in grown[0]]
