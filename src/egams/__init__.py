@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from egams.ensemble.bundle import load_bundle as load_bundle
     from egams.ensemble.shards import predict_shards as predict_shards
     from egams.ensemble.shards import read_shards as read_shards
+    from egams.explain.peaks import peaks as peaks
     from egams.families import FAMILIES as FAMILIES
     from egams.io import read as read
     from egams.models.registry import register_model as register_model
@@ -33,6 +34,7 @@ _HOME = {
     "cross_validate": "egams.training.cross_validation",
     "load_bundle": "egams.ensemble.bundle",
     "make_bundle": "egams.study.make_bundle",
+    "peaks": "egams.explain.peaks",
     "plot_run": "egams.report.figure",
     "predict_shards": "egams.ensemble.shards",
     "prepare": "egams.store.prepare",
@@ -51,6 +53,7 @@ __all__ = [
     "cross_validate",
     "load_bundle",
     "make_bundle",
+    "peaks",
     "plot_run",
     "predict_shards",
     "prepare",

@@ -1,0 +1,1 @@
+"""What in the data speaks for an answer: ions, peaks, and windows of evidence."""
