@@ -101,7 +101,7 @@ def main() -> None:
     nested, in_sample = scores["nested"], scores["in_sample"]
     minutes = core_minutes(study, predictions.names, study.manifest.folds)
     print(f"{len(predictions.run_ids)} runs, {study.manifest.folds} folds, mean log loss")
-    print(f"  members: {', '.join(ensemble.stack.names)}")
+    print(f"  members: {', '.join(ensemble.names)}")
     print(f"  ours, ensemble fitted on the other folds (nested)  {nested:.4f}")
     print(f"  ours, fitted and scored on the same runs           {in_sample:.4f}")
     print(f"  ours, plain mean of every experiment               {scores['all_members']:.4f}")

@@ -16,8 +16,8 @@ import torch
 from egams.artifact import MANIFEST, sealed, write_json
 from egams.ensemble.bundle import NEAREST_SHOWN, Bundle, load_bundle
 from egams.ensemble.bundle_files import BundleManifest
-from egams.ensemble.conformal import STATES
-from egams.ensemble.ensemble import ensemble_scores, fit_ensemble, nested_ensemble
+from egams.ensemble.calls import CALLS
+from egams.ensemble.ensemble import Ensemble, ensemble_scores, fit_ensemble, nested_ensemble
 from egams.ensemble.predictions import Predictions
 from egams.errors import ArtifactError, ConfigError, EgamsError, InputError
 from egams.experiments.experiment import Experiment
@@ -106,7 +106,7 @@ def same(first: Predictions, second: Predictions, atol: float = 1e-6) -> None:
     np.testing.assert_allclose(first.probabilities, second.probabilities, atol=atol)
     np.testing.assert_allclose(first.spread, second.spread, atol=atol)
     np.testing.assert_allclose(first.draw_spread, second.draw_spread, atol=atol)
-    np.testing.assert_array_equal(first.states, second.states)
+    np.testing.assert_array_equal(first.calls, second.calls)
     for here, there in zip(first, second, strict=True):
         assert here.flags == there.flags
         assert [each.run_id for each in here.nearest] == [each.run_id for each in there.nearest]
@@ -119,8 +119,8 @@ def test_predictions_are_complete(predicted: Predictions, runs: list[Run]) -> No
     assert predicted.instruments == tuple(run.instrument for run in runs)
     shape = (len(runs), len(FAMILIES))
     assert predicted.probabilities.shape == predicted.spread.shape == shape
-    assert predicted.draw_spread.shape == predicted.states.shape == shape
-    assert set(predicted.states.ravel()) <= set(STATES)
+    assert predicted.draw_spread.shape == predicted.calls.shape == shape
+    assert set(predicted.calls.ravel()) <= set(CALLS)
     assert len(predicted) == len(runs)
     assert not any(run.nearest for run in predicted), "folds know different training runs"
     assert [run.notes for run in predicted] == [run.notes for run in runs]
@@ -181,7 +181,7 @@ def test_clip_of_the_instrument_bounds_probabilities(
     clips = {"commercial": 0.03, "sam_testbed": 0.2}
 
     def with_clips(given: dict[str, float]) -> Predictions:
-        ensemble = replace(bundle.ensemble, clips=given)
+        ensemble = Ensemble(replace(bundle.ensemble.whole, clips=given))
         changed = Bundle(bundle.manifest, bundle.members, ensemble, bundle.training_runs)
         return changed.predict(runs)
 
@@ -197,8 +197,8 @@ def test_clip_of_the_instrument_bounds_probabilities(
 
 
 def test_few_sam_runs_keep_the_default_clip(bundle: Bundle) -> None:
-    assert bundle.ensemble.clips["sam_testbed"] >= 0.01
-    assert "only 4 sam_testbed runs" in bundle.ensemble.clip_notes["sam_testbed"]
+    assert bundle.ensemble.whole.clips["sam_testbed"] >= 0.01
+    assert "only 4 sam_testbed runs" in bundle.ensemble.whole.clip_notes["sam_testbed"]
 
 
 def test_bad_runs_are_listed_with_the_reason(
@@ -264,8 +264,8 @@ def test_ensemble_rests_on_out_of_fold_predictions_only(bundle: Bundle, study: S
         predictions.instruments,
     ).without_unused()
     names = tuple(member.experiment.name for member in bundle.members)
-    assert names == bundle.ensemble.stack.names == fitted.stack.names
-    np.testing.assert_allclose(bundle.ensemble.stack.weights, fitted.stack.weights)
+    assert names == bundle.ensemble.names == fitted.names
+    np.testing.assert_allclose(bundle.ensemble.whole.stack.weights, fitted.whole.stack.weights)
     assert all(len(member.predictors) == FOLDS for member in bundle.members)
     assert bundle.manifest["scores"] == {
         name: pytest.approx(score, abs=1e-5) for name, score in ensemble_scores(predictions).items()
@@ -337,7 +337,7 @@ def test_damage_to_weights_is_found(copied: Path) -> None:
         ({"families": ["gold"]}, r"predicts other families \(gold\).* install egams"),
         ({"families": None}, "'families': Field required"),
         ({"ensemble": None}, "'ensemble': Field required"),
-        ({"ensemble": {"stack": {}}}, "'ensemble.stack.names': .*again"),
+        ({"ensemble": {"whole": {"stack": {}}}}, "'ensemble.whole.stack.names': .*again"),
         ({"members": [{"experiment": {"name": "x"}, "folds": []}]}, "does not know.*install"),
         ({"members": []}, "members are others than those its ensemble weighs"),
         ({"same_as": {"a/b": "../../secret"}}, "'../../secret' stands for another file"),
@@ -363,7 +363,7 @@ def test_whole_members_know_all_training_runs(
 ) -> None:
     assert all(len(member.predictors) == 1 for member in whole.members)
     assert whole.manifest["members"][0]["folds"] == [WHOLE]
-    assert "evident" in whole.ensemble.stack.names
+    assert "evident" in whole.ensemble.names
     # Fitted on the same out-of-fold predictions: those of members trained on all runs are none.
     assert whole.manifest["ensemble"] == bundle.manifest["ensemble"]
     assert whole.manifest["scores"] == bundle.manifest["scores"]
@@ -398,9 +398,10 @@ def test_a_run_without_water_is_flagged_and_so_are_strangers(
     abundance = runs[-1].abundance
     dry = replace(runs[-1], run_id="dry", mz=runs[-1].mz[kept], abundance=abundance[:, kept])
     usual, flagged = whole.predict([runs[-1], dry])
-    (reason,) = set(flagged.flags) - set(usual.flags)
+    reason, consequence = (each for each in flagged.flags if each not in usual.flags)
     assert "m/z 18 and 17 (H2O) not measured" in reason
     assert "iron oxide" in reason
+    assert "iron oxide, phyllosilicate: cannot be excluded" in consequence
     rng = np.random.default_rng(0)
     noise = replace(runs[-1], run_id="noise", abundance=rng.uniform(size=abundance.shape))
     assert any("unlike every training run" in reason for reason in whole.predict(noise)[0].flags)
@@ -420,7 +421,8 @@ def test_details_say_all_of_it_as_json(whole: Bundle, runs: list[Run]) -> None:
                 "probability": pytest.approx(predicted.probabilities[row, column], abs=1e-4),
                 "spread": pytest.approx(predicted.spread[row, column], abs=1e-4),
                 "draw_spread": pytest.approx(predicted.draw_spread[row, column], abs=1e-4),
-                "at_90_percent": predicted.states[row, column],
+                "call": predicted.calls[row, column],
+                "unseen": predicted.unseen[row, column],
             }
         assert entry["flags"] == list(predicted[row].flags)
         nearest = [each.run_id for each in predicted[row].nearest]

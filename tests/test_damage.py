@@ -88,8 +88,9 @@ def use_study(folder: Path) -> Any:
 def use_bundle(folder: Path) -> Any:
     bundle = load_bundle(folder / "bundle")
     predictors = [each for member in bundle.members for each in member.predictors]
-    stack = bundle.ensemble.stack.names, bundle.ensemble.stack.weights.tolist()
-    rest = bundle.ensemble.calibration, bundle.ensemble.conformal, bundle.ensemble.clips
+    ways = [way for way in (bundle.ensemble.whole, bundle.ensemble.lacking) if way is not None]
+    stack = [(way.stack.names, way.stack.weights.tolist()) for way in ways]
+    rest = [(way.calibration, way.calls, way.clips) for way in ways]
     return bundle.manifest, stack, rest, bundle.training_runs, [weights(one) for one in predictors]
 
 

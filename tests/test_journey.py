@@ -150,7 +150,7 @@ def test_one_csv_gives_the_same_from_the_command_line_and_from_python(place, cha
     assert run_ids == predictions.run_ids == (run_csv.stem,)
     np.testing.assert_array_equal(probabilities, predictions.probabilities)
     assert json.loads(details.read_text(encoding="utf-8")) == predictions.details()
-    assert {str(state) for state in predictions[0].states} <= set(said.split())
+    assert {str(state) for state in predictions[0].calls} <= set(said.split())
     for reason in predictions[0].flags:
         assert reason in said
 

@@ -147,10 +147,10 @@ def test_evidence_on_a_version_leaves_its_own_run_out() -> None:
 
 def test_versions_lack_what_was_drawn_and_keep_their_labels() -> None:
     runs = whole()
-    versions, own = missing_versions(runs, np.arange(24), 1.5, 7)
+    versions, own = missing_versions(runs, np.arange(24), 1.5, (7,))
     assert len(versions) == len(own) == 36
     np.testing.assert_array_equal(versions.labels, store().labels[own])
-    again, own_again = missing_versions(runs, np.arange(24), 1.5, 7)
+    again, own_again = missing_versions(runs, np.arange(24), 1.5, (7,))
     np.testing.assert_array_equal(versions.scans, again.scans)
     np.testing.assert_array_equal(own, own_again)
     coarse = coarse_runs(versions, np.arange(36))

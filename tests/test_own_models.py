@@ -243,7 +243,7 @@ def test_a_module_of_one_s_own_joins_every_command(tmp_path: Path) -> None:
         ("bundle", study, "-o", bundle),
     ):
         invoke(*command, "--import", module)
-    assert library.load_bundle(bundle).ensemble.stack.names == ("mine",)
+    assert library.load_bundle(bundle).ensemble.names == ("mine",)
 
 
 def invoke(*arguments: object) -> None:

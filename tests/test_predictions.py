@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from egams.ensemble.conformal import STATES
+from egams.ensemble.calls import CALLS
 from egams.ensemble.prediction_table import from_table
 from egams.ensemble.predictions import Neighbour, Predictions, RunPrediction
 from egams.errors import ConfigError, InputError
@@ -30,7 +30,8 @@ def predictions(runs: int = 3) -> Predictions:
                 f"<{number}>",
                 "commercial",
                 *rng.uniform(size=(3, len(FAMILIES))),
-                rng.choice(STATES, len(FAMILIES)),
+                rng.choice(CALLS, len(FAMILIES)),
+                rng.choice(["", "no m/z of CO2 measured (44)"], len(FAMILIES)),
                 ("weak <signal>",) if number == 1 else (),
                 near if number else (),
                 ("a note",),
@@ -48,7 +49,7 @@ def test_a_sequence_by_position_run_id_and_slice() -> None:
     assert made["<1>"] is made[1] is made[-2] is made[1:][0]
     assert made[1:].run_ids == ("<1>", "<2>")
     assert (made.skipped, made[1:].skipped) == ((SKIPPED,), ())
-    for name in ("probabilities", "spread", "draw_spread", "states"):
+    for name in ("probabilities", "spread", "draw_spread", "calls", "unseen"):
         together = getattr(made, name)
         assert together.shape == (3, len(FAMILIES))
         np.testing.assert_array_equal(together[2], getattr(made[2], name))
@@ -81,7 +82,7 @@ def test_json_keeps_its_layout() -> None:
     assert list(run) == keys
     assert list(run["families"]) == list(FAMILIES)
     assert list(run["families"]["basalt"]) == [
-        "probability", "spread", "draw_spread", "at_90_percent"
+        "probability", "spread", "draw_spread", "call", "unseen"
     ]  # fmt: skip
     assert run["nearest"][1] == {"sample_id": "S2", "distance": 0.333, "families": []}
 

@@ -36,9 +36,10 @@ def without(run: Run, *mz: int) -> Run:
 def predictions_of(run: Run) -> Predictions:
     """Of two runs, the one to be drawn second: families in reverse order of likelihood."""
     falling = np.linspace(0.95, 0.05, len(FAMILIES))
-    spread, states = np.full(len(FAMILIES), 0.1), np.full(len(FAMILIES), "open")
+    spread, calls = np.full(len(FAMILIES), 0.1), np.full(len(FAMILIES), "uncertain")
+    seen = np.full(len(FAMILIES), "")
     return Predictions(
-        RunPrediction(name, run.instrument, probabilities, spread, spread, states)
+        RunPrediction(name, run.instrument, probabilities, spread, spread, calls, seen)
         for name, probabilities in (("another", falling), (run.run_id, falling[::-1]))
     )
 

@@ -192,7 +192,7 @@ def test_two_jobs_are_never_mixed(csvs: Path, whole: Path, tmp_path: Path) -> No
 def test_another_bundle_is_another_job(csvs: Path, whole: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(SHIPPED, tmp_path / "bundle"))
     manifest = json.loads((other / MANIFEST).read_text(encoding="utf-8"))
-    manifest["ensemble"]["clips"]["commercial"] = 0.3
+    manifest["ensemble"]["whole"]["clips"]["commercial"] = 0.3
     write_json(other / MANIFEST, sealed(manifest))
     with pytest.raises(ArtifactError, match="made with bundle = "):
         predict_shards(other, csvs, whole, runs_per_shard=IN_SHARD, draws=DRAWS, jobs=1)

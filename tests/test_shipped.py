@@ -17,7 +17,7 @@ import egams
 from command_line import egams as command_line
 from egams.artifact import write_json
 from egams.ensemble.bundle import SHIPPED, Bundle, load_bundle
-from egams.ensemble.conformal import STATES
+from egams.ensemble.calls import CALLS
 from egams.families import FAMILIES
 from egams.io import write_csv
 from egams.logloss import mean_log_loss
@@ -62,7 +62,7 @@ def test_it_gives_the_golden_predictions(bundle: Bundle) -> None:
     assert np.abs(predictions.probabilities - expected).mean() < CLOSE / 10
     nearest = [[other.run_id for other in run.nearest] for run in predictions]
     assert [found[0] for found in nearest] == [found[0] for found in golden["nearest"]]
-    assert set(predictions.states.ravel()) <= set(STATES)
+    assert set(predictions.calls.ravel()) <= set(CALLS)
 
 
 def test_its_card_says_what_its_manifest_says(bundle: Bundle) -> None:

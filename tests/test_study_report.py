@@ -83,11 +83,11 @@ def test_an_ensemble_of_at_most_so_many_stacks_the_first_of_forward_selection() 
         fitted = fit_ensemble(Y, MEMBERS, NAMES, OF, at_most=limit)
         chosen = [place for place, name in enumerate(NAMES) if name in added[:limit]]
         alone = fit_stack(Y, MEMBERS[chosen], tuple(NAMES[place] for place in chosen))
-        np.testing.assert_array_equal(fitted.stack.weights[chosen], alone.weights)
-        assert np.count_nonzero(fitted.stack.weights) <= limit
+        np.testing.assert_array_equal(fitted.whole.stack.weights[chosen], alone.weights)
+        assert np.count_nonzero(fitted.whole.stack.weights) <= limit
     without = fit_ensemble(Y, MEMBERS, NAMES, OF)
     enough = fit_ensemble(Y, MEMBERS, NAMES, OF, at_most=len(NAMES))
-    np.testing.assert_array_equal(enough.stack.weights, without.stack.weights)
+    np.testing.assert_array_equal(enough.whole.stack.weights, without.whole.stack.weights)
     with pytest.raises(ConfigError, match="max_size is 0"):
         fit_ensemble(Y, MEMBERS, NAMES, OF, at_most=0)
 

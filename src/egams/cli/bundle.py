@@ -18,7 +18,7 @@ def bundle(
 ) -> None:
     """Form an ensemble and pack it to predict.
 
-    Weights, calibration and label sets are fitted on out-of-fold predictions alone.
+    Weights, calibration and calls are fitted on out-of-fold predictions alone.
     """
     from egams.artifact import MANIFEST
     from egams.cli.show import say
@@ -30,11 +30,14 @@ def bundle(
     opened = OpenStudy.open(study)
     made = load_bundle(make_bundle(opened, output, at_most=ensemble))
     card = write_model_card(opened, output, at_most=ensemble)
-    stack = made.ensemble.stack
-    for member, weight in zip(stack.names, stack.weights.tolist(), strict=True):
-        say(f"{member}: weight {weight:.2f}")
-    for name, clip in made.ensemble.clips.items():
-        note = made.ensemble.clip_notes.get(name)
+    whole, lacking = made.ensemble.whole, made.ensemble.lacking
+    for place, (member, weight) in enumerate(
+        zip(made.ensemble.names, whole.stack.weights.tolist(), strict=True)
+    ):
+        less = "" if lacking is None else f", {lacking.stack.weights[place]:.2f} where data lack"
+        say(f"{member}: weight {weight:.2f}{less}")
+    for name, clip in whole.clips.items():
+        note = whole.clip_notes.get(name)
         say(f"clip of {name}: {clip:g}" + (f" ({note})" if note else ""))
     scores = made.manifest["scores"]
     say(
@@ -42,4 +45,4 @@ def bundle(
         f"{scores['in_sample']:.4f} fitted on the same runs, "
         f"{scores['all_members']:.4f} plain mean of all members"
     )
-    say(f"{len(stack.names)} experiments in {output}; see {output / MANIFEST} and {card}")
+    say(f"{len(made.ensemble.names)} experiments in {output}; see {output / MANIFEST} and {card}")

@@ -47,9 +47,7 @@ def predict(
     ] = None,
     details: Annotated[
         Path | None,
-        typer.Option(
-            help="JSON to write: spread, sets at 90 %, flags and nearest training runs too."
-        ),
+        typer.Option(help="JSON to write: spread, calls, flags and nearest training runs too."),
     ] = None,
     runs_per_shard: Annotated[
         int | None,

@@ -32,11 +32,10 @@ if TYPE_CHECKING:
 RUNS_SHOWN = 20
 WIDE = 160
 PRESENT = 0.5
-SETS = (
-    "At 90 %: of runs that have a family, 90 % are not called absent; of runs without it, 90 % are "
-    "not called present. Open: neither can be excluded. Odd: the probability is higher than runs "
-    "without the family usually get, and lower than runs with it. Read it beside the probability: "
-    "of a rare family, 'present' can stand beside a low one."
+CALLS = (
+    "Call: of runs without a family at most 5 % are called present, of runs with it at most 10 % "
+    "absent; else it is uncertain, as where the run cannot show the family. 'present' is never "
+    "less likely than 50 %, 'absent' never more."
 )
 
 _HEADINGS = {
@@ -95,17 +94,17 @@ def prediction_table(predictions: Predictions) -> Table:
 
 def _run_table(run: RunPrediction) -> Table:
     """Show one run: a row a family, the likeliest first."""
-    table = lined_table(SETS)
+    table = lined_table(CALLS)
     table.title, table.title_justify = Text(run.run_id), "left"
-    for name in ("family", "probability", "between models", "between draws", "at 90 %"):
-        table.add_column(name, justify="left" if name in ("family", "at 90 %") else "right")
+    for name in ("family", "probability", "between models", "between draws", "call"):
+        table.add_column(name, justify="left" if name in ("family", "call") else "right")
     for place in (-run.probabilities).argsort(kind="stable").tolist():
         table.add_row(
             FAMILIES[place].replace("_", " "),
             _percent(float(run.probabilities[place]), " %"),
             f"± {100 * float(run.spread[place]):.0f}",
             f"± {100 * float(run.draw_spread[place]):.0f}",
-            str(run.states[place]),
+            str(run.calls[place]),
         )
     return table
 

@@ -13,6 +13,7 @@ from egams.arrays import FloatArray, IntArray, to_numpy
 from egams.ensemble.bundle_files import TRAINING_RUNS, BundleManifest, TrainingRuns
 from egams.ensemble.ensemble import Ensemble
 from egams.ensemble.predictions import Neighbour, Predictions, RunPrediction
+from egams.ensemble.unseen import unseen, unseen_flags
 from egams.errors import InputError
 from egams.experiments.experiment import Experiment
 from egams.io import SkippedRun
@@ -22,6 +23,7 @@ from egams.models.predict import gather_evidence, predict_draws
 from egams.models.predictor import Predictor, Shared
 from egams.models.registry import load_predictor
 from egams.spectrogram.coarse import coarse_runs
+from egams.spectrogram.context import Context
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare_in_parts
 from egams.store.run_store import RunStore
@@ -166,12 +168,18 @@ class Bundle:
             for number, member in enumerate(self.members)
         ]
         members, instruments = np.stack(of_members), store.instruments
+        context = to_numpy(runs.context)
+        described = Context.decode(context)
+        novelty = self.training_runs.novelty
+        lacks, hidden = novelty.lacks(described), unseen(described)
         mean = members.mean(1)
-        probabilities = self.ensemble.probabilities(mean, instruments)
+        probabilities = self.ensemble.probabilities(mean, instruments, lacks)
         single = [
-            self.ensemble.probabilities(members[:, draw], instruments)
+            self.ensemble.probabilities(members[:, draw], instruments, lacks)
             for draw in range(members.shape[1])
         ]
+        calls = self.ensemble.calls(probabilities, instruments, lacks)
+        calls[(calls == "absent") & (hidden != "")] = "uncertain"
         nearest: list[tuple[Neighbour, ...]] = [()] * len(runs)
         distance = np.zeros(len(runs))
         if known is not None:
@@ -182,8 +190,14 @@ class Bundle:
             probabilities,
             mean.std(0),
             np.std(single, axis=0),
-            self.ensemble.conformal.states(probabilities, instruments),
-            self.training_runs.novelty.flags(to_numpy(runs.context), distance, instruments),
+            calls,
+            hidden,
+            [
+                unlike + unseen_flags(of_run)
+                for unlike, of_run in zip(
+                    novelty.flags(context, distance, instruments), hidden, strict=True
+                )
+            ],
             nearest,
             store.notes,
         )

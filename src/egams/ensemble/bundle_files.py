@@ -59,7 +59,7 @@ class BundleManifest(Artifact):
     """
 
     kind = "bundle"
-    format_version = 3
+    format_version = 4
     again = AGAIN
 
     families: tuple[str, ...]
@@ -85,7 +85,7 @@ class BundleManifest(Artifact):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if tuple(each.experiment.name for each in self.members) != self.ensemble.stack.names:
+        if tuple(each.experiment.name for each in self.members) != self.ensemble.names:
             raise ValueError("its members are others than those its ensemble weighs")
         lost = sorted(set(self.same_as.values()) - self.files.keys())
         if lost:

@@ -1,4 +1,8 @@
-"""From the members' probabilities to the ensemble's: stack, calibrate, clip; sets at 90 %."""
+"""From the members' probabilities to the ensemble's: stack, calibrate, clip; calls.
+
+Runs of which less was measured than usually are put together in a way of their own: other weights,
+for members differ in what they can do without, another calibration, other limits of the calls.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,8 @@ from egams.arrays import BoolArray, FloatArray
 from egams.artifact import STRICT
 from egams.ensemble.average import mean_probability
 from egams.ensemble.calibration import Calibration, Instruments, OfInstrument, fit_calibration
+from egams.ensemble.calls import Calls, fit_calls
 from egams.ensemble.clip import choose_clip, clip_probabilities, run_clips
-from egams.ensemble.conformal import Conformal, fit_conformal
 from egams.ensemble.out_of_fold import OutOfFoldPredictions, held_out_masks
 from egams.ensemble.selection import select_members
 from egams.ensemble.stacking import Stack, fit_stack
@@ -24,8 +28,8 @@ from egams.logloss import mean_log_loss
 
 
 @pydantic_dataclass(frozen=True, config=STRICT)
-class Ensemble:
-    """All that is fitted on out-of-fold predictions.
+class Combination:
+    """A way to put members together, fitted on their out-of-fold predictions.
 
     Parameters
     ----------
@@ -37,15 +41,15 @@ class Ensemble:
         Clip of each instrument, the last step.
     clip_notes
         Why a clip is what it is.
-    conformal
-        Label sets of the probabilities.
+    calls
+        Limits on the probabilities.
     """
 
     stack: Stack
     calibration: Calibration
     clips: OfInstrument[Annotated[float, Field(ge=0, lt=0.5)]]
     clip_notes: Mapping[str, str]
-    conformal: Conformal
+    calls: Calls
 
     def probabilities(self, members: ArrayLike, instruments: Instruments) -> FloatArray:
         """Probabilities ``[run, family]`` from those of `members` ``[member, run, family]``.
@@ -55,11 +59,75 @@ class Ensemble:
         calibrated = self.calibration.apply(self.stack.probabilities(members), instruments)
         return clip_probabilities(calibrated, run_clips(instruments, self.clips))
 
+    def of_members(self, places: NDArray[np.intp]) -> Combination:
+        """Leave out all members but those at some places, which have all the weight."""
+        names = tuple(self.stack.names[place] for place in places)
+        return replace(self, stack=Stack(names, self.stack.weights[places]))
+
+
+@pydantic_dataclass(frozen=True, config=STRICT)
+class Ensemble:
+    """All that is fitted on out-of-fold predictions.
+
+    Parameters
+    ----------
+    whole
+        How members are put together for runs as the training runs are.
+    lacking
+        The same for runs of which less was measured; None where no member was seen to predict
+        such, and `whole` serves for all.
+    """
+
+    whole: Combination
+    lacking: Combination | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse two ways that are of different members."""
+        if self.lacking is not None and self.lacking.stack.names != self.names:
+            raise ValueError("runs that lack data are predicted by other members than whole ones")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """``[member]``."""
+        return self.whole.stack.names
+
+    def probabilities(
+        self, members: ArrayLike, instruments: Instruments, lacks: BoolArray | None = None
+    ) -> FloatArray:
+        """Probabilities ``[run, family]`` from those of `members` ``[member, run, family]``.
+
+        Parameters
+        ----------
+        members
+            Of each member.
+        instruments
+            Of the runs ``[run]``.
+        lacks
+            Which runs lack data ``[run]``; None for none.
+        """
+        found = self.whole.probabilities(members, instruments)
+        if self.lacking is None or lacks is None or not lacks.any():
+            return found
+        return np.where(lacks[:, None], self.lacking.probabilities(members, instruments), found)
+
+    def calls(
+        self, probability: ArrayLike, instruments: Instruments, lacks: BoolArray | None = None
+    ) -> NDArray[np.str_]:
+        """Calls ``[run, family]`` on probabilities ``[run, family]``: see `egams.ensemble.calls`.
+
+        Parameters as `probabilities`, which gives the probabilities.
+        """
+        called = self.whole.calls.of(probability, instruments)
+        if self.lacking is None or lacks is None:
+            return called
+        return np.where(lacks[:, None], self.lacking.calls.of(probability, instruments), called)
+
     def without_unused(self) -> Ensemble:
         """Leave out members that have no weight."""
-        used = np.flatnonzero(self.stack.weights)
-        names = tuple(self.stack.names[member] for member in used)
-        return replace(self, stack=Stack(names, self.stack.weights[used]))
+        weights = [way.stack.weights for way in (self.whole, self.lacking) if way is not None]
+        used = np.flatnonzero(np.any(weights, axis=0))
+        lacking = None if self.lacking is None else self.lacking.of_members(used)
+        return Ensemble(self.whole.of_members(used), lacking)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +138,12 @@ class NestedEnsemble:
     ----------
     probabilities
         ``[run, family]``.
-    sets
-        ``[run, family, label]``: see `egams.ensemble.conformal`.
+    calls
+        ``[run, family]``: see `egams.ensemble.calls`.
     """
 
     probabilities: FloatArray
-    sets: BoolArray
+    calls: NDArray[np.str_]
 
 
 def fit_ensemble(
@@ -85,8 +153,9 @@ def fit_ensemble(
     instruments: Instruments,
     *,
     at_most: int | None = None,
+    lacking: OutOfFoldPredictions | None = None,
 ) -> Ensemble:
-    """Fit weights, calibration, clips and label sets, in this order, on the same predictions.
+    """Fit weights, calibration, clips and calls, in this order, on the same predictions.
 
     Parameters
     ----------
@@ -101,40 +170,57 @@ def fit_ensemble(
     at_most
         Most members that may have weight: the first so many of forward selection
         (`egams.ensemble.selection.select_members`), made on the same predictions. None for all.
+    lacking
+        Out-of-fold predictions, by the same members, of versions of the runs that lack data.
 
     Raises
     ------
     ConfigError
         If `at_most` is below 1.
     """
-    stack = _stack(labels, np.asarray(members), names, at_most)
+    p = np.asarray(members)
+    chosen = _chosen(labels, p, names, at_most)
+    whole = _combination(labels, p, names, instruments, chosen)
+    if lacking is None:
+        return Ensemble(whole)
+    means, of = lacking.mean_over_draws, lacking.instruments
+    return Ensemble(whole, _combination(lacking.labels, means, names, of, chosen))
+
+
+def _chosen(
+    labels: ArrayLike, members: NDArray[np.generic], names: tuple[str, ...], at_most: int | None
+) -> list[int]:
+    if at_most is None or at_most >= len(names):
+        return list(range(len(names)))
+    added = select_members(labels, members, names, max_size=at_most).added
+    # In the order of `names`: the order in which members were added decides nothing.
+    return [place for place, name in enumerate(names) if name in added]
+
+
+def _combination(
+    labels: ArrayLike,
+    members: NDArray[np.generic],
+    names: tuple[str, ...],
+    instruments: Instruments,
+    chosen: list[int],
+) -> Combination:
+    weights = np.zeros(len(names))
+    some = tuple(names[place] for place in chosen)
+    weights[chosen] = fit_stack(labels, members[chosen], some).weights
+    stack = Stack(names, weights)
     stacked = stack.probabilities(members)
     calibration = fit_calibration(labels, stacked, instruments)
     calibrated = calibration.apply(stacked, instruments)
-    chosen = choose_clip(labels, calibrated, np.asarray(instruments))
-    clips = {name: choice.clip for name, choice in chosen.items()}
+    choices = choose_clip(labels, calibrated, np.asarray(instruments))
+    clips = {name: choice.clip for name, choice in choices.items()}
     clipped = clip_probabilities(calibrated, run_clips(instruments, clips))
-    return Ensemble(
+    return Combination(
         stack=stack,
         calibration=calibration,
         clips=clips,
-        clip_notes={name: choice.note for name, choice in chosen.items() if choice.note},
-        conformal=fit_conformal(labels, clipped, instruments),
+        clip_notes={name: choice.note for name, choice in choices.items() if choice.note},
+        calls=fit_calls(labels, clipped, instruments),
     )
-
-
-def _stack(
-    labels: ArrayLike, members: NDArray[np.generic], names: tuple[str, ...], at_most: int | None
-) -> Stack:
-    if at_most is None or at_most >= len(names):
-        return fit_stack(labels, members, names)
-    added = select_members(labels, members, names, max_size=at_most).added
-    # In the order of `names`: the order in which members were added decides nothing.
-    chosen = [place for place, name in enumerate(names) if name in added]
-    fitted = fit_stack(labels, members[chosen], tuple(names[place] for place in chosen))
-    weights = np.zeros(len(names))
-    weights[chosen] = fitted.weights
-    return Stack(names, weights)
 
 
 def nested_ensemble(
@@ -150,14 +236,14 @@ def nested_ensemble(
     y, members = predictions.labels, predictions.mean_over_draws
     of = predictions.instruments
     probabilities = np.empty(y.shape)
-    sets = np.empty((*y.shape, 2), dtype=bool)
+    calls = np.empty(y.shape, dtype="<U9")
     for held in held_out_masks(predictions.folds, len(y)):
         fitted = fit_ensemble(
             y[~held], members[:, ~held], predictions.names, of[~held], at_most=at_most
         )
         probabilities[held] = fitted.probabilities(members[:, held], of[held])
-        sets[held] = fitted.conformal.sets(probabilities[held], of[held])
-    return NestedEnsemble(probabilities, sets)
+        calls[held] = fitted.calls(probabilities[held], of[held])
+    return NestedEnsemble(probabilities, calls)
 
 
 def ensemble_scores(

@@ -20,6 +20,7 @@ from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.artifact import STRICT
 from egams.conventions import MZ_COUNT
 from egams.ensemble.calibration import Instruments, OfInstrument, instrument_rows
+from egams.ensemble.gases import GASES, Gas
 from egams.errors import InputError
 from egams.families import INSTRUMENTS, Instrument
 from egams.spectrogram.context import CONTEXT_FEATURES, Context, background_at
@@ -29,26 +30,6 @@ NEARLY_ALL = 0.99
 
 FEW_RUNS = 20
 """With fewer training runs of an instrument, little is known of it."""
-
-
-@dataclass(frozen=True)
-class Gas:
-    """A gas, the m/z that show it, the strongest first, and the families it indicates."""
-
-    name: str
-    ions: tuple[int, ...]
-    families: tuple[str, ...]
-
-
-GASES: tuple[Gas, ...] = (
-    Gas("H2O", (18, 17), ("phyllosilicate", "iron_oxide")),
-    Gas("CO", (28,), ("oxalate",)),
-    Gas("O2", (32,), ("oxychlorine", "sulfate")),
-    Gas("H2S", (34,), ("sulfide",)),
-    Gas("HCl", (36, 38), ("chloride", "oxychlorine")),
-    Gas("CO2", (44,), ("carbonate", "oxalate")),
-    Gas("SO2", (64, 48), ("sulfate", "sulfide")),
-)
 
 
 @dataclass(frozen=True)
@@ -149,7 +130,8 @@ class Novelty:
     usual_mz
         m/z that nearly all of them measured.
     usual_gases
-        Names of `GASES` that nearly all of them measured by one ion or another.
+        Names of those of `egams.ensemble.gases` that nearly all of them measured by one ion or
+        another.
     limits
         Limit of each of `QUANTITIES`: ``mz_count``, ``start`` and ``end``, degC, ``scans``,
         ``step``, degC, ``background``, geometric mean over the usual m/z of the 0.05 quantile,
@@ -198,6 +180,24 @@ class Novelty:
             for run in np.flatnonzero(quantity.beyond(of_runs, limit)):
                 reasons[run].append(quantity.message.format(value=of_runs[run], limit=limit))
         return tuple(map(tuple, reasons))
+
+    def lacks(self, context: Context) -> BoolArray:
+        """Whether less was measured of runs than of nearly all training runs ``[run]``.
+
+        An ion of a gas is missing, many m/z are, or heating starts late or ends early.
+
+        Parameters
+        ----------
+        context
+            Of the runs.
+        """
+        measured = context.measured
+        lacking = measured.sum(axis=1) < self.limits["mz_count"]
+        lacking |= context.start_degC > self.limits["start"]
+        lacking |= context.end_degC < self.limits["end"]
+        for gas in GASES:
+            lacking |= self._misses(gas, measured)
+        return np.asarray(lacking)
 
     def _misses(self, gas: Gas, measured: BoolArray) -> BoolArray:
         """Whether an ion is missing that is usual, or every ion of a usual gas ``[run]``."""

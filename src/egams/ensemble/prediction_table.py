@@ -14,6 +14,8 @@ from egams.io import SkippedRun
 if TYPE_CHECKING:
     import pyarrow as pa
 
+IN_WORDS = ("call", "unseen")
+
 
 def prediction_schema() -> pa.Schema:
     """Columns of the table, the same for all predictions."""
@@ -27,7 +29,7 @@ def prediction_schema() -> pa.Schema:
             ("sample_id", pa.string()),
             ("instrument", pa.string()),
             *(
-                (_column(family, name), pa.string() if name == "at_90_percent" else pa.float64())
+                (_column(family, name), pa.string() if name in IN_WORDS else pa.float64())
                 for name in OF_A_FAMILY.values()
                 for family in FAMILIES
             ),

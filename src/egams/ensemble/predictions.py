@@ -29,7 +29,8 @@ OF_A_FAMILY = {
     "probabilities": "probability",
     "spread": "spread",
     "draw_spread": "draw_spread",
-    "states": "at_90_percent",
+    "calls": "call",
+    "unseen": "unseen",
 }
 """Names of what is predicted of a family in JSON and tables, by attribute of `RunPrediction`."""
 
@@ -72,9 +73,11 @@ class RunPrediction:
         Standard deviation between the experiments of the ensemble ``[family]``.
     draw_spread
         Standard deviation of the ensemble between single test-time draws ``[family]``.
-    states
-        What cannot be excluded at 90 %: ``present``, ``absent``, ``open`` (neither is excluded) or
-        ``odd`` (both are), see `egams.ensemble.conformal` ``[family]``.
+    calls
+        ``present``, ``absent`` or ``uncertain``: see `egams.ensemble.calls` ``[family]``.
+    unseen
+        Why the run cannot show the family, so that it is not called absent; "" where it can
+        ``[family]``: see `egams.ensemble.unseen`.
     flags
         What sets the run apart from the training runs.
     nearest
@@ -88,7 +91,8 @@ class RunPrediction:
     probabilities: FloatArray
     spread: FloatArray
     draw_spread: FloatArray
-    states: NDArray[np.str_]
+    calls: NDArray[np.str_]
+    unseen: NDArray[np.str_]
     flags: tuple[str, ...] = ()
     nearest: tuple[Neighbour, ...] = ()
     notes: tuple[str, ...] = ()
@@ -201,9 +205,14 @@ class Predictions(Sequence[RunPrediction]):
         return self._stacked("draw_spread")
 
     @cached_property
-    def states(self) -> NDArray[np.str_]:
+    def calls(self) -> NDArray[np.str_]:
         """``[run, family]``."""
-        return self._stacked("states").astype(np.str_)
+        return self._stacked("calls").astype(np.str_)
+
+    @cached_property
+    def unseen(self) -> NDArray[np.str_]:
+        """``[run, family]``."""
+        return self._stacked("unseen").astype(np.str_)
 
     def details(self) -> dict[str, Any]:
         """All of it as JSON holds it."""

@@ -22,7 +22,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "draws": ("Test-time draws", "What more draws bring: the write-up's second table."),
     "weights": ("Weights", "How much each experiment weighs in the ensemble."),
     "clips": ("Clips", "What holding probabilities off 0 and 1 brings, for each instrument."),
-    "sets": ("Label sets", "How often the sets at 90 % hold the label."),
+    "calls": ("Calls", "How often present and absent are called wrongly, and how often neither."),
     "correlation-logits": ("Likeness", "How alike the predictions of experiments are."),
     "correlation-errors": ("Likeness of errors", "How alike the errors of experiments are."),
     "sam-fold": ("Fold 'sam'", "How experiments do on SAM when they have seen none of it."),

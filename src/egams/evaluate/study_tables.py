@@ -9,12 +9,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from egams.arrays import IntArray
+from egams.arrays import BoolArray, IntArray
 from egams.ensemble.average import mean_probability
-from egams.ensemble.conformal import STATES, coverage_of
+from egams.ensemble.calls import WRONGLY_ABSENT, WRONGLY_PRESENT, call_rates
 from egams.ensemble.ensemble import (
     Ensemble,
-    NestedEnsemble,
     ensemble_scores,
     fit_ensemble,
     nested_ensemble,
@@ -91,7 +90,7 @@ def study_tables(
         "parts": parts_table(y, {called: nested.probabilities} | alone, of),
         "correlation-logits": of_odds,
         "correlation-errors": of_errors,
-        "sets": _set_table(y, nested, of),
+        "calls": call_table(y, nested.calls, of),
     }
     reasons = left_out(study)
     with suppress(ArtifactError):  # most studies have no fold "sam"
@@ -119,7 +118,7 @@ def limit_table(scored: OutOfFoldPredictions, at_most: int | None = None) -> Tab
         fitted = fit_ensemble(y, mean, scored.names, of, at_most=limit).without_unused()
         scores = ensemble_scores(scored, at_most=limit)
         plain = nested_selection(y, mean, scored.names, scored.folds, max_size=limit).score
-        members = ", ".join(fitted.stack.names)
+        members = ", ".join(fitted.names)
         rows.append((limit, scores["nested"], plain, scores["in_sample"], members))
     return Table(
         ("at most", "nested", "plain mean, nested", "same runs", "experiments"),
@@ -161,33 +160,46 @@ def parts_table(
     )
 
 
-def _set_table(
-    y: NDArray[np.float32], nested: NestedEnsemble, instruments: NDArray[np.str_]
-) -> Table:
-    """How many labels the sets hold, of each instrument."""
+def call_table(labels: ArrayLike, calls: NDArray[np.str_], instruments: NDArray[np.str_]) -> Table:
+    """How often calls are wrong and how often none is made, of each instrument and family.
+
+    Parameters
+    ----------
+    labels
+        0 or 1 ``[run, family]``.
+    calls
+        Of each run, out of fold ``[run, family]``.
+    instruments
+        ``[run]``.
+    """
+    y = np.asarray(labels)
+    everything = slice(None)
+    parts: dict[str, tuple[BoolArray, slice]] = {
+        name: (instruments == name, everything) for name in INSTRUMENTS
+    }
+    commercial = instruments == INSTRUMENTS[0]
+    parts |= {name: (commercial, slice(i, i + 1)) for i, name in enumerate(FAMILIES)}
     rows: list[tuple[Cell, ...]] = []
-    for name in INSTRUMENTS:
-        here = instruments == name
-        if not here.any():
-            continue
-        found = coverage_of(y[here], nested.sets[here])
-        held = [found.total, found.by_class["present"], found.by_class["absent"]]
-        shares = [found.states[word] for word in STATES]
-        rows.append((name, *held, *shares, found.runs, found.labels["present"]))
+    for name, (runs, families) in parts.items():
+        if runs.any():
+            found = call_rates(y[runs][:, families], calls[runs][:, families])
+            rates = (found.wrongly_present, found.wrongly_absent, found.uncertain)
+            rows.append((name, *rates, found.runs, found.positives))
     return Table(
         (
-            *("instrument", "covered", "covered where present", "covered where absent"),
-            *STATES,
+            *("calls of", "present, of those without", "absent, of those with", "uncertain"),
             *("runs", "positives"),
         ),
         tuple(rows),
-        "Label sets at 90 %, out of fold: thresholds of each fold were found on the other folds. "
-        "'covered': share of labels that are in their set. Then the share of sets of each kind.",
+        "Shares of labels that are called wrongly, and of those that are called neither, out of "
+        "fold: the limits of each fold were found on the other folds. Promised: at most "
+        f"{WRONGLY_PRESENT:.0%} of those without, {WRONGLY_ABSENT:.0%} of those with. Each "
+        f"instrument, then each family on {INSTRUMENTS[0]} instruments.",
     )
 
 
 def _weight_table(ensemble: Ensemble) -> Table:
-    stack = ensemble.stack
+    stack = ensemble.whole.stack
     order = np.argsort(-stack.weights, kind="stable")
     return Table(
         ("experiment", "weight"),
@@ -205,8 +217,8 @@ def _sam_table(
 ) -> Table:
     means = dict(zip(sam.names, sam.mean_over_draws, strict=True))
     used = ensemble.without_unused()
-    if set(used.stack.names) <= means.keys():
-        members = np.stack([means[name] for name in used.stack.names])
+    if set(used.names) <= means.keys():
+        members = np.stack([means[name] for name in used.names])
         means[ENSEMBLE] = used.probabilities(members, sam.instruments)
     table = experiment_table(sam.labels, means, sam.instruments, rng, groups=groups)
     return replace(

@@ -22,7 +22,7 @@ spectrometer, to people who can judge the suggestion by the ion traces. Not to d
 LIMITS = """## Limits
 
 - It knows ten families. Anything else in a sample is not named, and may be taken for one of them.
-- Probabilities and sets hold for runs like the training runs. Runs unlike them are flagged, but an
+- Probabilities and calls hold for runs like the training runs. Runs unlike them are flagged, but an
   answer without a flag can still be wrong, and the further the nearest training run, the likelier.
 - Part of what it knows is which training run a run resembles, background included. That recognises
   repeats and relatives of known samples best; on samples unlike all known ones expect the score
@@ -32,7 +32,7 @@ LIMITS = """## Limits
   its name and its labels; not its scans.
 """
 
-SHOWN = ("scores", "sets", "weights", "sam-fold")
+SHOWN = ("scores", "calls", "weights", "sam-fold")
 
 
 def write_model_card(study: Study, bundle: Path, *, at_most: int | None = None) -> Path:
@@ -58,7 +58,7 @@ def write_model_card(study: Study, bundle: Path, *, at_most: int | None = None) 
         "# Model card",
         f"A bundle of egams {manifest.egams_version}: {len(manifest.members)} experiments, "
         f"trained on {manifest.study['runs_used']} labelled runs (data fingerprint "
-        f"`{manifest.data}`). Weights, calibration and label sets were fitted on out-of-fold "
+        f"`{manifest.data}`). Weights, calibration and calls were fitted on out-of-fold "
         f"predictions. `{MANIFEST}` has all settings and the hash of every file.",
         INTENDED,
         LIMITS,

@@ -26,7 +26,6 @@ def study_predictions(study: Study, *, sam_fold: bool = False) -> OutOfFoldPredi
     ArtifactError
         If no experiment has finished.
     """
-    truth = study.truth()
     wanted = _wanted(study, sam_fold=sam_fold)
     names = [name for name in study.experiments() if set(wanted) <= set(study.folds_done(name))]
     if not names:
@@ -34,7 +33,30 @@ def study_predictions(study: Study, *, sam_fold: bool = False) -> OutOfFoldPredi
             f"{study.folder}: no experiment has finished {'fold ' if sam_fold else 'folds '}"
             f"{', '.join(wanted)}. Cross-validate first."
         )
-    gathered = [study.out_of_fold(name, wanted) for name in names]
+    return _gathered(study, names, wanted)
+
+
+def lacking_predictions(study: Study, names: Sequence[str]) -> OutOfFoldPredictions | None:
+    """Gather predictions of versions of the runs that lack data; None if an experiment made none.
+
+    Parameters
+    ----------
+    study
+        Where all folds of the experiments are finished.
+    names
+        Of the experiments.
+    """
+    wanted = _wanted(study, sam_fold=False)
+    if not all(study.predicted_lacking(name, fold) for name in names for fold in wanted):
+        return None
+    return _gathered(study, names, wanted, lacking=True)
+
+
+def _gathered(
+    study: Study, names: Sequence[str], wanted: list[str], *, lacking: bool = False
+) -> OutOfFoldPredictions:
+    truth = study.truth()
+    gathered = [study.out_of_fold(name, wanted, lacking=lacking) for name in names]
     run_ids = gathered[0].run_ids
     return OutOfFoldPredictions(
         names=tuple(names),

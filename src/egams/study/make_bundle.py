@@ -18,7 +18,7 @@ from egams.models.network import NetworkSettings
 from egams.models.onnx_network import NETWORK
 from egams.models.registry import registered
 from egams.study.folds import WHOLE
-from egams.study.gather import study_predictions
+from egams.study.gather import lacking_predictions, study_predictions
 from egams.study.study import Study
 
 
@@ -28,7 +28,7 @@ def make_bundle(
     """Put the members of `study` that have weight in its ensemble into a folder, `output`.
 
     Members are those trained on all runs, where the study has them (`cross_validate` with
-    ``whole``), else one for each fold. Weights, calibration, clips and label sets are fitted on
+    ``whole``), else one for each fold. Weights, calibration, clips and calls are fitted on
     out-of-fold predictions, also for members trained on all runs: those know more, and their
     calibration errs on the side of caution.
 
@@ -55,8 +55,9 @@ def make_bundle(
         scored.names,
         scored.instruments,
         at_most=at_most,
+        lacking=lacking_predictions(opened, scored.names),
     ).without_unused()
-    members = ensemble.stack.names
+    members = ensemble.names
     folds = [str(fold) for fold in range(opened.manifest.folds)]
     if all(WHOLE in opened.folds_done(name) for name in members):
         folds = [WHOLE]

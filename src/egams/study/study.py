@@ -22,6 +22,10 @@ from egams.study.records import MEMBER, MemberRecord, StudyManifest, Truth, Trut
 
 CONTEXTS = "contexts.safetensors"
 HELD_OUT = "held-out.parquet"
+LACKING = "held-out-lacking.parquet"
+
+Drawn = tuple[tuple[str, ...], NDArray[np.float32]]
+"""Run ids ``[run]`` and probabilities ``[draw, run, family]``."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Study:
 
     ``manifest.json``; ``folds.json``; ``truth.json``; ``contexts.safetensors``; for each
     experiment and fold a folder ``EXPERIMENT/fold-NAME`` with ``member.json``, the weights, and
-    ``held-out.parquet``, and of networks ``epochs.csv``; for each fold ``fold-NAME.neighbours``,
+    ``held-out.parquet``, perhaps ``held-out-lacking.parquet`` (versions of the same runs that lack
+    data), and of networks ``epochs.csv``; for each fold ``fold-NAME.neighbours``,
     the fit of the neighbours that all experiments with evidence share.
 
     What reads any of them raises `ArtifactError` where it is missing, damaged, or of another egams.
@@ -166,7 +171,7 @@ class Study:
 
     def member_files(self, experiment: str, fold: str) -> dict[str, Path]:
         """Files of a trained member by name, those of the model, checked against their digests."""
-        return self._undamaged(experiment, fold, lambda name: name != HELD_OUT)
+        return self._undamaged(experiment, fold, lambda name: name not in (HELD_OUT, LACKING))
 
     def epochs(self, experiment: str, fold: str) -> list[Epoch]:
         """Read the log of a finished training; empty for what is no network."""
@@ -181,9 +186,17 @@ class Study:
         refuse_damaged(folder, digests, record.again)
         return {name: folder / name for name in digests}
 
-    def out_of_fold(self, experiment: str, folds: list[str]) -> OutOfFold:
-        """Gather held-out predictions of some folds, which must be finished."""
-        parts = [_read_held_out(self.member_folder(experiment, fold)) for fold in folds]
+    def predicted_lacking(self, experiment: str, fold: str) -> bool:
+        """Whether a finished member predicted versions of runs that lack data."""
+        return LACKING in self.record(experiment, fold).files
+
+    def out_of_fold(self, experiment: str, folds: list[str], *, lacking: bool = False) -> OutOfFold:
+        """Gather held-out predictions of some folds, which must be finished.
+
+        Of the runs, or of versions that are `lacking` data: several of a run.
+        """
+        file = LACKING if lacking else HELD_OUT
+        parts = [_read_held_out(self.member_folder(experiment, fold), file) for fold in folds]
         return OutOfFold(
             run_ids=tuple(run for ids, _ in parts for run in ids),
             fold=tuple(fold for fold, (ids, _) in zip(folds, parts, strict=True) for _run in ids),
@@ -195,8 +208,8 @@ def write_member(
     folder: Path,
     predictor: Predictor,
     record: MemberRecord,
-    run_ids: tuple[str, ...],
-    probabilities: NDArray[np.float32],
+    held_out: Drawn,
+    lacking: Drawn | None = None,
     epochs: Sequence[Epoch] = (),
 ) -> None:
     """Write a trained member and its held-out predictions, whole or not at all.
@@ -205,24 +218,27 @@ def write_member(
     ----------
     record
         How it was trained; digests of the files are added.
-    probabilities
-        ``[draw, run, family]`` of the runs in `run_ids`.
+    held_out
+        Predictions of the runs that the fold holds out.
+    lacking
+        Of versions of them that lack data.
     epochs
         Of a network's training.
     """
     with written_whole(folder) as temporary:
         temporary.mkdir()
         predictor.save(temporary)
-        _write_held_out(temporary, run_ids, probabilities)
+        write_drawn(temporary / HELD_OUT, *held_out)
+        if lacking is not None:
+            write_drawn(temporary / LACKING, *lacking)
         if epochs:
             write_epochs(temporary / EPOCHS, epochs)
         files = file_digests(temporary, temporary.iterdir())
         record.model_copy(update={"files": files}).save(temporary)
 
 
-def _write_held_out(
-    folder: Path, run_ids: tuple[str, ...], probabilities: NDArray[np.float32]
-) -> None:
+def write_drawn(file: Path, run_ids: tuple[str, ...], probabilities: NDArray[np.float32]) -> None:
+    """Write probabilities ``[draw, run, family]`` of runs."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -232,18 +248,17 @@ def _write_held_out(
         "draw": np.repeat(np.arange(draws, dtype=np.int32), runs),
         **dict(zip(FAMILIES, probabilities.reshape(draws * runs, len(FAMILIES)).T, strict=True)),
     }
-    pq.write_table(pa.table(columns), folder / HELD_OUT, write_page_checksum=True)
+    pq.write_table(pa.table(columns), file, write_page_checksum=True)
 
 
-def _read_held_out(folder: Path) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """Run ids ``[run]`` and probabilities ``[draw, run, family]``."""
+def _read_held_out(folder: Path, file: str) -> Drawn:
     import pyarrow.parquet as pq
 
     if not (folder / MEMBER).is_file():
         raise ArtifactError(f"{folder}: this fold is not finished. Cross-validate again.")
     record = MemberRecord.load(folder)
-    refuse_damaged(folder, {HELD_OUT: record.files.get(HELD_OUT, "")}, record.again)
-    table = pq.read_table(folder / HELD_OUT, page_checksum_verification=True)
+    refuse_damaged(folder, {file: record.files.get(file, "")}, record.again)
+    table = pq.read_table(folder / file, page_checksum_verification=True)
     draws = int(table["draw"].to_numpy().max()) + 1
     run_ids = table["sample_id"].to_pylist()
     values = np.stack([table[family].to_numpy() for family in FAMILIES], axis=1)

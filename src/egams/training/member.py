@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from egams.arrays import to_numpy
+from egams.arrays import IntArray, to_numpy
 from egams.artifact import remove
 from egams.experiments.experiment import Experiment
 from egams.families import FAMILIES
@@ -26,11 +27,15 @@ from egams.models.predictor import Features, Predictor
 from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.sam_sources import SamSources, sam_sources
 from egams.store.run_store import RunStore
-from egams.study.folds import WHOLE
+from egams.study.folds import SAM_FOLD, WHOLE
 from egams.study.records import MemberRecord
 from egams.study.study import Study, write_member
 from egams.training.controls import Controls, EpochLog
+from egams.training.missing import HELD_OUT_KINDS, HELD_OUT_VERSIONS, missing_versions
 from egams.training.train import train_experiment
+
+LACKING_DRAWS = 4
+"""Test-time draws of versions that lack data: enough to weigh members by."""
 
 
 @lru_cache(maxsize=1)
@@ -162,12 +167,58 @@ def train_member(
         device=str(runs.device),
         started_from=predictor.started_from,
     )
+    held_out_ids = tuple(run_ids[position] for position in task.held_out)
+    lacking = None
+    if task.fold not in (WHOLE, SAM_FOLD):
+        own, of_versions = predict_lacking(task, predictor, opened, device)
+        lacking = tuple(held_out_ids[place] for place in own), of_versions
     write_member(
         study.member_folder(experiment.name, task.fold),
         predictor,
         record,
-        tuple(run_ids[position] for position in task.held_out),
-        probabilities,
+        (held_out_ids, probabilities),
+        lacking,
         log.epochs,
     )
     remove(checkpoint)
+
+
+def predict_lacking(
+    task: MemberTask, predictor: Predictor, runs: RunStore, device: torch.device
+) -> tuple[IntArray, NDArray[np.float32]]:
+    """Predict versions of held-out runs that lack data, the same ones for every experiment.
+
+    Parameters
+    ----------
+    task
+        Of the member.
+    predictor
+        Trained without the fold.
+    runs
+        All of the study.
+    device
+        Where a network computes.
+
+    Returns
+    -------
+    IntArray
+        Which of the held-out runs each is a version of ``[version]``.
+    NDArray
+        Probabilities ``[draw, version, family]``.
+    """
+    versions, own = missing_versions(
+        runs,
+        np.array(task.held_out, np.intp),
+        HELD_OUT_VERSIONS,
+        (task.seed, 1, crc32(task.fold.encode())),  # other versions than in training
+        count=HELD_OUT_KINDS,
+    )
+    (found,) = predict_draws(
+        [predictor],
+        versions.to(device),
+        np.arange(len(versions)),
+        task.experiment.spectrogram,
+        min(task.draws, LACKING_DRAWS),
+        (task.seed + task.experiment.seed,),
+    )
+    return own, np.asarray(found)

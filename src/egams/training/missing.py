@@ -40,10 +40,17 @@ BALANCE_MZ = (2, 12, 15, 16, 17, 18, 28, 30, 32, 34, 36, 44, 46, 48, 64)
 ALWAYS_MZ = (18, 44)
 KINDS = 24
 """Different ways of missing in one training: each needs a Gaussian process of its own."""
+HELD_OUT_KINDS, HELD_OUT_VERSIONS = 12, 2
+"""The same for the runs that one fold holds out, and how many versions there are of each."""
 
 
 def missing_versions(
-    runs: Sequence[PreparedRun], positions: IntArray, share: float, seed: int
+    runs: Sequence[PreparedRun],
+    positions: IntArray,
+    share: float,
+    seed: Sequence[int],
+    *,
+    count: int = KINDS,
 ) -> tuple[ResidentRuns, IntArray]:
     """Make versions of some runs with data missing: `share` times as many as there are.
 
@@ -56,7 +63,9 @@ def missing_versions(
     share
         Versions for each run.
     seed
-        Of what is missing.
+        Whole numbers, none negative: decide what is missing.
+    count
+        Different ways of missing.
 
     Returns
     -------
@@ -65,13 +74,13 @@ def missing_versions(
     IntArray
         Which of `positions` each is a version of ``[version]``.
     """
-    generator = stream(b"missing", (seed,))
+    generator = stream(b"missing", seed)
     lists = [tuple(runs[place].mz.tolist()) for place in positions.tolist()]
-    kinds = [draw_missing(lists, generator) for _ in range(KINDS)]
+    kinds = [draw_missing(lists, generator) for _ in range(count)]
     rounds = -(-round(share * len(positions)) // len(positions))
     shuffled = [generator.permutation(len(positions)) for _ in range(rounds)]
     own = np.concatenate(shuffled)[: round(share * len(positions))]
-    chosen = generator.integers(KINDS, size=len(own))
+    chosen = generator.integers(count, size=len(own))
     versions = [
         without(runs[int(positions[place])], kinds[kind])
         for place, kind in zip(own.tolist(), chosen.tolist(), strict=True)

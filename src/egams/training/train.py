@@ -79,7 +79,7 @@ def train_experiment(
     if sources is not None and experiment.sam_like > 0:
         made.append(sam_like_versions(runs, positions, sources, experiment.sam_like, seed))
     if prepared is not None and experiment.missing > 0:
-        versions, own = missing_versions(prepared, positions, experiment.missing, seed)
+        versions, own = missing_versions(prepared, positions, experiment.missing, (seed,))
         made.append((versions.to(runs.device), own))
     for versions, own in made:
         if neighbours is not None:
