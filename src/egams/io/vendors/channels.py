@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,8 +16,6 @@ from egams.io.tables.hints import Hints
 from egams.io.tables.recording import Recording
 from egams.io.tables.snap import snapped
 from egams.io.tables.units import Unit
-
-_NEWLINE = re.compile(r"\r\n|\n|\r")
 
 
 @dataclass(frozen=True)
@@ -42,17 +39,6 @@ class ChannelColumn:
     time: int
     signal: int
     unit: str
-
-
-def lines_of(text: str) -> list[str]:
-    """Return the lines of a text, whichever way they end.
-
-    Parameters
-    ----------
-    text
-        The file.
-    """
-    return _NEWLINE.split(text)
 
 
 def masses(

@@ -10,7 +10,7 @@ from egams.errors import InputError
 from egams.io.blob import FileBlob
 from egams.io.tables.dialect import Grid, grid_of_rows, split_line
 from egams.io.tables.hints import Hints
-from egams.io.vendors.channels import lines_of
+from egams.io.vendors.lines import lines_of
 
 SUFFIX = ".tab"
 _LINE = re.compile(r"\s*(?P<key>\^?[\w:]+)\s*=\s*(?P<value>.*?)\s*")

@@ -9,7 +9,8 @@ from egams.io.tables.cells import DAY, is_missing, to_number, to_seconds
 from egams.io.tables.hints import Hints
 from egams.io.tables.recording import Recording
 from egams.io.tables.units import split_unit
-from egams.io.vendors.channels import ChannelColumn, lines_of, recording_of_channels
+from egams.io.vendors.channels import ChannelColumn, recording_of_channels
+from egams.io.vendors.lines import lines_of, rows_below
 
 _RELATIVE = re.compile(r"Time Relative \[\w+\]")
 
@@ -66,11 +67,7 @@ def read_quadera(text: str, file: str, hints: Hints) -> Recording:
             )
         signal = header[time + 1] if time + 1 < len(header) else ""
         columns.append(ChannelColumn(name, None, time, time + 1, signal))
-    rows = {
-        i + 1: [cell.strip() for cell in lines[i].split("\t")]
-        for i in range(at + 1, len(lines))
-        if lines[i].strip()
-    }
+    rows = rows_below(lines, at, lambda line: [cell.strip() for cell in line.split("\t")], file)
     return recording_of_channels(
         rows,
         columns,

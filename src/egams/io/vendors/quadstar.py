@@ -9,7 +9,8 @@ from egams.io.tables.cells import to_number
 from egams.io.tables.hints import Hints
 from egams.io.tables.recording import Recording
 from egams.io.tables.units import BY_NAME, unit_named
-from egams.io.vendors.channels import ChannelColumn, lines_of, recording_of_channels
+from egams.io.vendors.channels import ChannelColumn, recording_of_channels
+from egams.io.vendors.lines import lines_of, refuse_unlisted, rows_below
 
 _MARK = re.compile(r"ASCII\s+S\w+\s+CYCLES", re.IGNORECASE)
 _LISTED = re.compile(r"\s*'(?P<name>\d+/\d+)'\s+(?P<mz>\d+(?:[.,]\d+)?)\b")
@@ -56,14 +57,7 @@ def read_quadstar(text: str, file: str, hints: Hints) -> Recording:
         if match
     }
     names = _NAMES.findall(lines[at])
-    unlisted = [name for name in names if name not in listed]
-    if not names or unlisted:
-        raise InputError(
-            f"no m/z is listed for channel '{unlisted[0]}'" if unlisted else "names no channels",
-            file=file,
-            row=at + 1,
-            expected="a line such as '0/0' 18.16 above the table",
-        )
+    refuse_unlisted(names, listed, file, at + 1, "a line such as '0/0' 18.16 above the table")
     signal = _SIGNAL.search(text)
     found = _RELATIVE.search(lines[at])
     unit = unit_named(found[1]) if found else None
@@ -78,20 +72,8 @@ def read_quadstar(text: str, file: str, hints: Hints) -> Recording:
         )
         for place, name in enumerate(names)
     ]
-    rows = {}
-    for i, line in enumerate(lines[at + 1 :], at + 2):
-        cells = line.split()
-        if not cells:
-            continue
-        if len(cells) <= len(names) + 1:
-            raise InputError(
-                f"{len(cells)} fields for a cycle of {len(names)} channels",
-                file=file,
-                row=i,
-                expected="its number, times, and a signal of each channel",
-                hint="If it is the last row, the file may be cut off.",
-            )
-        rows[i] = cells
+    a_cycle = "its number, times, and a signal of each channel"
+    rows = rows_below(lines, at, str.split, file, (len(names) + 2, None), a_cycle)
     return recording_of_channels(
         rows,
         columns,

@@ -9,7 +9,8 @@ from egams.io.tables.cells import to_number
 from egams.io.tables.hints import Hints
 from egams.io.tables.recording import Recording
 from egams.io.tables.units import BY_NAME
-from egams.io.vendors.channels import ChannelColumn, lines_of, recording_of_channels
+from egams.io.vendors.channels import ChannelColumn, recording_of_channels
+from egams.io.vendors.lines import lines_of, refuse_unlisted, rows_below
 
 _MARK = "Pressure vs Time Scan"
 _NUMBER = re.compile(r"Channel\s*#\s*(\d+)", re.IGNORECASE)
@@ -56,33 +57,19 @@ def read_srs(text: str, file: str, hints: Hints) -> Recording:
         raise InputError("times are not in s", file=file, row=at + 1, expected="Time(s)")
     listed = {m["n"]: to_number(m["mz"], ".") for m in map(_LISTED.match, lines[:at]) if m}
     numbers = _NUMBER.findall(lines[at])
-    unlisted = [number for number in numbers if number not in listed]
-    if unlisted:
-        raise InputError(
-            f"no m/z is listed for channel {unlisted[0]}",
-            file=file,
-            row=at + 1,
-            expected="the table of channels above",
-        )
+    refuse_unlisted(numbers, listed, file, at + 1, "the table of channels above")
     unit = "Torr" if "torr" in text[:8192].casefold() else "the file's unit"
     columns = [
         ChannelColumn(f"Channel#{number}", listed[number], 0, place + 1, unit)
         for place, number in enumerate(numbers)
     ]
-    rows = {}
-    for i, line in enumerate(lines[at + 1 :], at + 2):
-        cells = [cell for cell in _PARTED.split(line) if cell]
-        if not cells:
-            continue
-        if len(cells) != len(numbers) + 1:
-            raise InputError(
-                f"{len(cells)} fields under a header of {len(numbers) + 1}",
-                file=file,
-                row=i,
-                expected="a time and a signal of each channel",
-                hint="If it is the last row, the file may be cut off.",
-            )
-        rows[i] = cells
+    fields = len(numbers) + 1
+    a_row = "a time and a signal of each channel"
+    rows = rows_below(lines, at, _cells, file, (fields, fields), a_row)
     return recording_of_channels(
         rows, columns, hints, file, kind="SRS RGA", named_in=at + 1, time_unit=BY_NAME["s"]
     )
+
+
+def _cells(line: str) -> list[str]:
+    return [cell for cell in _PARTED.split(line) if cell]
