@@ -28,8 +28,17 @@ def commands_of(group, *before):
 
 
 COMMANDS = dict(sorted(commands_of(GROUP)))
-NAMED = ["bundle", "compare", "cross-validate", "demo", "evaluate", "export", "inspect", "plot"]
-NAMED += ["predict", "prepare", "simulate", "study", "study oof", "study report", "study status"]
+NAMED = ["bundle", "compare", "cross-validate", "demo", "evaluate", "export", "inspect", "peaks"]
+NAMED += [
+    "plot",
+    "predict",
+    "prepare",
+    "simulate",
+    "study",
+    "study oof",
+    "study report",
+    "study status",
+]
 NAMED += ["zoo"]
 HEAVY = {"torch", "pyarrow", "scipy", "matplotlib", "numpy", "rich", "lightgbm", "timm"}
 HEAVY |= {"ray", "fsspec"}

@@ -55,6 +55,7 @@ def test_the_small_install_answers(runs: Path) -> None:
         "predict runs --split train -o answers.csv --details answers.json --jobs 1",
         "predict runs --split train -o shards --runs-per-shard 2 --executor local",
         "evaluate answers.csv runs/train_labels.csv",
+        "peaks runs --split train -o peaks.csv",
         "plot runs --run S0000 -o run.png",
     ):
         done = command_line(WITHOUT, *words.split(), folder=runs)

@@ -41,7 +41,7 @@ TINY = [
 ]
 COVERED = {
     *("simulate", "prepare", "cross-validate", "study", "bundle", "predict", "evaluate"),
-    *("plot", "zoo", "demo", "compare", "export"),
+    *("peaks", "plot", "zoo", "demo", "compare", "export"),
 }
 """Commands that a test here runs."""
 
@@ -157,6 +157,15 @@ def test_one_csv_gives_the_same_from_the_command_line_and_from_python(place, cha
     picture = place / "run.png"
     egams("plot", run_csv, "-o", picture, "--bundle", bundle)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+    said = egams("peaks", run_csv, "-o", place / "peaks.csv", "--mz", "18,44-45").stdout
+    with (place / "peaks.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    expected = library.peaks(run, [18, 44, 45])
+    assert [float(row["maximum_degC"]) for row in rows] == pytest.approx(
+        [peak.maximum_degC for peak in expected], rel=1e-3
+    )
+    assert all(f"{peak.maximum_degC:.0f}" in said for peak in expected)
 
 
 def test_the_bundle_says_what_it_is(bundle, study):

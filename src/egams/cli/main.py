@@ -15,6 +15,7 @@ from egams.cli.demo import demo
 from egams.cli.evaluate import evaluate
 from egams.cli.export import export
 from egams.cli.inspect import inspect
+from egams.cli.peaks import peaks
 from egams.cli.plot import plot
 from egams.cli.predict import predict
 from egams.cli.prepare import prepare
@@ -34,7 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 TRAIN = (demo, simulate, prepare, cross_validate, compare, bundle, export)
-USE = (inspect, predict, evaluate, plot, zoo)
+USE = (inspect, predict, evaluate, peaks, plot, zoo)
 for command in TRAIN + USE:
     app.command()(command)
 app.add_typer(study_app)

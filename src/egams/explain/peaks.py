@@ -277,15 +277,19 @@ def _area(
     and the line that joins the signal there; at most a fifth is added.
     """
     start, end = window
-    plain = float(np.trapezoid(above[start : end + 1], dx=BIN_WIDTH))
+    plain = _integral(above[start : end + 1])
     beyond = int(TAIL * (end - start))
     first, last = max(start - beyond, between[0]), min(end + beyond, between[1])
     signal, inside = above + baseline, slice(first, last + 1)
     before = np.median(signal[max(first - SMOOTHED + 1, 0) : first + 1])
     after = np.median(signal[last : last + SMOOTHED])
     floor = np.minimum(np.linspace(before, after, last - first + 1), baseline[inside])
-    whole = float(np.trapezoid(signal[inside] - floor, dx=BIN_WIDTH))
+    whole = _integral(signal[inside] - floor)
     return min(max(whole, plain), (1 + MOST_TAIL) * plain)
+
+
+def _integral(values: FloatArray) -> float:
+    return BIN_WIDTH * float(values.sum() - (values[0] + values[-1]) / 2)
 
 
 def _vertex(temperature: FloatArray, above: FloatArray, smooth: FloatArray, top: int) -> float:

@@ -1,0 +1,122 @@
+"""`egams peaks`: onset, maximum, end and area of what samples gave off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from egams.cli.options import (
+    Columns,
+    Labels,
+    Metadata,
+    Offset,
+    OfInstrument,
+    RampEnd,
+    RampHold,
+    RampRate,
+    RampStart,
+    Source,
+    Split,
+    Strict,
+    Temperature,
+    temperature_of,
+)
+
+if TYPE_CHECKING:
+    from egams.explain.peaks import Peak
+
+
+def peaks(
+    *,
+    source: Source,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="CSV to write: a row a peak, all runs.")
+    ] = None,
+    mz: Annotated[
+        str | None,
+        typer.Option(
+            help="m/z to look at, as they were measured: '18,44,64' or '12-100'. Else the usual "
+            "gases, fragments of others subtracted, with proxies of saturated ions."
+        ),
+    ] = None,
+    metadata: Metadata = None,
+    labels: Labels = None,
+    instrument: OfInstrument = None,
+    columns: Columns = None,
+    temperature: Temperature = None,
+    offset: Offset = None,
+    ramp: RampRate = None,
+    start: RampStart = None,
+    hold: RampHold = 0.0,
+    end: RampEnd = None,
+    split: Split = None,
+    strict: Strict = False,
+) -> None:
+    """List the peaks of runs: onset, maximum, end, height, area, share, overlaps, saturation.
+
+    Of one run they are printed; of several they go into the CSV.
+    """
+    from egams.cli.show import console, progress_bar, say, say_used
+    from egams.cli.show_peaks import peak_table
+    from egams.errors import ConfigError, InputError
+    from egams.explain.peak_table import write_peaks
+    from egams.explain.peaks import peaks as peaks_of
+    from egams.explain.traces import unit_of
+    from egams.io import SkippedRun, read
+
+    wanted = None if mz is None else _numbers(mz)
+    reader = read(
+        source,
+        instrument=instrument,
+        metadata=metadata,
+        labels=labels,
+        split=split,
+        columns=columns,
+        temperature=temperature_of(temperature, ramp, start, hold, end),
+        offset=offset,
+        strict=strict,
+    )
+    if output is None and len(reader) > 1:
+        raise ConfigError(
+            f"{source} holds {len(reader)} runs; expected -o FILE.csv for their peaks."
+        )
+    rows: list[tuple[str, str, Peak]] = []
+    instruments, notes, skipped = [], [], []
+    with progress_bar("peaks") as progress:
+        for done, run in enumerate(reader, 1):
+            try:
+                rows += [(run.run_id, unit_of(run), peak) for peak in peaks_of(run, wanted)]
+            except InputError as error:
+                if strict:
+                    raise
+                skipped.append(SkippedRun(run.run_id, str(error)))
+                continue
+            instruments.append(run.instrument)
+            notes.append(run.notes)
+            progress(done, len(reader))
+    skipped += reader.skipped
+    if not instruments:
+        raise InputError(f"none of {len(skipped)} runs can be used: {skipped[0].reason}")
+    if len(instruments) == 1:
+        console().print(peak_table([peak for *_, peak in rows], rows[0][1] if rows else ""))
+    say_used(instruments, notes, skipped)
+    if output is not None:
+        write_peaks(output, rows)
+        say(f"{len(rows)} peaks in {output}")
+
+
+def _numbers(text: str) -> list[int]:
+    """Read ``18,44`` and ``12-100``."""
+    from egams.errors import ConfigError
+
+    found: list[int] = []
+    for part in text.replace(" ", "").split(","):
+        first, _, last = part.partition("-")
+        if not first.isdigit() or not (last.isdigit() or (last == "" and "-" not in part)):
+            raise ConfigError(
+                f"--mz {text}: '{part}' is no m/z; expected such as 18,44,64 or 12-100."
+            )
+        found += range(int(first), int(last or first) + 1)
+    return found

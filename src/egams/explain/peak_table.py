@@ -1,0 +1,37 @@
+"""Peaks of many runs as one CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import astuple
+from pathlib import Path
+
+from egams.artifact import write_text
+from egams.explain.peaks import COLUMNS, Peak
+
+
+def write_peaks(path: str | Path, peaks: Iterable[tuple[str, str, Peak]]) -> None:
+    """Write a row a peak: ``sample_id``, the fields of `Peak`, and the ``unit`` of its height.
+
+    Numbers have four digits, since no peak is known better; the area is in unit times degC.
+
+    Parameters
+    ----------
+    path
+        CSV to write.
+    peaks
+        Name of the run, unit of its abundances, and peak.
+    """
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("sample_id", *COLUMNS, "unit"))
+    rows.writerows((run_id, *map(_cell, astuple(peak)), unit) for run_id, unit, peak in peaks)
+    write_text(Path(path), text.getvalue())
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
