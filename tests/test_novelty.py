@@ -15,7 +15,7 @@ from egams.errors import InputError
 from egams.preprocess.prepare_runs import PreparedRun, prepare_runs
 from egams.run import Run
 from egams.simulate import simulate_run
-from egams.spectrogram.context import context_of
+from egams.spectrogram.context import Context, context_of
 from prepared_samples import TINY
 
 TRAINING = 40
@@ -136,3 +136,19 @@ def test_it_survives_json_and_refuses_what_does_not_fit():
         fit_novelty(context[:0], [], [])
     with pytest.raises(ValidationError, match="limits"):
         kept.validate_python({"runs": fitted.runs, "usual_mz": [], "usual_gases": []})
+
+
+@pytest.mark.parametrize(
+    ("change", "lacking"),
+    [
+        (lambda run: run, False),
+        (lambda run: cut(run, 0, 940), False),
+        (lambda run: cut(run, 0, 700), True),
+        (lambda run: cut(run, 140, 2000), True),
+        (lambda run: without(run, 64), True),
+        (lambda run: without(run, *range(46, 100)), True),
+    ],
+)
+def test_a_run_lacks_what_nearly_all_training_runs_have(change, lacking):
+    context = Context.decode(contexts([change(raw(TRAINING + 1))]).astype(float))
+    assert novelty().lacks(context).tolist() == [lacking]

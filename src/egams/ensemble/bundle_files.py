@@ -130,7 +130,7 @@ class TrainingRuns(Artifact):
     """
 
     kind = "training runs"
-    format_version = 1
+    format_version = 2
     file = "training-runs.json"
     again = AGAIN
 

@@ -28,6 +28,13 @@ from egams.spectrogram.context import CONTEXT_FEATURES, Context, background_at
 NEARLY_ALL = 0.99
 """Share of training runs that measured an ion or a gas, from which on its absence is unusual."""
 
+USUALLY = 0.9
+"""Share of training runs that started as early and were heated as far as runs usually are."""
+
+BEARABLE = 48.0
+"""Where a run starts so much later or ends so much earlier, degC, members are better put together
+as for runs that lack data: measured out of fold on runs cut at steps of 100 degC."""
+
 FEW_RUNS = 20
 """With fewer training runs of an instrument, little is known of it."""
 
@@ -132,6 +139,8 @@ class Novelty:
     usual_gases
         Names of those of `egams.ensemble.gases` that nearly all of them measured by one ion or
         another.
+    usually_heated
+        Temperatures that nine of ten had started by and reached, degC.
     limits
         Limit of each of `QUANTITIES`: ``mz_count``, ``start`` and ``end``, degC, ``scans``,
         ``step``, degC, ``background``, geometric mean over the usual m/z of the 0.05 quantile,
@@ -141,6 +150,7 @@ class Novelty:
     runs: OfInstrument[int]
     usual_mz: tuple[Annotated[int, Field(ge=0, lt=MZ_COUNT)], ...]
     usual_gases: tuple[str, ...]
+    usually_heated: tuple[float, float]
     limits: Annotated[Mapping[str, float], AfterValidator(_limit_of_each)]
 
     def flags(
@@ -184,7 +194,7 @@ class Novelty:
     def lacks(self, context: Context) -> BoolArray:
         """Whether less was measured of runs than of nearly all training runs ``[run]``.
 
-        An ion of a gas is missing, many m/z are, or heating starts late or ends early.
+        An ion of a gas is missing, many m/z are, or heating started late or ended early.
 
         Parameters
         ----------
@@ -193,8 +203,9 @@ class Novelty:
         """
         measured = context.measured
         lacking = measured.sum(axis=1) < self.limits["mz_count"]
-        lacking |= context.start_degC > self.limits["start"]
-        lacking |= context.end_degC < self.limits["end"]
+        start, end = self.usually_heated
+        lacking |= context.start_degC > start + BEARABLE
+        lacking |= context.end_degC < end - BEARABLE
         for gas in GASES:
             lacking |= self._misses(gas, measured)
         return np.asarray(lacking)
@@ -230,6 +241,10 @@ def fit_novelty(
         runs=dict(zip(INSTRUMENTS, counts, strict=True)),
         usual_mz=usual_mz,
         usual_gases=tuple(gas.name for gas in GASES if _shown(gas, measured).mean() >= NEARLY_ALL),
+        usually_heated=(
+            float(np.quantile(described.start_degC, USUALLY, method="higher")),
+            float(np.quantile(described.end_degC, 1 - USUALLY, method="lower")),
+        ),
         limits={each.name: each.limit(values[each.name]) for each in QUANTITIES},
     )
 
