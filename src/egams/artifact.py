@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from egams.durable import exchange, sync, sync_names
 from egams.errors import ArtifactError, explain
 
 MANIFEST = "manifest.json"
@@ -198,13 +199,15 @@ def refuse_damaged(folder: Path, expected: Mapping[str, str], again: str) -> Non
 def written_whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; move it there when the block ends without error.
 
-    Works for a file and for a folder, which replaces an earlier one of its kind.
+    Works for a file and for a folder, which replaces an earlier one of its kind. Where `path` is a
+    link to a file, that file is written.
 
     Raises
     ------
     ArtifactError
         If something else stands at `path`.
     """
+    path = path.resolve() if path.is_symlink() else path
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     remove(temporary)
@@ -218,6 +221,8 @@ def written_whole(path: Path) -> Iterator[Path]:
 def move_over(source: Path, target: Path) -> None:
     """Rename a file over `target`, or a folder in place of an earlier artifact of its kind.
 
+    When this returns, both content and name are on the disk; before, the earlier artifact is.
+
     Raises
     ------
     ArtifactError
@@ -225,16 +230,21 @@ def move_over(source: Path, target: Path) -> None:
     """
     if source.is_dir():
         refuse_to_replace(target, kind_of(source))
-    elif target.is_dir():
-        raise ArtifactError(f"{target}: is a folder; expected a file or nothing there.")
-    if target.is_dir():
+    elif target.exists() and not target.is_file():
+        what = "a folder" if target.is_dir() else "no regular file"
+        raise ArtifactError(f"{target}: is {what}; expected a file or nothing there.")
+    sync(source)
+    if not target.is_dir():
+        source.replace(target)
+    elif exchange(source, target):
+        remove(source)
+    else:
         retired = target.with_name(f".{target.name}.{os.getpid()}.old")
         remove(retired)
         target.rename(retired)
         source.rename(target)
         remove(retired)
-    else:
-        source.replace(target)
+    sync_names(target.parent)
 
 
 def refuse_to_replace(target: Path, kind: str | None) -> None:

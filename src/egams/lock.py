@@ -47,7 +47,32 @@ def alone_in(folder: Path) -> Iterator[None]:
     ArtifactError
         If another process is at work on it.
     """
-    file, holder = folder / LOCK, ""
+    with _alone(folder / LOCK, folder):
+        yield
+
+
+@contextmanager
+def alone_on(path: Path) -> Iterator[None]:
+    """Let nobody else make what is to stand at `path`; nothing is left of it beside that.
+
+    Raises
+    ------
+    ArtifactError
+        If another process is at work on it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.with_name(f".{path.name}{LOCK}")
+    with _alone(file, path):
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                file.unlink()
+
+
+@contextmanager
+def _alone(file: Path, what: Path) -> Iterator[None]:
+    holder = ""
     with suppress(OSError):
         holder = file.read_text(encoding="utf-8")
     with ExitStack() as held:
@@ -55,7 +80,7 @@ def alone_in(folder: Path) -> Iterator[None]:
             held.enter_context(locked(file, seconds=0))
         except Timeout as error:
             raise ArtifactError(
-                f"{folder}: {holder or 'another process'} is at work on it. Wait until it ends, or "
+                f"{what}: {holder or 'another process'} is at work on it. Wait until it ends, or "
                 "stop it; the same command goes on from there."
             ) from error
         with suppress(OSError):

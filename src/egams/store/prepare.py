@@ -14,6 +14,7 @@ from egams.artifact import move_over, refuse_to_replace, remove
 from egams.errors import EgamsError, InputError
 from egams.io import RunSource, SkippedRun, open_source
 from egams.io.sniff import Runs
+from egams.lock import alone_on
 from egams.preprocess.prepare_runs import prepare_runs
 from egams.processes import processes
 from egams.run import Run
@@ -60,13 +61,15 @@ def prepare(
     ConfigError
         If `jobs` is below 1, or several cannot be started: see `egams.processes`.
     ArtifactError
-        If something other than a store stands at `output`: it is never replaced.
+        If something other than a store stands at `output`: it is never replaced; or another
+        process prepares into it.
     """
     source = open_source(runs)
     if output is not None:
-        return _to_folder(
-            source, Path(output).resolve(), _processes(source, jobs), strict, progress
-        )
+        folder, count = Path(output).resolve(), _processes(source, jobs)
+        refuse_to_replace(folder, StoreManifest.kind)
+        with alone_on(folder):
+            return _to_folder(source, folder, count, strict, progress)
     for store in prepare_in_parts(source, None, jobs=jobs, strict=strict, progress=progress):
         if len(store):
             return store
@@ -183,7 +186,6 @@ def _in_memory(outcomes: Sequence[Outcome]) -> RunStore:
 def _to_folder(
     source: RunSource, output: Path, jobs: int, strict: bool, progress: Progress | None
 ) -> RunStore:
-    refuse_to_replace(output, StoreManifest.kind)
     partial = output.with_name(f"{output.name}.partial")
     journal = Journal(partial)
     done = journal.recover(source)
@@ -202,5 +204,6 @@ def _to_folder(
     data = np.memmap(journal.data, dtype=np.uint8, mode="r")
     StoreManifest.of(used, skipped, data).save(partial)
     journal.lines.unlink()
+    RunStore.open(partial).refuse_damaged()
     move_over(partial, output)
     return RunStore.open(output)

@@ -67,8 +67,7 @@ def from_block(data: NDArray[np.uint8], entry: StoredRun, where: Path | str) -> 
     ArtifactError
         If a byte has changed since; it names `where`.
     """
-    if zlib.crc32(data.data) != entry.crc32:
-        raise ArtifactError(f"{where}: run '{entry.run_id}' is damaged. {StoreManifest.again}")
+    _refuse_damaged(data, entry, where)
     parts = np.split(data, np.cumsum(entry.parts)[:-1])
     steps = parts[1].view("<f8").astype(np.float64)
     return PreparedRun(
@@ -82,6 +81,11 @@ def from_block(data: NDArray[np.uint8], entry: StoredRun, where: Path | str) -> 
         background=parts[2].view("<f8").astype(np.float64).reshape(2, -1, entry.mz),
         notes=entry.notes,
     )
+
+
+def _refuse_damaged(data: NDArray[np.uint8], entry: StoredRun, where: Path | str) -> None:
+    if zlib.crc32(data.data) != entry.crc32:
+        raise ArtifactError(f"{where}: run '{entry.run_id}' is damaged. {StoreManifest.again}")
 
 
 class RunStore(Sequence[PreparedRun]):
@@ -133,6 +137,23 @@ class RunStore(Sequence[PreparedRun]):
         empty = file.stat().st_size == 0
         data = np.empty(0, np.uint8) if empty else np.memmap(file, dtype=np.uint8, mode="r")
         return cls(manifest, data, folder)
+
+    def refuse_damaged(self) -> None:
+        """See that the bytes of every run, and their fingerprint, are as the manifest says.
+
+        Raises
+        ------
+        ArtifactError
+            If they are not.
+        """
+        for place, entry in enumerate(self._entries):
+            _refuse_damaged(self._block(place), entry, self._where)
+        manifest = self.manifest
+        if StoreManifest.of(manifest.runs, (), self._data).fingerprint != manifest.fingerprint:
+            raise ArtifactError(
+                f"{self._where}: its runs have another fingerprint than its manifest says. "
+                f"{manifest.again}"
+            )
 
     def path_or_copy(self, path: Path) -> Path:
         """Where the store is on disk; a store in memory is written to `path` first."""
