@@ -199,6 +199,15 @@ def _tables(root: Path) -> RunSource:
     return open_source(root / "runs")
 
 
+def _several(root: Path) -> RunSource:
+    """A file, a folder of the others, and the file again."""
+    lay_csvs(root / "runs")
+    lay_labels(root / "my_labels.csv")
+    (root / "runs" / "S0001.csv").rename(root / "S0001.csv")
+    again = root / "runs" / ".." / "S0001.csv"
+    return open_source([root / "S0001.csv", root / "runs", again], labels=root / "my_labels.csv")
+
+
 def _parquet(root: Path, row_group_size: int | None = None) -> RunSource:
     lay_parquet(root / "all.parquet", row_group_size)
     lay_labels(root / "all_labels.csv")
@@ -215,6 +224,7 @@ KINDS = {
     "folder": _folder,
     "zip": _zip,
     "tables": _tables,
+    "several": _several,
     "csv": _single,
     "csv.gz": _single_gz,
     "parquet, a group per run": _parquet,

@@ -146,15 +146,23 @@ def test_what_is_no_input_at_all(tmp_path: Path) -> None:
     (tmp_path / "runs.csv").write_bytes(table())
     (tmp_path / "notes.doc").write_text("hello")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "nested" / "day1").mkdir(parents=True)
+    (tmp_path / "nested" / "z.zip").touch()
     for path, phrase in {
         tmp_path / "run.csv": "no such file or folder. Did you mean",
         tmp_path / "notes.doc": "no format that egams reads",
-        tmp_path / "empty": "holds no runs",
+        tmp_path / "empty": "is an empty folder",
+        tmp_path / "nested": "no files of runs.*To read one of these, name it: day1, z.zip",
     }.items():
         with pytest.raises(InputError, match=phrase):
             open_source(path)
     run = RUNS["S0001"]
-    for runs, phrase in (([], "no runs"), ([run, run], "two runs"), (["S0001"], "a str among")):
+    for runs, phrase in (
+        ([], "no runs"),
+        ([run, run], "two runs"),
+        ([3], "a int among"),
+        ([run, "S0001"], "paths and runs in one"),
+    ):
         with pytest.raises(InputError, match=phrase):
             open_source(runs)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="cannot be verified"):

@@ -245,7 +245,9 @@ def test_a_run_that_cannot_be_used_is_named_with_the_reason(place, challenge, bu
         archive.extractall(place / "mixed", archive.namelist()[:2])
     runs = place / "mixed" / "val_features"
     (runs / "broken.csv").write_text("time,temp,m/z,abundance\n0,hot,18,1\n", encoding="utf-8")
-    said = egams(*predict(bundle), runs).stdout
+    done = egams(*predict(bundle), runs, ok=False)
+    assert done.returncode == 3
+    said = done.stdout
     assert "2 runs used (2 commercial), 1 skipped" in said
     assert "skipped broken:" in said
     assert "column 'temp'" in said

@@ -229,7 +229,7 @@ def test_the_command_says_what_it_did_and_refuses_what_makes_no_sense(
 ) -> None:
     asked = ["predict", str(csvs), "--runs-per-shard", "4", "--draws", "1", "--jobs", "1"]
     done = CliRunner().invoke(app, [*asked, "-o", str(tmp_path / "out")])
-    assert done.exit_code == 0
+    assert done.exit_code == 3  # one run is skipped
     assert "6 runs used, 4 skipped" in done.stdout
     assert "skipped X008:" in done.stdout
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

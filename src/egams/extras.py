@@ -20,6 +20,7 @@ EXTRAS = {
     "ray": "ray",
     "xarray": "xarray",
     "python_calamine": "excel",
+    "xlsxwriter": "excel",
 }
 """Extra of egams that brings each module."""
 

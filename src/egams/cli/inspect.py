@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from egams.cli.options import (
+    REFUSED,
+    SOME_SKIPPED,
     Columns,
     Metadata,
     Offset,
@@ -15,15 +17,18 @@ from egams.cli.options import (
     RampHold,
     RampRate,
     RampStart,
-    Source,
+    Sources,
     Temperature,
     temperature_of,
 )
 
+if TYPE_CHECKING:
+    from egams.io import RunSource
+
 
 def inspect(
     *,
-    source: Source,
+    source: Sources,
     run: Annotated[
         str | None, typer.Option(help="Which run to look at, where the source holds several.")
     ] = None,
@@ -40,22 +45,52 @@ def inspect(
     """Look at a file before you trust what is predicted from it.
 
     Prints its dialect, what each column was taken for, scans, m/z, temperatures, heating rate,
-    gaps, saturation and what was inferred, and draws the usual traces. What is open is asked.
+    gaps, saturation and what was inferred, and draws the usual traces. What is open is asked. Of a
+    bundle it prints what that is made of.
     """
+    from egams.artifact import kind_of
+    from egams.cli.show import say
+    from egams.cli.show_bundle import say_bundle
+    from egams.ensemble.bundle_files import BundleManifest
+    from egams.errors import InputError
+    from egams.io import open_source
+    from egams.io.blob import input_errors
+
+    joined = temperature_of(temperature, ramp, start, hold, end)
+    refused = 0
+    for each in source:
+        if len(source) > 1:
+            say(f"== {each}")
+        try:
+            with input_errors(str(each)):
+                bundle = each.is_dir() and kind_of(each) == BundleManifest.kind
+            if bundle:
+                say_bundle(each)
+                continue
+            opened = open_source(
+                each,
+                instrument=instrument,
+                metadata=metadata,
+                columns=columns,
+                temperature=joined,
+                offset=offset,
+            )
+            _say_run(opened, run)
+        except InputError as error:
+            if len(source) == 1:
+                raise
+            say(str(error))
+            refused += 1
+    if refused:
+        raise typer.Exit(SOME_SKIPPED if refused < len(source) else REFUSED)
+
+
+def _say_run(opened: RunSource, run: str | None) -> None:
     from egams.cli.show import say
     from egams.cli.show_inspect import say_account, say_facts, say_traces
-    from egams.io import open_source
     from egams.io.csv_source import CsvSource
     from egams.io.facts import facts_of
 
-    opened = open_source(
-        source,
-        instrument=instrument,
-        metadata=metadata,
-        columns=columns,
-        temperature=temperature_of(temperature, ramp, start, hold, end),
-        offset=offset,
-    )
     run_id = run or opened.ids[0]
     if isinstance(opened, CsvSource):
         say_account(opened.recording(run_id).account)

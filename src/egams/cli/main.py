@@ -15,6 +15,7 @@ from egams.cli.demo import demo
 from egams.cli.evaluate import evaluate
 from egams.cli.export import export
 from egams.cli.inspect import inspect
+from egams.cli.options import REFUSED
 from egams.cli.peaks import peaks
 from egams.cli.plot import plot
 from egams.cli.predict import predict
@@ -41,7 +42,6 @@ for command in TRAIN + USE:
 app.add_typer(study_app)
 
 DEBUG = "--debug"
-REFUSED = 2
 INTERRUPTED = 130
 
 

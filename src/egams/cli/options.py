@@ -13,12 +13,26 @@ from egams.families import Instrument
 if TYPE_CHECKING:
     from egams.io import Ramp
 
+REFUSED = 2
+"""Exit status where nothing could be used, or something else was wrong."""
+SOME_SKIPPED = 3
+"""Exit status where some runs were skipped."""
+
 Source = Annotated[
     Path,
     typer.Argument(
         metavar="SOURCE",
         help="A table of one run (.csv, .txt, .xlsx, ...), a folder or zip of such, a .parquet, or "
         "the challenge's folder.",
+    ),
+]
+Sources = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SOURCE...",
+        help="Tables of one run each (.csv, .txt, .xlsx, ...), folders or zips of such, a "
+        ".parquet, or the challenge's folder. A run id that several of them have is preceded by "
+        "the name of its source.",
     ),
 ]
 Metadata = Annotated[

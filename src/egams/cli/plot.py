@@ -27,7 +27,9 @@ from egams.cli.options import (
 def plot(
     *,
     source: Source,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: .png or .svg.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Picture to write: .png, .svg or .pdf.")
+    ],
     run: Annotated[
         str | None, typer.Option(help="Which run to draw, where the source holds several.")
     ] = None,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from egams.cli.options import (
+    SOME_SKIPPED,
     Bundle,
     Columns,
     ExecutorName,
@@ -22,27 +23,25 @@ from egams.cli.options import (
     RampRate,
     RampStart,
     Seed,
-    Source,
+    Sources,
     Split,
     Strict,
     Temperature,
     temperature_of,
 )
 
-if TYPE_CHECKING:
-    from egams.io import RunReader, SkippedRun
-
 
 def predict(
     *,
-    source: Source,
+    source: Sources,
     bundle: Bundle = None,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output",
             "-o",
-            help="CSV to write, in the challenge's layout; with --runs-per-shard a folder.",
+            help="File to write: .csv (the challenge's layout), .parquet, .json or .xlsx; with "
+            "--runs-per-shard a folder.",
         ),
     ] = None,
     details: Annotated[
@@ -84,13 +83,22 @@ def predict(
     ] = None,
     imports: Import = None,
 ) -> None:
-    """Say which families are in the samples, and how sure."""
+    """Say which families are in the samples, and how sure.
+
+    Exit status: 0 if all runs were used, 3 if some were skipped (each is listed with the reason),
+    2 if none could be used or something else was wrong.
+    """
     from egams.artifact import write_json
-    from egams.cli.show import console, prediction_table, progress_bar, say, say_apart, say_used
+    from egams.cli.outputs import check_outputs, folders_to_make
+    from egams.cli.predict_shards import predict_into_shards
+    from egams.cli.show import progress_bar, say, say_passed_over, say_predictions
     from egams.ensemble.bundle import load_bundle
     from egams.errors import ConfigError
     from egams.io import read
 
+    check_outputs(source, output, details, shards=runs_per_shard is not None)
+    if executor is not None and runs_per_shard is None:
+        raise ConfigError("--executor runs shards; expected --runs-per-shard beside it.")
     reader = read(
         source,
         instrument=instrument,
@@ -101,50 +109,25 @@ def predict(
         temperature=temperature_of(temperature, ramp, start, hold, end),
         offset=offset,
     )
+    say_passed_over(reader.passed_over)
     settings: dict[str, Any] = {"draws": draws, "seed": seed, "jobs": jobs}
     settings |= {"strict": strict, "device": device}
-    if runs_per_shard is not None:
-        if output is None or details is not None:
-            raise ConfigError(
-                "--runs-per-shard writes a folder that holds the details too; expected --output "
-                "FOLDER and no --details."
-            )
+    if runs_per_shard is not None and output is not None:
         settings |= {"runs_per_shard": runs_per_shard, "executor": executor}
-        _predict_shards(bundle, reader, output, settings)
-        return
-    if executor is not None:
-        raise ConfigError("--executor runs shards; expected --runs-per-shard beside it.")
-    loaded = load_bundle(bundle)
-    with progress_bar("reading") as progress:
-        predictions = loaded.predict(reader, progress=progress, **settings)
-    console().print(prediction_table(predictions))
-    say_apart(predictions)
-    say_used(predictions.instruments, [run.notes for run in predictions], predictions.skipped)
-    if output is not None:
-        predictions.to_csv(output)
-        say(f"probabilities in {output}")
-    if details is not None:
-        write_json(details, predictions.details())
-        say(f"details in {details}")
-
-
-def _predict_shards(
-    bundle: Path | None, reader: RunReader, folder: Path, settings: dict[str, Any]
-) -> None:
-    from egams.cli.show import RUNS_SHOWN, progress_bar, say
-    from egams.ensemble.shards import SHARDS, predict_shards, read_shards
-
-    with progress_bar("predicting") as progress:
-        predict_shards(bundle, reader, folder, progress=progress, **settings)
-    used = flagged = 0
-    skipped: list[SkippedRun] = []
-    for predictions in read_shards(folder):
-        used += len(predictions)
-        flagged += sum(bool(run.flags) for run in predictions)
-        skipped += predictions.skipped
-    say(f"{used} runs used, {len(skipped)} skipped, {flagged} flagged as unlike the training runs")
-    for entry in skipped[:RUNS_SHOWN]:
-        say(f"  skipped {entry.run_id}: {entry.reason}")
-    if len(skipped) > RUNS_SHOWN:
-        say(f"  and {len(skipped) - RUNS_SHOWN} more: the column 'skipped' lists all")
-    say(f"predictions in {folder / SHARDS}")
+        skipped = predict_into_shards(bundle, reader, output, settings)
+    else:
+        loaded = load_bundle(bundle)
+        with progress_bar("reading") as progress:
+            predictions = loaded.predict(reader, progress=progress, **settings)
+        say_predictions(predictions)
+        for folder in folders_to_make(output, details):
+            say(f"made the folder {folder}")
+        if output is not None:
+            predictions.save(output)
+            say(f"predictions in {output}")
+        if details is not None:
+            write_json(details, predictions.details())
+            say(f"details in {details}")
+        skipped = len(predictions.skipped)
+    if skipped:
+        raise typer.Exit(SOME_SKIPPED)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 RUNS_SHOWN = 20
 WIDE = 160
+NARROW = 80
+"""Columns of the tables of probabilities where no terminal says how many it has."""
 PRESENT = 0.5
 CALLS = (
     "Call: of runs without a family at most 5 % are called present, of runs with it at most 10 % "
@@ -51,10 +53,10 @@ _HEADINGS = {
 }
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Return where to print; a file or pipe has lines as long as tables need."""
+def console(*, stderr: bool = False, width: int = WIDE) -> Console:
+    """Return where to print: the terminal, as wide as it is; else a file or pipe of `width`."""
     made = Console(stderr=stderr, highlight=False, soft_wrap=False)
-    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=WIDE)
+    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=width)
 
 
 def say(line: str) -> None:
@@ -74,6 +76,13 @@ def say_used(
         say(f"  note on {count} {'run' if count == 1 else 'runs'}: {note}")
 
 
+def say_passed_over(names: Sequence[str]) -> None:
+    """Print what lies in folders and was not taken for a run."""
+    if names:
+        more = f" and {len(names) - RUNS_SHOWN} more" if len(names) > RUNS_SHOWN else ""
+        say(f"not read, as no format of runs: {', '.join(names[:RUNS_SHOWN])}{more}")
+
+
 def gathered(notes: Sequence[Sequence[str]]) -> dict[str, int]:
     """Count runs by note; notes that differ in their numbers alone count as one."""
     kinds: defaultdict[str, list[str]] = defaultdict(list)
@@ -85,6 +94,13 @@ def gathered(notes: Sequence[Sequence[str]]) -> dict[str, int]:
 def lined_table(caption: str | None = None) -> Table:
     """Return an empty table with a line under its head, the caption below it at the left."""
     return Table(box=box.SIMPLE, pad_edge=False, caption=caption, caption_justify="left")
+
+
+def say_predictions(predictions: Predictions) -> None:
+    """Print all that a person needs of predictions, and what became of each run."""
+    console(width=NARROW).print(prediction_table(predictions))
+    say_apart(predictions)
+    say_used(predictions.instruments, [run.notes for run in predictions], predictions.skipped)
 
 
 def prediction_table(predictions: Predictions) -> Table:

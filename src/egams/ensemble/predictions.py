@@ -252,6 +252,20 @@ class Predictions(Sequence[RunPrediction]):
         """
         write_submission(path, self.run_ids, self.probabilities)
 
+    def save(self, path: str | Path) -> None:
+        """Write to `path`, whose suffix says what: ``.csv``, ``.parquet``, ``.json``, ``.xlsx``.
+
+        Raises
+        ------
+        ConfigError
+            If the suffix is another, or the extra that ``.xlsx`` needs is not installed.
+        InputError
+            If a run appears twice in a ``.csv``.
+        """
+        from egams.ensemble.prediction_files import write_predictions
+
+        write_predictions(self, Path(path))
+
     def __repr__(self) -> str:
         lines = [f"Predictions of {len(self)} runs, {len(self.skipped)} skipped"]
         lines += [f"  {run!r}" for run in self._runs[:RUNS_SHOWN]]

@@ -121,7 +121,7 @@ def predict_shards(
     # Absolute: a task may run in a process that stands elsewhere.
     place = (SHIPPED if bundle is None else Path(bundle)).resolve()
     folder = Path(output).resolve()
-    opened = open_source(Path(runs).resolve() if isinstance(runs, str | Path) else runs)
+    opened = open_source(_absolute(runs))
     fingerprint = BundleManifest.load(place).digest[:16]
     # Once here, so that a damaged bundle is one error and not one a shard.
     draws = int(_bundle(place, fingerprint).manifest["draws"]) if draws is None else draws
@@ -235,6 +235,14 @@ def read_shards(folder: str | Path) -> Iterator[Predictions]:
             f"{missing[0].name}. Give the command that predicts them again: it goes on."
         )
     return (from_table(read_shard(path)) for path in paths)
+
+
+def _absolute(runs: Runs) -> Runs:
+    if isinstance(runs, str | Path):
+        return Path(runs).resolve()
+    if isinstance(runs, list | tuple) and all(isinstance(each, str | Path) for each in runs):
+        return [Path(each).resolve() for each in runs]
+    return runs
 
 
 @lru_cache(maxsize=1)

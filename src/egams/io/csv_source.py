@@ -13,6 +13,7 @@ from egams.errors import InputError
 from egams.io.blob import Blob, FileBlob, RefusedBlob, ZipBlob, input_errors
 from egams.io.foreign import Reading
 from egams.io.source import IndexedSource
+from egams.io.tables.hints import FILE as MAPPING
 from egams.io.tables.recording import Recording
 from egams.run import Run
 
@@ -20,7 +21,9 @@ METADATA = "metadata.csv"
 LABELS = "*labels*.csv"
 SUFFIXES = (".csv", ".tsv", ".txt", ".asc", ".dat", ".tab", ".xlsx", ".cdf", ".mzml")
 """Of files that may be runs, each packed with gzip or not."""
-_NOT_RUNS = (METADATA, LABELS, "submission*.csv", "readme*", "license*", ".*")
+_ABOUT_RUNS = (
+    *(METADATA, LABELS, "submission*.csv", "readme*", "license*", ".*", "*.lbl", MAPPING),
+)
 _ENCRYPTED = 1
 
 
@@ -101,8 +104,18 @@ class CsvSource(IndexedSource[Blob]):
 def is_run_name(name: str) -> bool:
     """Whether a file of this name (no folders) is that of a run."""
     lower = name.lower()
-    ours = lower.removesuffix(".gz").endswith(SUFFIXES)
-    return ours and not any(fnmatch(lower, p) for p in _NOT_RUNS)
+    return lower.removesuffix(".gz").endswith(SUFFIXES) and not is_about_runs(name)
+
+
+def is_about_runs(name: str) -> bool:
+    """Whether a file of this name (no folders) tells of runs and is none: metadata, a label.
+
+    Parameters
+    ----------
+    name
+        Of the file.
+    """
+    return any(fnmatch(name.lower(), pattern) for pattern in _ABOUT_RUNS)
 
 
 def run_id_of(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from egams.errors import InputError
@@ -18,16 +18,19 @@ from egams.io.csv_source import (
     CsvSource,
     by_run_id,
     folder_blobs,
+    is_about_runs,
+    is_run_name,
     zip_blobs,
 )
 from egams.io.foreign import Reading
+from egams.io.several import open_several
 from egams.io.source import RunReader, RunSource, open_memory
 from egams.io.tables.hints import hints_from, hints_in
 from egams.io.tables.recording import Curve
 from egams.io.tables.temperature import Ramp
 from egams.run import Run
 
-Runs = str | Path | Run | RunSource | RunReader | Iterable[Run]
+Runs = str | Path | Run | RunSource | RunReader | Iterable[Run] | Sequence[str | Path]
 """What `open_source` and `read` take."""
 Columns = str | Path | Mapping[str, object] | None
 """What the columns of a table are, stated by hand."""
@@ -56,7 +59,8 @@ def open_source(
         folder or a zip of files of one run each; such a file: a CSV with the columns ``time`` (s),
         ``temp`` (degC), ``m/z`` and ``abundance``, or a long or wide table in any other dialect,
         text or ``.xlsx``, packed with gzip or not; a Parquet file of those and ``sample_id``; a
-        `Run` or several; or what an earlier call returned, which is passed on as it is.
+        list of such paths, see `egams.io.several.open_several`; a `Run` or several; or what an
+        earlier call returned, which is passed on as it is.
     instrument
         Kind of instrument of runs that the metadata do not name; else it is inferred from the data.
     metadata
@@ -93,25 +97,13 @@ def open_source(
         files = [Path(labels)] if labels else sorted(beside.glob(LABELS)) if beside else []
         return annotations_from(Path(metadata) if metadata else found, files, instrument)
 
-    if isinstance(path_or_runs, str | Path):
-        path = Path(path_or_runs)
-        with input_errors(str(path)):  # a name may be too long, a folder closed
-            path.exists()
-        if path.is_file() and path.name.lower().endswith((".parquet", ".pq")):
-            from egams.io.parquet_source import open_parquet
+    if paths := _paths(path_or_runs):
+        joined = _temperature(temperature)  # read once
 
-            _cannot_verify(verify, "a Parquet file")
-            _cannot_state("a Parquet file", columns, temperature, offset)
-            return open_parquet(path, known(path.parent), split)
-        blobs, annotations = _open_csvs(path, known)
-        if verify and not annotations.records:
-            _cannot_verify(verify, f"{path} without metadata")
-        ids = annotations.select(blobs, split)
-        if offset is not None and temperature is None:
-            raise InputError("an offset but no temperature", expected="a curve or a ramp beside it")
-        beside = hints_in(path if path.is_dir() else path.parent)
-        reading = Reading(hints_from(columns), beside, _temperature(temperature), offset)
-        return CsvSource(str(path), blobs, annotations, ids, verify, reading)
+        def open_one(path: Path) -> RunSource:
+            return _open_path(path, known, split, verify, columns, joined, offset)
+
+        return open_one(paths[0]) if len(paths) == 1 else open_several(paths, open_one)
     if isinstance(path_or_runs, RunSource | RunReader):
         stated = (columns, temperature, offset)
         if any((instrument, metadata, labels, split, verify)) or stated != (None,) * 3:
@@ -119,7 +111,7 @@ def open_source(
         return path_or_runs.source if isinstance(path_or_runs, RunReader) else path_or_runs
     _cannot_verify(verify, "runs in memory")
     _cannot_state("runs in memory", columns, temperature, offset)
-    runs = [path_or_runs] if isinstance(path_or_runs, Run) else path_or_runs
+    runs = [path_or_runs] if isinstance(path_or_runs, Run | Path) else path_or_runs
     return open_memory(runs, known(), split)
 
 
@@ -176,6 +168,47 @@ _Known = Callable[[Path | None], Annotations]
 _Opened = tuple[dict[str, Blob], Annotations]
 
 
+def _paths(given: Runs) -> list[Path]:
+    """Return the paths that are given, none where runs are."""
+    if isinstance(given, str | Path):
+        return [Path(given)]
+    if not isinstance(given, list | tuple):
+        return []
+    paths = [Path(each) for each in given if isinstance(each, str | Path)]
+    if paths and len(paths) < len(given):
+        raise InputError("paths and runs in one list", expected="a list of either")
+    return paths
+
+
+def _open_path(
+    path: Path,
+    known: _Known,
+    split: str | None,
+    verify: bool,
+    columns: Columns,
+    temperature: Curve | Ramp | None,
+    offset: float | None,
+) -> RunSource:
+    with input_errors(str(path)):  # a name may be too long, a folder closed
+        path.exists()
+    if path.is_file() and path.name.lower().endswith((".parquet", ".pq")):
+        from egams.io.parquet_source import open_parquet
+
+        _cannot_verify(verify, "a Parquet file")
+        _cannot_state("a Parquet file", columns, temperature, offset)
+        return open_parquet(path, known(path.parent), split)
+    blobs, annotations = _open_csvs(path, known)
+    if verify and not annotations.records:
+        _cannot_verify(verify, f"{path} without metadata")
+    ids = annotations.select(blobs, split)
+    if offset is not None and temperature is None:
+        raise InputError("an offset but no temperature", expected="a curve or a ramp beside it")
+    beside = hints_in(path if path.is_dir() else path.parent)
+    reading = Reading(hints_from(columns), beside, temperature, offset)
+    others = _passed_over(path, annotations)
+    return CsvSource(str(path), blobs, annotations, ids, others, verify, reading)
+
+
 def _open_csvs(path: Path, known: _Known) -> _Opened:
     """Return where each run is, by run id, and what is known of the runs."""
     if path.is_dir():
@@ -197,11 +230,37 @@ def _open_folder(path: Path, known: _Known) -> _Opened:
     annotations, runs = known(path), folder_blobs(path)
     if annotations.records and ((path / METADATA).is_file() or not runs):
         return challenge_blobs(path, annotations), annotations
-    others = sorted(p.name for p in path.iterdir() if p.suffix in (".zip", ".parquet"))
-    if others and not runs:
-        hint = f"To read one of these, name it: {', '.join(others)}."
-        raise InputError("holds no files of runs and no metadata.csv", file=path, hint=hint)
+    if not runs:
+        raise _no_runs(path)
     return by_run_id(runs.items(), str(path)), annotations
+
+
+def _no_runs(folder: Path) -> InputError:
+    """Return what is in a folder instead of runs."""
+    entries = sorted(folder.iterdir())
+    named = [p.name for p in entries if p.suffix in (".zip", ".parquet", ".pq") or p.is_dir()]
+    return InputError(
+        "holds no files of runs and no metadata.csv" if entries else "is an empty folder",
+        file=folder,
+        expected=f"files that end in {', '.join(SUFFIXES)}",
+        hint=f"To read one of these, name it: {_listed(named)}." if named else None,
+    )
+
+
+def _passed_over(folder: Path, annotations: Annotations) -> tuple[str, ...]:
+    """Return folders and files that are neither runs nor about runs; metadata say which count."""
+    if annotations.records or not folder.is_dir():
+        return ()
+    return tuple(
+        str(entry)
+        for entry in sorted(folder.iterdir())
+        if not is_about_runs(entry.name) and (entry.is_dir() or not is_run_name(entry.name))
+    )
+
+
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def _cannot_state(what: str, *stated: object) -> None:

@@ -62,12 +62,15 @@ class IndexedSource(Generic[Entry]):
         Instruments and labels.
     ids
         The runs to go through, in order.
+    passed_over
+        What else lies in the folder and was not taken for a run.
     """
 
     name: str
     index: Mapping[str, Entry] = field(repr=False)
     annotations: Annotations = field(repr=False)
     ids: tuple[str, ...]
+    passed_over: tuple[str, ...] = ()
 
     def only(self, ids: Sequence[str]) -> Self:
         """Return a source of some of its runs, in this order."""
@@ -136,7 +139,9 @@ class MemorySource(IndexedSource[Run]):
         return digest.hexdigest()
 
 
-def open_memory(runs: Iterable[Run], annotations: Annotations, split: str | None) -> MemorySource:
+def open_memory(
+    runs: Iterable[object], annotations: Annotations, split: str | None
+) -> MemorySource:
     """Hold runs as a source.
 
     Raises
@@ -189,6 +194,11 @@ class RunReader:
     source: RunSource
     strict: bool = False
     skipped: list[SkippedRun] = field(default_factory=list)
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """What else lies in the folders and was not taken for a run."""
+        return self.source.passed_over if isinstance(self.source, IndexedSource) else ()
 
     def __len__(self) -> int:
         """Return the number of runs in the source, known without loading any."""
