@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from egams.arrays import BoolArray, FloatArray
-from egams.errors import InputError
+from egams.errors import ArtifactError, InputError
 
 EPS = 1e-15
 """Smallest probability that is scored: a certain and wrong answer costs 34.5, not infinity."""
+ROUNDING = 1e-4
 
 
 def truth_probability(labels: ArrayLike, probabilities: ArrayLike) -> FloatArray:
@@ -46,6 +49,27 @@ def truth_probability(labels: ArrayLike, probabilities: ArrayLike) -> FloatArray
     _refuse(~((y == 0) | (y == 1)), "label", "0 or 1")
     _refuse(~((p >= 0) & (p <= 1)), "probability", "a number from 0 to 1")
     return np.where(y == 1, p, 1.0 - p)
+
+
+def refuse_no_probabilities(answer: NDArray[np.floating[Any]], whose: str) -> None:
+    """See that all of an answer are probabilities, but for rounding.
+
+    Parameters
+    ----------
+    answer
+        Of any shape.
+    whose
+        What gave it.
+
+    Raises
+    ------
+    ArtifactError
+        If one is not finite, or far from 0..1.
+    """
+    if not ((answer >= -ROUNDING) & (answer <= 1 + ROUNDING)).all():
+        raise ArtifactError(
+            f"{whose} gives an answer that is not a probability. Make it again, or take another."
+        )
 
 
 def mean_log_loss(labels: ArrayLike, probabilities: ArrayLike) -> float:

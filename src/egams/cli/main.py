@@ -22,6 +22,7 @@ from egams.cli.predict import predict
 from egams.cli.prepare import prepare
 from egams.cli.simulate import simulate
 from egams.cli.study import study_app
+from egams.cli.verify import verify
 from egams.cli.zoo import zoo
 from egams.errors import EgamsError
 from egams.extras import not_installed
@@ -36,7 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 TRAIN = (demo, simulate, prepare, cross_validate, compare, bundle, export)
-USE = (inspect, predict, evaluate, peaks, plot, zoo)
+USE = (inspect, predict, evaluate, peaks, plot, zoo, verify)
 for command in TRAIN + USE:
     app.command()(command)
 app.add_typer(study_app)

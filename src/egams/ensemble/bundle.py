@@ -18,6 +18,7 @@ from egams.errors import InputError
 from egams.experiments.experiment import Experiment
 from egams.io import SkippedRun
 from egams.io.sniff import Runs
+from egams.logloss import refuse_no_probabilities
 from egams.models.neighbours import Neighbours
 from egams.models.predict import gather_evidence, predict_draws
 from egams.models.predictor import Predictor, Shared
@@ -174,6 +175,7 @@ class Bundle:
         lacks, hidden = novelty.lacks(described), unseen(described)
         mean = members.mean(1)
         probabilities = self.ensemble.probabilities(mean, instruments, lacks)
+        refuse_no_probabilities(probabilities, "the ensemble of the bundle")
         single = [
             self.ensemble.probabilities(members[:, draw], instruments, lacks)
             for draw in range(members.shape[1])

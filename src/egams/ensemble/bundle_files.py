@@ -87,6 +87,8 @@ class BundleManifest(Artifact):
     def _fits_together(self) -> Self:
         if tuple(each.experiment.name for each in self.members) != self.ensemble.names:
             raise ValueError("its members are others than those its ensemble weighs")
+        if self.ensemble.without_unused().names != self.ensemble.names:
+            raise ValueError("it has a member without weight")
         lost = sorted(set(self.same_as.values()) - self.files.keys())
         if lost:
             raise ValueError(f"'{lost[0]}' stands for another file and is none of the bundle's own")

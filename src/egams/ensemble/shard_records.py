@@ -44,12 +44,21 @@ class ShardsManifest(Artifact):
 
 
 class ShardRecord(Artifact):
-    """What the schema of a shard keeps: digests of its manifest, of its run ids and of its rows."""
+    """What the schema of a shard keeps.
+
+    Parameters
+    ----------
+    name
+        Of its file.
+    job, runs, rows
+        Digests of the manifest of its folder, of its run ids, and of its rows.
+    """
 
     kind = "shard"
     format_version = 2
     again = AGAIN
 
+    name: str
     job: str
     runs: str
     rows: str
@@ -67,8 +76,8 @@ def write_shard(path: Path, table: pa.Table, job: str, ids: Sequence[str]) -> No
     """
     from pyarrow import parquet
 
-    record = ShardRecord(job=job, runs=_of_runs(ids), rows=_of_rows(table)).content()
-    described = table.replace_schema_metadata({RECORD: json.dumps(record)})
+    record = ShardRecord(name=path.name, job=job, runs=_of_runs(ids), rows=_of_rows(table))
+    described = table.replace_schema_metadata({RECORD: json.dumps(record.content())})
     with written_whole(path) as temporary:
         parquet.write_table(described, temporary, write_page_checksum=True)
 
@@ -88,27 +97,41 @@ def is_done(path: Path, job: str, ids: Sequence[str]) -> bool:
     with _damage_refused(path):
         written = _record_of(parquet.read_schema(path))
     record = ShardRecord.parse(written, path)
-    if (record.job, record.runs) != (job, _of_runs(ids)):
-        raise ArtifactError(f"{path}: holds predictions of other runs. {AGAIN}")
+    if (record.name, record.job, record.runs) != (path.name, job, _of_runs(ids)):
+        raise _of_others(path)
     return True
 
 
-def read_shard(path: Path) -> pa.Table:
+def read_shard(path: Path, job: str) -> pa.Table:
     """Read a shard.
+
+    Parameters
+    ----------
+    path
+        Its file.
+    job
+        Digest of the manifest of its folder.
 
     Raises
     ------
     ArtifactError
-        If it is damaged.
+        If it is damaged, or of other runs or another job.
     """
     from pyarrow import parquet
 
     with _damage_refused(path):
         table = parquet.read_table(path, page_checksum_verification=True)
         rows, written = _of_rows(table), _record_of(table.schema)
-    if ShardRecord.parse(written, path).rows != rows:
+    record = ShardRecord.parse(written, path)
+    if (record.name, record.job) != (path.name, job):
+        raise _of_others(path)
+    if record.rows != rows:
         raise ArtifactError(f"{path}: is damaged: its rows and their digest differ. {AGAIN}")
     return table
+
+
+def _of_others(path: Path) -> ArtifactError:
+    return ArtifactError(f"{path}: holds predictions of other runs. {AGAIN}")
 
 
 @contextmanager

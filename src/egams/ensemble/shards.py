@@ -224,17 +224,17 @@ def read_shards(folder: str | Path) -> Iterator[Predictions]:
     Raises
     ------
     ArtifactError
-        If it is no such folder, a shard is not there yet, or one is damaged.
+        If it is no such folder, a shard is not there yet, or one is damaged or of another job.
     """
     folder = Path(folder)
-    paths = _paths(folder)
+    paths, job = _paths(folder), ShardsManifest.load(folder).digest
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise ArtifactError(
             f"{folder}: {len(missing)} of {len(paths)} shards are not there, the first of them "
             f"{missing[0].name}. Give the command that predicts them again: it goes on."
         )
-    return (from_table(read_shard(path)) for path in paths)
+    return (from_table(read_shard(path, job)) for path in paths)
 
 
 def _absolute(runs: Runs) -> Runs:

@@ -32,10 +32,14 @@ NEGLIGIBLE = 0.03
 """A member with a smaller share of the weights is left out."""
 
 
-def _finite_and_none_negative(given: object) -> FloatArray:
+LARGEST = 1000.0
+"""No fit comes near such a weight."""
+
+
+def _none_negative_or_huge(given: object) -> FloatArray:
     weights = np.asarray(given, dtype=np.float64)
-    if weights.ndim != 1 or not (np.isfinite(weights).all() and (weights >= 0).all()):
-        raise ValueError("weights should be finite numbers, none negative")
+    if weights.ndim != 1 or not ((weights >= 0) & (weights <= LARGEST)).all():
+        raise ValueError(f"weights should be numbers from 0 to {LARGEST:g}")
     return weights
 
 
@@ -46,7 +50,7 @@ class Stack:
     names: tuple[str, ...]
     weights: Annotated[
         FloatArray,
-        PlainValidator(_finite_and_none_negative),
+        PlainValidator(_none_negative_or_huge),
         PlainSerializer(lambda weights: weights.tolist()),
     ]
 

@@ -58,4 +58,4 @@ def write_out_of_fold(
         if path.suffix == ".csv":
             csv.write_csv(table, temporary)
         else:
-            parquet.write_table(table, temporary)
+            parquet.write_table(table, temporary, write_page_checksum=True)

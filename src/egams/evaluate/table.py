@@ -91,7 +91,8 @@ class Table:
         data: dict[str, Any] = {name: list(self.column(name)) for name in self.columns}
         recorded = {**(metadata or {}), "caption": self.caption}
         with written_whole(Path(path)) as temporary:
-            parquet.write_table(pa.table(data).replace_schema_metadata(recorded), temporary)
+            described = pa.table(data).replace_schema_metadata(recorded)
+            parquet.write_table(described, temporary, write_page_checksum=True)
 
     def _is_number(self, name: str) -> bool:
         return not any(isinstance(cell, str) for cell in self.column(name))

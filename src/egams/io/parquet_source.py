@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -43,7 +44,7 @@ class ParquetSource(IndexedSource[tuple[int, ...]]):
         """
         groups, path = self.find(run_id), Path(self.name)
         try:
-            file = pq.ParquetFile(path, metadata=_footer(path, _stat(path)))
+            file = _open(path)
             table = pa.concat_tables(_rows_of(run_id, file, group) for group in groups)
             time, temp, mz, abundance = (floats_of(table[c].cast(pa.float64())) for c in COLUMNS)
         except _UNREADABLE as error:
@@ -76,7 +77,7 @@ def open_parquet(path: Path, annotations: Annotations, split: str | None) -> Par
         footer = _footer(path, _stat(path))
         schema = footer.schema.to_arrow_schema()
         _check_schema(schema, path)
-        file = pq.ParquetFile(path, metadata=footer, read_dictionary=[_RUN])
+        file = _open(path, read_dictionary=[_RUN])
         groups: dict[str, list[int]] = {}
         for i in range(footer.num_row_groups):
             _check_size(footer.row_group(i).num_rows, i, path)
@@ -135,6 +136,12 @@ def _stat(path: Path) -> tuple[int, int]:
     with input_errors(str(path)):
         stat = path.stat()
     return stat.st_size, stat.st_mtime_ns
+
+
+def _open(path: Path, **settings: Any) -> pq.ParquetFile:
+    """Open a file whose pages are compared with their checksums, where they have any."""
+    footer = _footer(path, _stat(path))
+    return pq.ParquetFile(path, metadata=footer, page_checksum_verification=True, **settings)
 
 
 @lru_cache(maxsize=8)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from egams.arrays import IntArray, to_numpy
 from egams.errors import ConfigError
 from egams.families import FAMILIES
+from egams.logloss import refuse_no_probabilities
 from egams.models.predictor import Evidence, Predictor
 from egams.spectrogram.coarse import CoarseRuns, coarse_runs
 from egams.spectrogram.config import SpectrogramConfig
@@ -63,6 +64,8 @@ def predict_draws(
     ------
     ConfigError
         If `draws` is below 1.
+    ArtifactError
+        If a model gives what is no probability.
 
     Source: the write-up, "Ensembling approach" (16 test-time samples).
     """
@@ -84,6 +87,7 @@ def predict_draws(
             for predictor, context in zip(predictors, contexts, strict=True)
         ]
         parts.append(np.stack(given))
+        refuse_no_probabilities(parts[-1], "a trained model")
     by_run = np.concatenate(parts, 1).reshape(-1, len(positions), draws, len(FAMILIES))
     return by_run.transpose(0, 2, 1, 3)
 

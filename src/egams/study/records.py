@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from egams.artifact import STRICT, Artifact
+from egams.errors import ArtifactError
 from egams.experiments.experiment import Experiment
 from egams.families import Instrument
 
 MEMBER = "member.json"
 FORMAT_VERSION = 2
+OLDER_CHECKPOINT = b"PK"
+"""Checkpoints of format 1 were files of torch."""
 
 
 class StudyManifest(Artifact):
@@ -96,3 +101,35 @@ class MemberRecord(Artifact):
     device: str
     started_from: str | None = None
     files: Mapping[str, str] = {}
+
+
+class CheckpointRecord(Artifact):
+    """First line of a checkpoint; the rest is a file of torch with the digest `payload`."""
+
+    kind = "checkpoint"
+    format_version = 2
+    again = "Remove it to start anew, or train into another folder."
+
+    payload: str
+
+
+def checkpoint_payload(path: Path) -> tuple[CheckpointRecord, bytes]:
+    """Read a checkpoint as far as its digests cover it.
+
+    Raises
+    ------
+    ArtifactError
+        If it is damaged or of another format.
+    """
+    opening, _, payload = path.read_bytes().partition(b"\n")
+    if opening.startswith(OLDER_CHECKPOINT):
+        raise ArtifactError(
+            f"{path}: a checkpoint of format 1, made by egams 0.1; this egams reads format "
+            f"{CheckpointRecord.format_version}. {CheckpointRecord.again} Or install egams 0.1.0."
+        )
+    record = CheckpointRecord.parse(opening, path)
+    if hashlib.sha256(payload).hexdigest() != record.payload:
+        raise ArtifactError(
+            f"{path}: is damaged: its content and digest differ. {CheckpointRecord.again}"
+        )
+    return record, payload

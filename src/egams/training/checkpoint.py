@@ -13,23 +13,12 @@ import torch
 from pydantic import BaseModel
 
 from egams.arrays import Array, IntArray, to_numpy
-from egams.artifact import Artifact, written_whole
+from egams.artifact import written_whole
 from egams.errors import ArtifactError
 from egams.spectrogram.resident import ResidentRuns
+from egams.study.records import CheckpointRecord, checkpoint_payload
 
-ADVICE = "Remove it to start anew, or train into another folder."
-OLDER = b"PK"
-"""Checkpoints of format 1 were files of torch."""
-
-
-class CheckpointRecord(Artifact):
-    """First line of a checkpoint; the rest is a file of torch with the digest `payload`."""
-
-    kind = "checkpoint"
-    format_version = 2
-    again = ADVICE
-
-    payload: str
+ADVICE = CheckpointRecord.again
 
 
 def made_for(
@@ -83,15 +72,7 @@ def read_checkpoint(path: Path, purpose: dict[str, Any]) -> dict[str, Any]:
     ArtifactError
         If it is damaged, of another format, or of a training set up differently.
     """
-    opening, _, payload = path.read_bytes().partition(b"\n")
-    if opening.startswith(OLDER):
-        raise ArtifactError(
-            f"{path}: a checkpoint of format 1, made by egams 0.1; this egams reads format "
-            f"{CheckpointRecord.format_version}. {ADVICE} Or install egams 0.1.0."
-        )
-    record = CheckpointRecord.parse(opening, path)
-    if hashlib.sha256(payload).hexdigest() != record.payload:
-        raise ArtifactError(f"{path}: is damaged: its content and digest differ. {ADVICE}")
+    record, payload = checkpoint_payload(path)
     content: dict[str, Any] = torch.load(BytesIO(payload), map_location="cpu", weights_only=True)
     if content["made_for"] != purpose:
         raise ArtifactError(

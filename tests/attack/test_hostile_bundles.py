@@ -1,0 +1,140 @@
+"""A bundle with right digests and wrong content is refused in words; nothing native meets it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from egams.artifact import MANIFEST, file_digests, sealed
+from egams.ensemble.bundle import SHIPPED, Bundle, load_bundle
+from egams.errors import ArtifactError, EgamsError
+from egams.models.predictor import Predictor
+from egams.models.trees import TREES
+from prepared_samples import simulated
+
+Change = Callable[[dict[str, Any]], None]
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(SHIPPED, tmp_path / "in" / "bundle"))
+
+
+def forge(bundle: Path, change: Change) -> None:
+    """Change the manifest, and seal it as if egams had written it."""
+    content = json.loads((bundle / MANIFEST).read_bytes())
+    change(content)
+    content["files"] = file_digests(
+        bundle, [bundle / name for name in content["files"] if ".." not in name]
+    ) | {name: digest for name, digest in content["files"].items() if ".." in name}
+    (bundle / MANIFEST).write_text(json.dumps(sealed(content)))
+
+
+def outside(content: dict[str, Any]) -> None:
+    name = next(name for name in content["files"] if name.endswith(".safetensors"))
+    content["same_as"][name] = "../outside.safetensors"
+
+
+def weigh(weight: float) -> Change:
+    def change(content: dict[str, Any]) -> None:
+        for way in ("whole", "lacking"):
+            content["ensemble"][way]["stack"]["weights"][0] = weight
+
+    return change
+
+
+def twice(content: dict[str, Any]) -> None:
+    content["members"][1] = content["members"][0]
+    for way in ("whole", "lacking"):
+        names = content["ensemble"][way]["stack"]["names"]
+        names[1] = names[0]
+
+
+HOSTILE: dict[str, Change] = {
+    "outside": outside,
+    "outside, with a digest": lambda content: content["files"].update({"../x.safetensors": "0"}),
+    "negative": weigh(-1.0),
+    "zero": weigh(0.0),
+    "huge": weigh(1e308),
+    "infinite": weigh(float("inf")),
+    "not a number": weigh(float("nan")),
+    "a member twice": twice,
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_forged_manifest_is_refused(kind: str, bundle: Path) -> None:
+    forge(bundle, HOSTILE[kind])
+    with pytest.raises(ArtifactError):
+        load_bundle(bundle)
+
+
+def test_trees_are_checked_before_they_are_walked(bundle: Path) -> None:
+    path = next(bundle.rglob(TREES))
+    whole = load_file(path)
+    faults = {"feature": 999_999_999, "left": 2**31 - 1, "right": -(2**31), "leaves": 0}
+    faults |= {"threshold": np.nan, "value": np.inf, "family": 10}
+    for name, value in faults.items():
+        wide = whole[name].astype(np.int32) if whole[name].dtype.kind == "i" else whole[name].copy()
+        wide.flat[0] = value
+        save_file(whole | {name: wide}, path)
+        forge(bundle, lambda content: None)
+        with pytest.raises(ArtifactError, match="cannot be read"):
+            load_bundle(bundle)
+
+
+def test_weights_that_are_not_finite_are_refused(bundle: Path) -> None:
+    for path in sorted(bundle.rglob("*.safetensors")):
+        whole = load_file(path)
+        name = next(name for name in sorted(whole) if whole[name].dtype.kind == "f")
+        bad = whole[name].copy()
+        bad.flat[0] = np.nan
+        save_file(whole | {name: bad}, path, metadata_of(path))
+        forge(bundle, lambda content: None)
+        with pytest.raises(ArtifactError, match="not finite"):
+            load_bundle(bundle)
+        save_file(whole, path, metadata_of(path))
+
+
+def metadata_of(path: Path) -> dict[str, str] | None:
+    from safetensors import safe_open
+
+    with safe_open(path, "np") as content:
+        return content.metadata()
+
+
+@pytest.mark.parametrize("answer", [np.nan, np.inf, -1.0, 2.0])
+def test_an_answer_that_is_none_is_an_error(answer: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = load_bundle()
+    kinds = {type(one) for member in bundle.members for one in member.predictors}
+    run = simulated(1, tiny=True)
+    for kind in kinds:
+        probabilities = kind.probabilities
+
+        def spoilt(self: Predictor, *given: Any, real: Any = probabilities) -> Any:
+            found = np.array(real(self, *given))
+            found[0, 0] = answer
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(kind, "probabilities", spoilt)
+            with pytest.raises(EgamsError, match="not a probability"):
+                bundle.predict(run, draws=1)
+
+
+def test_an_ensemble_that_answers_nothing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle: Bundle = load_bundle()
+    monkeypatch.setattr(
+        type(bundle.ensemble),
+        "probabilities",
+        lambda self, mean, *_: np.full(mean.shape[1:], np.nan),
+    )
+    with pytest.raises(EgamsError, match="not a probability"):
+        bundle.predict(simulated(1, tiny=True), draws=1)
