@@ -39,7 +39,7 @@ NAMED += [
     "study report",
     "study status",
 ]
-NAMED += ["zoo"]
+NAMED += ["verify", "zoo"]
 HEAVY = {"torch", "pyarrow", "scipy", "matplotlib", "numpy", "rich", "lightgbm", "timm"}
 HEAVY |= {"ray", "fsspec"}
 
