@@ -29,6 +29,7 @@ API = {
     "egams": ("egams",),
     "runs": (
         *("egams.io.source.RunSource", "egams.io.source.RunReader", "egams.io.source.SkippedRun"),
+        *("egams.io.Reader", "egams.io.Recording", "egams.io.Account"),
         *("egams.io.write_csv", "egams.errors.EgamsError", "egams.errors.InputError"),
         *("egams.errors.ConfigError", "egams.errors.ContractError", "egams.errors.ArtifactError"),
     ),

@@ -39,34 +39,6 @@ SAMPLES: dict[str, tuple[str, bytes]] = {
     "curve": ("balance.txt", vendor.mettler(RUN)),
     "mapping": ("egams-columns.yaml", b"time: Zeit\ntemp: Probe [K]\nWater: 18\nIndex: unused\n"),
 }
-NASTY = [b"\0", b",", b";", b"\t", b"\n", b"\r", b'"', b"-", b"e", b".", b"9" * 30, b"\xff\xfe"]
-NASTY += [b"inf", b"nan", b"1e999", b"#", b"'", b"\xc3", b"[", b"]", b"(", b"/", b"=", b"&a", b"*a"]
-
-
-def mutated(data: bytes, rng: np.random.Generator) -> bytes:
-    """Return the file with one to four faults of any kind."""
-    for _ in range(rng.integers(1, 5)):
-        at, length = int(rng.integers(len(data) + 1)), int(rng.integers(1, 40))
-        match rng.integers(7):
-            case 0:
-                data = data[:at] + bytes([rng.integers(256)]) + data[at + 1 :]
-            case 1:
-                data = data[:at] + NASTY[rng.integers(len(NASTY))] + data[at:]
-            case 2:
-                data = data[:at] + data[at + length :]
-            case 3:
-                data = data[:at]
-            case 4:
-                data = data[:at] + data[max(0, at - length) : at] + data[at:]
-            case 5:
-                lines = data.split(b"\n")
-                lines.insert(int(rng.integers(len(lines) + 1)), lines[rng.integers(len(lines))])
-                data = b"\n".join(lines)
-            case 6:
-                lines = data.split(b"\n")
-                del lines[rng.integers(len(lines))]
-                data = b"\n".join(lines)
-    return data
 
 
 def outcome(kind: str, data: bytes, folder: Path) -> Run | str:

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from egams.io.reader_contract import spoil
 from egams.run import Run
-from mutants import SAMPLES, mutated, outcome
+from mutants import SAMPLES, outcome
 
 MUTANTS = 25
 
@@ -19,4 +20,4 @@ def test_a_spoilt_file_is_refused_or_read(kind: str, tmp_path: Path) -> None:
     whole = outcome(kind, SAMPLES[kind][1], tmp_path)
     assert isinstance(whole, Run) or kind == "mapping", whole
     for _ in range(MUTANTS):
-        outcome(kind, mutated(SAMPLES[kind][1], rng), tmp_path)
+        outcome(kind, spoil(SAMPLES[kind][1], rng), tmp_path)

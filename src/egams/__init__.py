@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from egams.explain.peaks import peaks as peaks
     from egams.families import FAMILIES as FAMILIES
     from egams.io import read as read
+    from egams.io import register_reader as register_reader
+    from egams.io.reader_contract import check_reader as check_reader
     from egams.models.registry import register_model as register_model
     from egams.report.figure import plot_run as plot_run
     from egams.run import Run as Run
@@ -31,6 +33,7 @@ _HOME = {
     "Run": "egams.run",
     "RunStore": "egams.store.run_store",
     "check_model": "egams.training.model_contract",
+    "check_reader": "egams.io.reader_contract",
     "cross_validate": "egams.training.cross_validation",
     "load_bundle": "egams.ensemble.bundle",
     "make_bundle": "egams.study.make_bundle",
@@ -41,6 +44,7 @@ _HOME = {
     "read": "egams.io",
     "read_shards": "egams.ensemble.shards",
     "register_model": "egams.models.registry",
+    "register_reader": "egams.io",
 }
 __all__ = [
     "FAMILIES",
@@ -50,6 +54,7 @@ __all__ = [
     "RunStore",
     "__version__",
     "check_model",
+    "check_reader",
     "cross_validate",
     "load_bundle",
     "make_bundle",
@@ -60,6 +65,7 @@ __all__ = [
     "read",
     "read_shards",
     "register_model",
+    "register_reader",
 ]
 
 

@@ -10,6 +10,7 @@ from egams.cli.options import (
     REFUSED,
     SOME_SKIPPED,
     Columns,
+    Import,
     Metadata,
     Offset,
     OfInstrument,
@@ -41,6 +42,7 @@ def inspect(
     start: RampStart = None,
     hold: RampHold = 0.0,
     end: RampEnd = None,
+    imports: Import = None,
 ) -> None:
     """Look at a file before you trust what is predicted from it.
 

@@ -157,8 +157,8 @@ Import = Annotated[
         "--import",
         metavar="MODULE",
         callback=_import,
-        help="Import a module that registers models of your own: its name, or a .py file; may be "
-        "given several times.",
+        help="Import a module that registers models or readers of your own: its name, or a .py "
+        "file; may be given several times.",
     ),
 ]
 ExecutorName = Literal["local", "processes", "ray"]

@@ -9,6 +9,7 @@ import typer
 
 from egams.cli.options import (
     Columns,
+    Import,
     Jobs,
     Labels,
     Metadata,
@@ -46,6 +47,7 @@ def prepare(
     ] = False,
     strict: Strict = False,
     jobs: Jobs = None,
+    imports: Import = None,
 ) -> None:
     """Read runs of any format into a store to train from.
 

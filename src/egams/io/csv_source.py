@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from egams.errors import InputError
 from egams.io.blob import Blob, FileBlob, RefusedBlob, ZipBlob, input_errors
 from egams.io.foreign import Reading
+from egams.io.readers import own_suffixes
 from egams.io.source import IndexedSource
 from egams.io.tables.hints import FILE as MAPPING
 from egams.io.tables.recording import Recording
@@ -103,8 +104,9 @@ class CsvSource(IndexedSource[Blob]):
 
 def is_run_name(name: str) -> bool:
     """Whether a file of this name (no folders) is that of a run."""
-    lower = name.lower()
-    return lower.removesuffix(".gz").endswith(SUFFIXES) and not is_about_runs(name)
+    plain = name.lower().removesuffix(".gz")
+    ours = plain.endswith(SUFFIXES) or plain.endswith(own_suffixes())
+    return ours and not is_about_runs(name)
 
 
 def is_about_runs(name: str) -> bool:
@@ -121,10 +123,11 @@ def is_about_runs(name: str) -> bool:
 def run_id_of(name: str) -> str:
     """Return the run id of a file or member of this name: its stem."""
     stem = PurePosixPath(name).name
-    for suffix in (".gz", *SUFFIXES):
-        if stem.lower().endswith(suffix):
-            stem = stem[: -len(suffix)]
-    return stem
+    if stem.lower().endswith(".gz"):
+        stem = stem[:-3]
+    known = SUFFIXES if stem.lower().endswith(SUFFIXES) else own_suffixes()
+    ends = [suffix for suffix in known if stem.lower().endswith(suffix)]
+    return stem[: -max(map(len, ends))] if ends else stem
 
 
 def folder_blobs(folder: Path) -> dict[str, Blob]:

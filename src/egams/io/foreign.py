@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from egams.errors import InputError
+from egams.io.readers import Reader, packaged_readers, registered_readers, text_reader
 from egams.io.tables.account import Account
 from egams.io.tables.assemble import recording_of
-from egams.io.tables.decode import decode
 from egams.io.tables.hints import Hints
 from egams.io.tables.open_table import grid_of
 from egams.io.tables.plausible import kelvin_notes
@@ -20,8 +20,7 @@ from egams.io.tables.recording import Curve, Recording
 from egams.io.tables.temperature import Ramp, joined
 from egams.io.tables.workbook import XLSX
 from egams.io.text import HEAD, refuse_packed
-from egams.io.vendors.andi import MAGIC as ANDI
-from egams.io.vendors.andi import read_andi
+from egams.io.vendors.andi import is_andi, read_andi
 from egams.io.vendors.mettler import is_mettler
 from egams.io.vendors.mzml import is_mzml, read_mzml
 from egams.io.vendors.pds import grid_of_label, label_of
@@ -30,12 +29,14 @@ from egams.io.vendors.quadstar import is_quadstar, read_quadstar
 from egams.io.vendors.srs import is_srs, read_srs
 from egams.run_csv import COLUMNS
 
-FORMATS: tuple[tuple[Callable[[str], bool], Callable[[str, str, Hints], Recording]], ...] = (
-    (is_quadera, read_quadera),
-    (is_quadstar, read_quadstar),
-    (is_srs, read_srs),
+READERS = (
+    Reader("ANDI", is_andi, read_andi),
+    Reader("mzML", is_mzml, read_mzml),
+    text_reader("Pfeiffer Quadera", is_quadera, read_quadera),
+    text_reader("QuadStar", is_quadstar, read_quadstar),
+    text_reader("SRS RGA", is_srs, read_srs),
 )
-"""Text that is no plain table: how it is recognised by its first characters, and read."""
+"""Formats that are no plain tables."""
 
 
 def is_challenge_csv(head: bytes) -> bool:
@@ -68,12 +69,15 @@ class Reading:
         Temperature of the sample, where the files have none or another counts.
     offset
         Seconds from the start of a recording to that of the curve or program.
+    own
+        Readers that were registered where the files were opened; worker processes have them too.
     """
 
     stated: Hints = field(default_factory=Hints)
     beside: Hints = field(default_factory=Hints)
     temperature: Curve | Ramp | None = None
     offset: float | None = None
+    own: tuple[Reader, ...] = field(default_factory=registered_readers)
 
     def recording(self, data: bytes, file: str, path: Path | None = None) -> Recording:
         """Return what a file recorded.
@@ -96,7 +100,7 @@ class Reading:
             found = _challenge_recording(data, file)
         else:
             label = label_of(path) if path else None
-            found = read_recording(data, file, self.stated or self.beside, label)
+            found = read_recording(data, file, self.stated or self.beside, label, self.own)
         if self.temperature is None:
             return found
         return joined(found, self.temperature, self.offset)
@@ -123,7 +127,11 @@ def _challenge_recording(data: bytes, file: str) -> Recording:
 
 
 def read_recording(
-    data: bytes, file: str, hints: Hints, label: tuple[Path, str] | None = None
+    data: bytes,
+    file: str,
+    hints: Hints,
+    label: tuple[Path, str] | None = None,
+    own: Sequence[Reader] = (),
 ) -> Recording:
     """Return what a file recorded, whichever format it has.
 
@@ -132,26 +140,26 @@ def read_recording(
     data
         The bytes of the file, unpacked.
     file
-        What to call it in messages.
+        What to call the file in messages.
     hints
         What the user stated about its columns.
     label
         Path and text of the label that describes the table, if one does.
+    own
+        Readers of the user's own; they go before those of egams and of installed packages.
 
     Raises
     ------
     InputError
         If it cannot be read, or something in it has to be asked.
     """
-    if data.startswith(ANDI):
-        return read_andi(data, file)
-    if is_mzml(data):
-        return read_mzml(data, file)
-    if not data.startswith(XLSX):
-        refuse_packed(data, file)
     if label:
+        refuse_packed(data, file)
         grid = grid_of_label(data, file, label, PurePath(file).name, hints)
-        return _with_dialect(recording_of(grid, hints), f"columns by {label[0].name}")
+        return recording_of(grid, hints).with_dialect(encoding=f"columns by {label[0].name}")
+    for reader in (*own, *packaged_readers(), *READERS):
+        if reader.recognises(data[:HEAD]):
+            return reader.read(data, file, hints)
     if is_mettler(data):
         raise InputError(
             "holds a curve of temperature and no m/z",
@@ -159,15 +167,6 @@ def read_recording(
             hint="Read it beside a run: --temperature FILE.",
         )
     if not data.startswith(XLSX):
-        text, encoding = decode(data, file)
-        for recognised, read in FORMATS:
-            if recognised(text[:HEAD]):
-                return _with_dialect(read(text, file, hints), encoding)
+        refuse_packed(data, file)
     grid, encoding = grid_of(data, file, hints)
-    return _with_dialect(recording_of(grid, hints), encoding)
-
-
-def _with_dialect(recording: Recording, encoding: str) -> Recording:
-    account = recording.account
-    dialect = {"encoding": encoding, **account.dialect}
-    return replace(recording, account=replace(account, dialect=dialect))
+    return recording_of(grid, hints).with_dialect(encoding=encoding)

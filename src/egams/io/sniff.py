@@ -23,6 +23,7 @@ from egams.io.csv_source import (
     zip_blobs,
 )
 from egams.io.foreign import Reading
+from egams.io.readers import own_suffixes
 from egams.io.several import open_several
 from egams.io.source import RunReader, RunSource, open_memory
 from egams.io.tables.hints import hints_from, hints_in
@@ -219,7 +220,8 @@ def _open_csvs(path: Path, known: _Known) -> _Opened:
         hint = f"Did you mean {path.parent / near[0]}?" if near else None
         raise InputError("there is no such file or folder", file=path, hint=hint)
     name = path.name.lower()
-    if name.removesuffix(".gz").endswith(SUFFIXES):
+    plain = name.removesuffix(".gz")
+    if plain.endswith(SUFFIXES) or plain.endswith(own_suffixes()):
         return by_run_id([(path.name, FileBlob(path))], str(path)), known(None)
     if name.endswith(".zip"):
         return by_run_id(zip_blobs(path).items(), str(path)), known(path.parent)

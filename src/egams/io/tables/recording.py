@@ -75,6 +75,17 @@ class Recording:
             account=self.account.noted(*notes),
         )
 
+    def with_dialect(self, **dialect: str) -> Recording:
+        """Return the same with more said of its dialect, unless it says so itself.
+
+        Parameters
+        ----------
+        **dialect
+            Encoding and the like, in words.
+        """
+        known = {**dialect, **self.account.dialect}
+        return replace(self, account=replace(self.account, dialect=known))
+
     def table(self) -> LongTable:
         """Return the readings as the long table that a run is made of.
 

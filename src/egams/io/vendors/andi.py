@@ -10,6 +10,7 @@ import numpy as np
 from egams.arrays import FloatArray
 from egams.errors import InputError
 from egams.io.tables.account import Account
+from egams.io.tables.hints import Hints
 from egams.io.tables.recording import Recording
 from egams.io.tables.snap import snapped
 
@@ -21,7 +22,18 @@ _UNREADABLE = (
 )
 
 
-def read_andi(data: bytes, file: str) -> Recording:
+def is_andi(head: bytes) -> bool:
+    """Whether a file is netCDF-3.
+
+    Parameters
+    ----------
+    head
+        Its first bytes.
+    """
+    return head.startswith(MAGIC)
+
+
+def read_andi(data: bytes, file: str, hints: Hints) -> Recording:
     """Return the readings of an ANDI file; it holds no temperature.
 
     Parameters
@@ -30,6 +42,8 @@ def read_andi(data: bytes, file: str) -> Recording:
         The bytes.
     file
         What to call it in messages.
+    hints
+        Of no use: the format names its columns itself.
 
     Raises
     ------

@@ -13,6 +13,7 @@ import numpy as np
 from egams.arrays import FloatArray
 from egams.errors import InputError
 from egams.io.tables.account import Account
+from egams.io.tables.hints import Hints
 from egams.io.tables.recording import Recording
 from egams.io.tables.snap import snapped
 from egams.io.tables.units import BY_NAME
@@ -39,7 +40,7 @@ def is_mzml(data: bytes) -> bool:
     return head.startswith(b"<") and (b"<mzML" in head or b"<indexedmzML" in head)
 
 
-def read_mzml(data: bytes, file: str) -> Recording:
+def read_mzml(data: bytes, file: str, hints: Hints) -> Recording:
     """Return the readings of all scans of MS level 1; it holds no temperature.
 
     Parameters
@@ -48,6 +49,8 @@ def read_mzml(data: bytes, file: str) -> Recording:
         The bytes.
     file
         What to call the file in messages.
+    hints
+        Of no use: the format names its columns itself.
 
     Raises
     ------
