@@ -51,6 +51,7 @@ API = {
     "ensembles": (
         *("egams.study.gather.study_predictions", "egams.ensemble.ensemble"),
         *("egams.ensemble.bundle.Bundle", "egams.ensemble.predictions"),
+        *("egams.explain.explanation", "egams.explain.windows.Window"),
     ),
     "scores": ("egams.evaluate.metrics", "egams.evaluate.submission", "egams.report.figure"),
 }

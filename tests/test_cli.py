@@ -28,7 +28,8 @@ def commands_of(group, *before):
 
 
 COMMANDS = dict(sorted(commands_of(GROUP)))
-NAMED = ["bundle", "compare", "cross-validate", "demo", "evaluate", "export", "inspect", "peaks"]
+NAMED = ["bundle", "compare", "cross-validate", "demo", "evaluate", "explain", "export"]
+NAMED += ["inspect", "peaks"]
 NAMED += [
     "plot",
     "predict",

@@ -56,6 +56,7 @@ def test_the_small_install_answers(runs: Path) -> None:
         "predict runs --split train -o shards --runs-per-shard 2 --executor local",
         "evaluate answers.csv runs/train_labels.csv",
         "peaks runs --split train -o peaks.csv",
+        "explain runs --run S0000 --draws 2 -o why.json",
         "plot runs --run S0000 -o run.png",
     ):
         done = command_line(WITHOUT, *words.split(), folder=runs)

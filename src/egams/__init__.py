@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from egams.ensemble.bundle import load_bundle as load_bundle
     from egams.ensemble.shards import predict_shards as predict_shards
     from egams.ensemble.shards import read_shards as read_shards
+    from egams.explain.explain import explain_run as explain_run
+    from egams.explain.explanation import Explanation as Explanation
     from egams.explain.peaks import peaks as peaks
     from egams.families import FAMILIES as FAMILIES
     from egams.io import read as read
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Compute": "egams.training.compute",
+    "Explanation": "egams.explain.explanation",
     "FAMILIES": "egams.families",
     "FoldSettings": "egams.study.folds",
     "Run": "egams.run",
@@ -35,6 +38,7 @@ _HOME = {
     "check_model": "egams.training.model_contract",
     "check_reader": "egams.io.reader_contract",
     "cross_validate": "egams.training.cross_validation",
+    "explain_run": "egams.explain.explain",
     "load_bundle": "egams.ensemble.bundle",
     "make_bundle": "egams.study.make_bundle",
     "peaks": "egams.explain.peaks",
@@ -49,6 +53,7 @@ _HOME = {
 __all__ = [
     "FAMILIES",
     "Compute",
+    "Explanation",
     "FoldSettings",
     "Run",
     "RunStore",
@@ -56,6 +61,7 @@ __all__ = [
     "check_model",
     "check_reader",
     "cross_validate",
+    "explain_run",
     "load_bundle",
     "make_bundle",
     "peaks",

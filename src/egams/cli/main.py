@@ -13,6 +13,7 @@ from egams.cli.compare import compare
 from egams.cli.cross_validate import cross_validate
 from egams.cli.demo import demo
 from egams.cli.evaluate import evaluate
+from egams.cli.explain import explain
 from egams.cli.export import export
 from egams.cli.inspect import inspect
 from egams.cli.options import REFUSED
@@ -37,7 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 TRAIN = (demo, simulate, prepare, cross_validate, compare, bundle, export)
-USE = (inspect, predict, evaluate, peaks, plot, zoo, verify)
+USE = (inspect, predict, explain, evaluate, peaks, plot, zoo, verify)
 for command in TRAIN + USE:
     app.command()(command)
 app.add_typer(study_app)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from egams.spectrogram.context import Context
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare_in_parts
 from egams.store.run_store import RunStore
+
+if TYPE_CHECKING:
+    from egams import Explanation
 
 RUNS_IN_PART = 256
 DRAW_SEED = 0
@@ -122,6 +125,36 @@ class Bundle:
             reason = f": {skipped[0].reason.rstrip('.')}" if skipped else ""
             raise InputError(f"none of {len(skipped)} runs can be used{reason}")
         return Predictions(predicted, skipped)
+
+    def explain(
+        self,
+        run: Runs | RunStore,
+        *,
+        families: Collection[str] | None = None,
+        draws: int | None = None,
+        seed: int = DRAW_SEED,
+    ) -> Explanation:
+        """Find out which ions, at which temperatures, carry the answer on one run.
+
+        Parameters
+        ----------
+        run
+            A path or source of one run, a run in memory, or a store of one run.
+        families
+            Which to explain; None for those that are present or uncertain.
+        draws, seed
+            As for `predict`.
+
+        Raises
+        ------
+        InputError
+            If there is not exactly one run, or it cannot be used.
+        ConfigError
+            If a family is unknown.
+        """
+        import egams  # through the front door: what explains stands on bundles
+
+        return egams.explain_run(run, self, families=families, draws=draws, seed=seed)
 
     def _on(self, device: str) -> Bundle:
         """Return the bundle with models, and runs that are to come, on another device."""

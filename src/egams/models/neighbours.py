@@ -155,6 +155,19 @@ class Neighbours:
             found[rows] = self.under(mask).evidence(described, None if own is None else own[rows])
         return found
 
+    def evidence_of_none(self, runs: CoarseRuns) -> NDArray[np.float32]:
+        """Return evidence that says how frequent each family is, and that nothing is near.
+
+        Parameters
+        ----------
+        runs
+            Any number, of which what was measured counts.
+        """
+        found = np.empty((len(runs), EVIDENCE_FEATURES), np.float32)
+        for mask, rows in self._groups(runs):
+            found[rows] = self.under(mask).evidence_of_none()
+        return found
+
     def under(self, mask: Mask) -> Process:
         """Return the process of training runs of which only what counts was measured."""
         if mask.is_everything:

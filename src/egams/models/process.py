@@ -123,6 +123,11 @@ class Process:
         mean, variance = self._moments(self._places(described), own)
         return evidence(self.kernel.logits(mean, variance), variance)
 
+    def evidence_of_none(self) -> NDArray[np.float32]:
+        """Return base rates and the variance of a run that is far from all ``[1, family + 1]``."""
+        logits = np.log1p(self.prior) - np.log1p(-self.prior)
+        return evidence(logits[None], np.array([[1 + self._noise]]))
+
     def from_others(self) -> tuple[FloatArray, FloatArray]:
         """Mean of the labels, -1 or 1 ``[training run, family]``, and variance ``[.., 1]``.
 

@@ -1,0 +1,97 @@
+"""`egams explain`: which ions, at which temperatures, carry the answer on one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from egams.cli.options import (
+    Bundle,
+    Columns,
+    Import,
+    Metadata,
+    Offset,
+    OfInstrument,
+    RampEnd,
+    RampHold,
+    RampRate,
+    RampStart,
+    Seed,
+    Source,
+    Temperature,
+    temperature_of,
+)
+
+
+def explain(
+    *,
+    source: Source,
+    run: Annotated[
+        str | None, typer.Option(help="Which run to explain, where the source holds several.")
+    ] = None,
+    family: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Explain this family, whatever its call; may be given several times. Else those "
+            "that are present or uncertain."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="JSON file to write: .json.")
+    ] = None,
+    bundle: Bundle = None,
+    draws: Annotated[
+        int | None, typer.Option(min=1, help="Test-time draws; as many as the bundle has if none.")
+    ] = None,
+    seed: Seed = 0,
+    metadata: Metadata = None,
+    instrument: OfInstrument = None,
+    columns: Columns = None,
+    temperature: Temperature = None,
+    offset: Offset = None,
+    ramp: RampRate = None,
+    start: RampStart = None,
+    hold: RampHold = 0.0,
+    end: RampEnd = None,
+    imports: Import = None,
+) -> None:
+    """Say which ions, at which temperatures, carry the answer.
+
+    Takes each gas in each peak away, and predicts again. In brackets: the probability before and
+    without it, and with it alone.
+    """
+    import json
+
+    from egams.artifact import write_json
+    from egams.cli.show import say
+    from egams.ensemble.bundle import load_bundle
+    from egams.errors import ConfigError, InputError
+    from egams.io import open_source
+
+    if output is not None and output.suffix != ".json":
+        raise ConfigError(f"--output {output}: expected a name that ends in .json.")
+    opened = open_source(
+        source,
+        instrument=instrument,
+        metadata=metadata,
+        columns=columns,
+        temperature=temperature_of(temperature, ramp, start, hold, end),
+        offset=offset,
+    )
+    if run is None and len(opened.ids) != 1:
+        raise InputError(
+            f"holds {len(opened.ids)} runs", file=source, expected="one", hint="Name it with --run."
+        )
+    explanation = load_bundle(bundle).explain(
+        opened.load(run or opened.ids[0]), families=family, draws=draws, seed=seed
+    )
+    if as_json:
+        say(json.dumps(explanation.details(), indent=1))
+    else:
+        say(f"{explanation.run_id}\n{explanation}")
+    if output is not None:
+        write_json(output, explanation.details())
+        typer.echo(f"details in {output}", err=as_json)
