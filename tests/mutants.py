@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 
 import vendor_samples as vendor
 from egams.errors import EgamsError
 from egams.io import Ramp
-from egams.io.csv_source import CsvSource
 from egams.io.sniff import open_source
 from egams.run import Run
 from egams.run_csv import run_to_csv
-from io_samples import commercial
+from io_samples import commercial, long_table
 from table_samples import Dialect, cells, packed, text_of, workbook_of
 
 RUN = commercial("x", 1)
+
+
+def _parquet() -> bytes:
+    out = io.BytesIO()
+    pq.write_table(long_table(RUN), out)
+    return out.getvalue()
+
+
+def _zip() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.csv", run_to_csv(RUN, unmeasured=True))
+    return out.getvalue()
+
+
 SAMPLES: dict[str, tuple[str, bytes]] = {
     "challenge": ("x.csv", run_to_csv(RUN, unmeasured=True)),
     "long": ("x.csv", text_of(RUN, Dialect(names="German", separator=";", decimal=","))),
@@ -36,6 +53,8 @@ SAMPLES: dict[str, tuple[str, bytes]] = {
     "mzML": ("x.mzML", vendor.mzml(RUN)),
     "PDS table": ("X_1.TAB", vendor.pds(RUN)[0]),
     "PDS label": ("all.LBL", vendor.pds(RUN)[1]),
+    "Parquet": ("x.parquet", _parquet()),
+    "zip": ("x.zip", _zip()),
     "curve": ("balance.txt", vendor.mettler(RUN)),
     "mapping": ("egams-columns.yaml", b"time: Zeit\ntemp: Probe [K]\nWater: 18\nIndex: unused\n"),
 }
@@ -60,7 +79,6 @@ def outcome(kind: str, data: bytes, folder: Path) -> Run | str:
         warnings.simplefilter("error")
         try:
             source = open_source(path, temperature=temperature if needs else None)
-            assert isinstance(source, CsvSource)
             run = source.load(source.ids[0])
         except EgamsError as error:
             return str(error)

@@ -15,7 +15,7 @@ from command_line import ROOT
 
 PAGES = [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```', flags=re.DOTALL | re.MULTILINE)
-NAME = re.compile(r"\begams(?:\.[A-Za-z_]\w*)+")
+NAME = re.compile(r"(?<!entry-points\.\")\begams(?:\.[A-Za-z_]\w*)+")
 FILE = re.compile(r"`([\w.]+/[\w./-]+\.(?:py|yaml|npz|png))\b")
 INLINE = re.compile(r"`(egams (?!demo|COMMAND)[^`]+ [^`]+)`")
 BASH, PYTHON = ("bash", "-euc"), (sys.executable, "-c")

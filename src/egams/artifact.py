@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from egams.durable import exchange, sync, sync_names
 from egams.errors import ArtifactError, explain
+from egams.full_disk import names_full_disk
 
 MANIFEST = "manifest.json"
 DIGEST = "sha256"
@@ -206,16 +207,19 @@ def written_whole(path: Path) -> Iterator[Path]:
     ------
     ArtifactError
         If something else stands at `path`.
+    DiskFullError
+        If there is no space left on its disk.
     """
     path = path.resolve() if path.is_symlink() else path
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    remove(temporary)
-    try:
-        yield temporary
-        move_over(temporary, path)
-    finally:
+    with names_full_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         remove(temporary)
+        try:
+            yield temporary
+            move_over(temporary, path)
+        finally:
+            remove(temporary)
 
 
 def move_over(source: Path, target: Path) -> None:

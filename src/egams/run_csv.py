@@ -34,8 +34,13 @@ def write_csv(run: Run, path: str | Path) -> None:
     ------
     InputError
         If the run has no time.
+    DiskFullError
+        If there is no space left on its disk.
     """
-    Path(path).write_bytes(run_to_csv(run, unmeasured=True))
+    from egams.artifact import written_whole
+
+    with written_whole(Path(path)) as temporary:
+        temporary.write_bytes(run_to_csv(run, unmeasured=True))
 
 
 def run_to_csv(run: Run, *, unmeasured: bool = False) -> bytes:

@@ -27,6 +27,7 @@ from egams.cli.verify import verify
 from egams.cli.zoo import zoo
 from egams.errors import EgamsError
 from egams.extras import not_installed
+from egams.full_disk import DiskFullError, is_full
 from egams.jobs.stopping import StoppedError
 
 # Rich would format help and tracebacks, but takes longer to import than the help to print.
@@ -110,7 +111,7 @@ def main() -> None:
     except (EgamsError, OSError) as error:
         if DEBUG in sys.argv:
             raise
-        _complain(str(error))
+        _complain(_in_words(error))
         sys.exit(REFUSED)
     except SystemExit as end:
         if end.code == INTERRUPTED:
@@ -132,9 +133,22 @@ def process() -> NoReturn:
     if isinstance(code, str):
         _complain(code)
         code = 1
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads it has seen enough
+        pass
+    except OSError as error:
+        _complain(_in_words(error))
+        code = REFUSED
     sys.stderr.flush()
     os._exit(code if isinstance(code, int) else 0)
+
+
+def _in_words(error: Exception) -> str:
+    if is_full(error) and not isinstance(error, DiskFullError):
+        where = getattr(error, "filename", None) or "what this command prints, or a temporary file"
+        return f"{where}: cannot be written: there is no space left on its disk."
+    return str(error)
 
 
 def _complain(message: str) -> None:

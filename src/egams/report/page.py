@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from egams.artifact import written_whole
 from egams.errors import ArtifactError, ConfigError, InputError
+from egams.full_disk import DiskFullError
 
 DPI = 130
 INK, FAINT = "#222222", "#8a8a8a"
@@ -93,6 +94,8 @@ def page(path: str | Path, width: float, height: float) -> Iterator[Figure]:
         try:
             with written_whole(target) as temporary:
                 figure.savefig(temporary, format=kind[1:], metadata=_UNDATED[kind])
+        except DiskFullError:
+            raise
         except (OSError, ArtifactError) as error:
             raise InputError(
                 f"the figure cannot be written ({error})",

@@ -12,6 +12,7 @@ from typing import Any
 
 from egams.artifact import MANIFEST, Artifact, header
 from egams.errors import ArtifactError
+from egams.full_disk import names_full_disk
 from egams.io import RunSource
 from egams.store.manifest import StoredRun, StoreManifest
 from egams.store.run_store import DATA, Block
@@ -60,7 +61,8 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.data = folder / DATA
         self.lines = folder / LINES
-        folder.mkdir(parents=True, exist_ok=True)
+        with names_full_disk(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         ours = (DATA, LINES, MANIFEST)
         for path in folder.iterdir():
             if path.name not in ours and not path.name.startswith(f".{MANIFEST}"):
@@ -77,7 +79,8 @@ class Journal:
         opening = _line(header(StoreManifest.kind, StoreManifest.format_version))
         lines = self.lines.read_bytes().splitlines(keepends=True) if self.lines.is_file() else []
         if lines[:1] != [opening]:
-            self.lines.write_bytes(opening)
+            with names_full_disk(self.lines):
+                self.lines.write_bytes(opening)
             lines = []
         done: list[Line] = []
         kept, end = len(opening), 0
@@ -98,7 +101,11 @@ class Journal:
 
     def append(self, outcomes: Iterable[Outcome]) -> Iterator[Line]:
         """Write outcomes as they come, first a run's bytes, then its line; yield the lines."""
-        with self.data.open("ab") as data, self.lines.open("ab") as lines:
+        with (
+            names_full_disk(self.data.parent),
+            self.data.open("ab") as data,
+            self.lines.open("ab") as lines,
+        ):
             for outcome in outcomes:
                 block = b"" if outcome.block is None else outcome.block.data
                 data.write(block)
