@@ -115,7 +115,6 @@ def cross_validate(
     trainings that were stopped resume. Ctrl-C stops with checkpoints, a second one at once.
     """
     from egams.cli.show import say, training_bars
-    from egams.experiments.yaml_file import read_setting
     from egams.experiments.zoo import experiments_named
     from egams.jobs.choose import choose_executor
     from egams.logloss import mean_log_loss
@@ -123,6 +122,7 @@ def cross_validate(
     from egams.study.gather import study_predictions
     from egams.training.compute import Compute
     from egams.training.cross_validation import cross_validate as train
+    from egams.yaml_file import read_setting
 
     changed = dict(read_setting(each) for each in changes or ())
     chosen = [each.with_settings(changed) for each in experiments_named(experiment, recipe)]

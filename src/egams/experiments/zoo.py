@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from egams.errors import ConfigError, meant
 from egams.experiments.experiment import Experiment, Recipe, explain
-from egams.experiments.yaml_file import read_yaml
+from egams.yaml_file import read_yaml
 
 BUILT_IN = Path(__file__).with_name("zoo.yaml")
 FILES = {".yaml", ".yml", ".json"}

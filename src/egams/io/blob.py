@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -49,6 +50,7 @@ class FileBlob:
 
     def read(self) -> bytes:
         """Return the bytes of the file, unpacked."""
+        refuse_no_file(self.path)
         with input_errors(self.name), self.path.open("rb") as file:
             size, packed = self.path.stat().st_size, self.path.suffix == ".gz"
             if not packed:
@@ -58,9 +60,11 @@ class FileBlob:
 
     def fingerprint(self) -> str:
         """Return size and time of the last change."""
-        with input_errors(self.name):
-            stat = self.path.stat()
-        return f"{stat.st_size}-{stat.st_mtime_ns}"
+        try:
+            known = self.path.stat()
+        except OSError:  # `read` says why
+            return "unreadable"
+        return f"{known.st_size}-{known.st_mtime_ns}"
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,25 @@ class RefusedBlob:
     def fingerprint(self) -> str:
         """Return a constant."""
         return "refused"
+
+
+def refuse_no_file(path: Path) -> None:
+    """See that a path is a regular file: to open a pipe may wait for ever, and a device does more.
+
+    Parameters
+    ----------
+    path
+        Of what is to be read.
+
+    Raises
+    ------
+    InputError
+        If it is not, or not there.
+    """
+    with input_errors(str(path)):
+        mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise InputError("is no regular file", file=path, expected="a file with a table")
 
 
 @contextmanager

@@ -10,12 +10,13 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from egams.errors import InputError
-from egams.io.blob import Blob, FileBlob, RefusedBlob, ZipBlob, input_errors
+from egams.io.blob import Blob, FileBlob, RefusedBlob, ZipBlob, input_errors, refuse_no_file
 from egams.io.foreign import Reading
 from egams.io.readers import own_suffixes
 from egams.io.source import IndexedSource
 from egams.io.tables.hints import FILE as MAPPING
 from egams.io.tables.recording import Recording
+from egams.plain import plain_text
 from egams.run import Run
 
 METADATA = "metadata.csv"
@@ -26,6 +27,7 @@ _ABOUT_RUNS = (
     *(METADATA, LABELS, "submission*.csv", "readme*", "license*", ".*", "*.lbl", MAPPING),
 )
 _ENCRYPTED = 1
+NO_TEXT = "the name holds control characters or is no UTF-8"
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,21 @@ def run_id_of(name: str) -> str:
 
 def folder_blobs(folder: Path) -> dict[str, Blob]:
     """Return the files of a folder that may be runs by file name, sorted."""
-    return {p.name: FileBlob(p) for p in sorted(folder.iterdir()) if is_run_name(p.name)}
+    paths = [path for path in sorted(folder.iterdir()) if is_run_name(path.name)]
+    return {plain_text(path.name): file_blob(path) for path in paths}
+
+
+def file_blob(path: Path) -> Blob:
+    """Return the bytes of a file, or a refusal where its name is no text.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    """
+    if plain_text(path.name) != path.name:
+        return RefusedBlob(plain_text(str(path)), NO_TEXT, hint="Rename it.")
+    return FileBlob(path)
 
 
 def zip_blobs(archive: Path) -> dict[str, Blob]:
@@ -145,6 +161,7 @@ def zip_blobs(archive: Path) -> dict[str, Blob]:
     InputError
         If it is no zip archive or cut off, or two members have the same name.
     """
+    refuse_no_file(archive)
     try:
         with input_errors(str(archive)), zipfile.ZipFile(archive) as opened:
             members = opened.infolist()
@@ -161,7 +178,7 @@ def zip_blobs(archive: Path) -> dict[str, Blob]:
             continue
         if info.filename in blobs:
             raise InputError(f"two members '{info.filename}'", file=archive, expected="one of each")
-        blobs[info.filename] = _blob(archive, info)
+        blobs[plain_text(info.filename)] = _blob(archive, info)
     return blobs
 
 
@@ -199,7 +216,9 @@ def is_unsafe(path: str) -> bool:
 
 
 def _blob(archive: Path, info: zipfile.ZipInfo) -> Blob:
-    name = f"{archive}/{info.filename}"
+    name = f"{archive}/{plain_text(info.filename)}"
+    if plain_text(info.filename) != info.filename:
+        return RefusedBlob(name, NO_TEXT)
     if is_unsafe(info.filename):
         return RefusedBlob(name, "the member's path is absolute or leads out of the archive")
     if info.flag_bits & _ENCRYPTED:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from egams.errors import InputError
 from egams.io.annotations import Annotations
 from egams.io.arrow import floats_of
-from egams.io.blob import input_errors
+from egams.io.blob import input_errors, refuse_no_file
 from egams.io.source import IndexedSource
 from egams.io.table import LongTable
 from egams.io.text import missing_column
@@ -73,6 +73,7 @@ def open_parquet(path: Path, annotations: Annotations, split: str | None) -> Par
     InputError
         If the file is damaged, has no rows or lacks a column.
     """
+    refuse_no_file(path)
     try:
         footer = _footer(path, _stat(path))
         schema = footer.schema.to_arrow_schema()

@@ -9,7 +9,7 @@ from pathlib import Path
 from egams.errors import InputError
 from egams.families import Instrument
 from egams.io.annotations import Annotations, annotations_from
-from egams.io.blob import Blob, FileBlob, input_errors
+from egams.io.blob import Blob, input_errors
 from egams.io.challenge import challenge_blobs
 from egams.io.csv_source import (
     LABELS,
@@ -17,6 +17,7 @@ from egams.io.csv_source import (
     SUFFIXES,
     CsvSource,
     by_run_id,
+    file_blob,
     folder_blobs,
     is_about_runs,
     is_run_name,
@@ -29,6 +30,7 @@ from egams.io.source import RunReader, RunSource, open_memory
 from egams.io.tables.hints import hints_from, hints_in
 from egams.io.tables.recording import Curve
 from egams.io.tables.temperature import Ramp
+from egams.plain import plain_text
 from egams.run import Run
 
 Runs = str | Path | Run | RunSource | RunReader | Iterable[Run] | Sequence[str | Path]
@@ -192,7 +194,7 @@ def _open_path(
 ) -> RunSource:
     with input_errors(str(path)):  # a name may be too long, a folder closed
         path.exists()
-    if path.is_file() and path.name.lower().endswith((".parquet", ".pq")):
+    if path.name.lower().endswith((".parquet", ".pq")) and path.exists() and not path.is_dir():
         from egams.io.parquet_source import open_parquet
 
         _cannot_verify(verify, "a Parquet file")
@@ -222,7 +224,8 @@ def _open_csvs(path: Path, known: _Known) -> _Opened:
     name = path.name.lower()
     plain = name.removesuffix(".gz")
     if plain.endswith(SUFFIXES) or plain.endswith(own_suffixes()):
-        return by_run_id([(path.name, FileBlob(path))], str(path)), known(None)
+        one = [(plain_text(path.name), file_blob(path))]
+        return by_run_id(one, plain_text(str(path))), known(None)
     if name.endswith(".zip"):
         return by_run_id(zip_blobs(path).items(), str(path)), known(path.parent)
     raise InputError("is of no format that egams reads", file=path, expected=_FORMATS)

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 from egams.artifact import remove, write_json
 from egams.jobs.contract import JobReport, JobState
 from egams.study.study import Study
@@ -46,8 +48,10 @@ class Plan:
     def read(cls, study: Study) -> Plan:
         """Read the plan of a study; an empty one where there is none."""
         content = _content(study.folder / PLAN)
-        members = content.get("members", ())
-        return cls(tuple((name, fold) for name, fold in members), content.get("jobs"))
+        try:
+            return TypeAdapter(cls).validate_python(content)
+        except ValidationError:
+            return cls((), None)
 
 
 @dataclass(frozen=True)
@@ -82,14 +86,17 @@ class Progress:
     def read(cls, study: Study, member: Member) -> Progress | None:
         """Read how far an unfinished training is; None where it left no sign of life."""
         content = _content(study.progress_file(*member))
-        return cls(**content) if content else None
+        try:
+            return TypeAdapter(cls).validate_python(content) if content else None
+        except ValidationError:
+            return None
 
 
 def _content(path: Path) -> dict[str, Any]:
     # These files help people look on; nothing depends on them, so a damaged one is as none.
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

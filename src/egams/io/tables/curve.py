@@ -34,7 +34,7 @@ def read_curve(path: str | Path) -> Curve:
     """
     file = Path(path)
     with input_errors(str(file)):
-        found = file.is_file()
+        found = file.exists()
     if not found:
         raise InputError("there is no such file", file=file, expected="a curve of temperature")
     blob = FileBlob(file)

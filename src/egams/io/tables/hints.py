@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from egams.errors import InputError
+from egams.errors import ConfigError, InputError
+from egams.io.blob import refuse_no_file
 from egams.io.tables.cells import Decimal
 from egams.io.tables.units import BY_NAME, Quantity, Unit, unit_named
+from egams.yaml_file import read_yaml
 
 FILE = "egams-columns.yaml"
 UNUSED = "unused"
@@ -123,12 +125,10 @@ def _refused(what: str, origin: str) -> InputError:
 
 
 def _read(path: Path) -> dict[str, object]:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
+    refuse_no_file(path)
     try:
-        loaded = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
-    except (YAMLError, ValueError, OSError) as error:
+        loaded = read_yaml(path)
+    except ConfigError as error:
         raise InputError(
             f"cannot be read as YAML ({' '.join(str(error).split())})", file=path
         ) from error
