@@ -19,15 +19,16 @@ from numpy.typing import NDArray
 
 from egams.arrays import FloatArray
 from egams.ensemble.calls import call_rates
-from egams.ensemble.ensemble import Ensemble, fit_ensemble
+from egams.ensemble.ensemble import Ensemble, fit_to
 from egams.ensemble.novelty import fit_novelty
 from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.ensemble.unseen import unseen
 from egams.evaluate.metrics import calibration_error
 from egams.io import read
 from egams.logloss import mean_log_loss
-from egams.models.predict import gather_evidence, predict_draws
+from egams.models.predict import predict_draws
 from egams.run import Run
+from egams.spectrogram.coarse import coarse_runs
 from egams.spectrogram.context import Context
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.prepare import prepare
@@ -71,7 +72,7 @@ CUTS = {
     "6 m/z": Cut(SIX),
     "3 m/z: 18, 44, 64": Cut((18, 44, 64)),
     **{f"heated to {end} degC": Cut(end_degC=end) for end in (900, 800, 700, 600, 500, 400, 300)},
-    **{f"heated from {start} degC": Cut(start_degC=start) for start in (100, 200, 300, 400)},
+    **{f"heated from {start} degC": Cut(start_degC=start) for start in (100, 200, 300)},
     "6 m/z, heated to 400 degC": Cut(SIX, end_degC=400),
     "18 and 44, heated to 200 degC": Cut((18, 44), end_degC=200),
 }
@@ -86,46 +87,37 @@ def cut_store(data: list[Path], cut: Cut, output: Path) -> RunStore:
 
 def predictions_of(
     study: Study, scored: OutOfFoldPredictions, store: RunStore
-) -> tuple[FloatArray, NDArray[np.intp]]:
-    """Out-of-fold probabilities ``[member, run, family]`` and places of the runs in the store."""
+) -> tuple[FloatArray, FloatArray, NDArray[np.intp]]:
+    """Out-of-fold probabilities ``[member, run, family]``, distance and places of the runs."""
     runs = ResidentRuns.load(store)
     place = {run: position for position, run in enumerate(store.ids)}
     rows = np.array([place.get(run, -1) for run in scored.run_ids])
     found = np.full((len(scored.names), *scored.labels.shape), np.nan)
+    distance = np.full(len(rows), np.nan)
     for fold in range(study.manifest.folds):
         held = np.flatnonzero((scored.folds == fold) & (rows >= 0))
-        evidence = None
+        known = None
         for member, name in enumerate(scored.names):
             experiment = study.experiments()[name]
             predictor = study.predictor(experiment, str(fold))
             own = {}
             if predictor.neighbours is not None:
-                if evidence is None:  # every experiment has the same neighbours in a fold
-                    (evidence,) = gather_evidence([predictor], runs, rows[held]).values()
-                own[predictor.neighbours] = evidence
+                if known is None:  # every experiment has the same neighbours in a fold
+                    coarse = coarse_runs(runs, rows[held])
+                    known, _, away = predictor.neighbours.evidence_and_nearest(coarse, 1)
+                    distance[held] = away[:, 0]
+                own[predictor.neighbours] = known
             (drawn,) = predict_draws(
                 [predictor], runs, rows[held], experiment.spectrogram, DRAWS, (0,), evidence=own
             )
             found[member, held] = drawn.mean(0)
-    return found, rows
+    return found, distance, rows
 
 
 def fitted(scored: OutOfFoldPredictions, lacking: OutOfFoldPredictions, fold: int) -> Ensemble:
     """Fit the ensemble on all folds but one."""
-    others, of_others = scored.folds != fold, lacking.folds != fold
-    return fit_ensemble(
-        scored.labels[others],
-        scored.mean_over_draws[:, others],
-        scored.names,
-        scored.instruments[others],
-        lacking=OutOfFoldPredictions(
-            lacking.names,
-            tuple(np.array(lacking.run_ids)[of_others].tolist()),
-            lacking.instruments[of_others],
-            lacking.folds[of_others],
-            lacking.labels[of_others],
-            lacking.probabilities[:, :, of_others],
-        ),
+    return fit_to(
+        scored.of_runs(scored.folds != fold), lacking=lacking.of_runs(lacking.folds != fold)
     )
 
 
@@ -151,7 +143,7 @@ def main() -> None:
     for name, cut in CUTS.items():
         with tempfile.TemporaryDirectory() as folder:
             store = cut_store(arguments.data, cut, Path(folder) / "cut.store")
-            members, rows = predictions_of(study, scored, store)
+            members, distance, rows = predictions_of(study, scored, store)
             described = ResidentRuns.load(store).context
         probabilities = np.full(scored.labels.shape, np.nan)
         calls = np.full(scored.labels.shape, "uncertain")
@@ -160,7 +152,9 @@ def main() -> None:
             context = Context.decode(np.asarray(described)[rows[held]].astype(np.float64))
             lacks = novelty.lacks(context)
             instruments = store.instruments[rows[held]]
-            probabilities[held] = ensemble.probabilities(members[:, held], instruments, lacks)
+            probabilities[held] = ensemble.probabilities(
+                members[:, held], instruments, lacks=lacks, distance=distance[held]
+            )
             called = ensemble.calls(probabilities[held], instruments, lacks)
             called[(called == "absent") & (unseen(context) != "")] = "uncertain"
             calls[held] = called

@@ -12,7 +12,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from egams.ensemble.ensemble import ensemble_scores, fit_ensemble
+from egams.ensemble.ensemble import ensemble_scores, fit_to
 from egams.families import FAMILIES
 from egams.logloss import mean_log_loss
 from egams.preprocess.prepare_runs import PreparedRun
@@ -89,12 +89,7 @@ def main() -> None:
     arguments = parser.parse_args()
     store, study = RunStore.open(arguments.store), Study.open(arguments.study)
     predictions = study_predictions(study)
-    ensemble = fit_ensemble(
-        predictions.labels,
-        predictions.mean_over_draws,
-        predictions.names,
-        predictions.instruments,
-    ).without_unused()
+    ensemble = fit_to(predictions).without_unused()
     scores = ensemble_scores(predictions)
     folds = Folds.load(study.folds_path, tuple(sorted(predictions.run_ids)))
     theirs = reference(store, folds)

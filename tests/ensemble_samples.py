@@ -12,7 +12,7 @@ from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.families import FAMILIES
 from egams.study.folds import Folds
 from egams.study.records import MemberRecord, StudyManifest, Truth
-from egams.study.study import Drawn, Study, write_member
+from egams.study.study import HeldOut, Study, write_member
 from training_samples import tiny_experiment
 
 
@@ -67,7 +67,7 @@ def keep_held_out(
     sample: OutOfFoldPredictions,
     number: int,
     held: IntArray,
-    lacking: Drawn | None = None,
+    lacking: HeldOut | None = None,
 ) -> None:
     """Keep what one member predicts of the runs held out in a fold."""
     write_member(
@@ -76,6 +76,6 @@ def keep_held_out(
         MemberRecord(
             experiment=tiny_experiment(name), fold=fold, seed=0, seconds=1, threads=1, device="cpu"
         ),
-        (tuple(sample.run_ids[run] for run in held), sample.probabilities[number][:, held]),
+        HeldOut(tuple(sample.run_ids[run] for run in held), sample.probabilities[number][:, held]),
         lacking,
     )

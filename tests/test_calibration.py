@@ -133,3 +133,26 @@ def test_the_fit_is_where_the_objective_is_lowest():
     for step in (0.003, 0.03):
         for change in ((step, 0), (-step, 0), (0, step), (0, -step)):
             assert objective(slope + change[0], shift + change[1]) > best
+
+
+def test_what_is_far_from_all_training_runs_is_answered_with_more_care():
+    """Members that are twice too sure of the far runs, and twice too careful of the near ones."""
+    rng = np.random.default_rng(8)
+    logit = rng.normal(0, 2, (2000, 10))
+    y = (rng.random(logit.shape) < 1 / (1 + np.exp(-logit))).astype(np.float32)
+    distance = np.exp(rng.uniform(-1, 1, len(y)))
+    p = 1 / (1 + np.exp(-logit * distance[:, None]))
+    everyone = np.array(["commercial"] * len(y))
+    half = np.arange(len(y)) < 1000
+    fitted = fit_calibration(y[half], p[half], everyone[half], distance[half])
+    assert fitted.by_distance is not None
+    assert fitted.by_distance.exponent == pytest.approx(-1, abs=0.1)
+    there = everyone[~half]
+    known = fitted.apply(p[~half], there, distance[~half])
+    unknown = fitted.apply(p[~half], there)
+    assert np.abs(np.log(known / (1 - known)) - logit[~half]).mean() < 0.2
+    assert mean_log_loss(y[~half], known) < mean_log_loss(y[~half], unknown) - 0.01
+    typical = np.full(1000, fitted.by_distance.typical)
+    np.testing.assert_array_equal(fitted.apply(p[~half], there, typical), unknown)
+    kept = TypeAdapter(Calibration)
+    assert kept.validate_json(kept.dump_json(fitted)) == fitted

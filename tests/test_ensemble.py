@@ -126,7 +126,7 @@ def test_runs_that_lack_data_are_put_together_in_their_own_way(ensemble: Ensembl
     assert both.whole.stack.weights.argmax() == 0
     assert both.lacking.stack.weights.argmax() == 2
     lacks = np.arange(len(SAMPLE.run_ids)) % 3 == 0
-    given = both.probabilities(MEMBERS, SAMPLE.instruments, lacks)
+    given = both.probabilities(MEMBERS, SAMPLE.instruments, lacks=lacks)
     alone = both.lacking.probabilities(MEMBERS, SAMPLE.instruments)
     whole = ensemble.probabilities(MEMBERS, SAMPLE.instruments)
     np.testing.assert_array_equal(given, np.where(lacks[:, None], alone, whole))
@@ -136,7 +136,7 @@ def test_runs_that_lack_data_are_put_together_in_their_own_way(ensemble: Ensembl
     )
     used = both.without_unused()
     assert used.names == SAMPLE.names, "a member that either way needs is kept"
-    there = used.probabilities(MEMBERS, SAMPLE.instruments, lacks)
+    there = used.probabilities(MEMBERS, SAMPLE.instruments, lacks=lacks)
     np.testing.assert_array_equal(there, given)
     other = replace(both.lacking, stack=replace(both.lacking.stack, names=("a", "b", "c")))
     with pytest.raises(ValidationError, match="other members"):

@@ -202,23 +202,29 @@ class Bundle:
             for number, member in enumerate(self.members)
         ]
         members, instruments = np.stack(of_members), store.instruments
+        nearest: list[tuple[Neighbour, ...]] = [()] * len(runs)
+        distance = None
+        if known is not None:
+            nearest, distance = [*map(self._neighbours, places, away)], away[:, 0]
         context = to_numpy(runs.context)
         described = Context.decode(context)
         novelty = self.training_runs.novelty
         lacks, hidden = novelty.lacks(described), unseen(described)
         mean = members.mean(1)
-        probabilities = self.ensemble.probabilities(mean, instruments, lacks)
+        probabilities = self.ensemble.probabilities(
+            mean, instruments, lacks=lacks, distance=distance
+        )
         refuse_no_probabilities(probabilities, "the ensemble of the bundle")
         single = [
-            self.ensemble.probabilities(members[:, draw], instruments, lacks)
+            self.ensemble.probabilities(
+                members[:, draw], instruments, lacks=lacks, distance=distance
+            )
             for draw in range(members.shape[1])
         ]
         calls = self.ensemble.calls(probabilities, instruments, lacks)
         calls[(calls == "absent") & (hidden != "")] = "uncertain"
-        nearest: list[tuple[Neighbour, ...]] = [()] * len(runs)
-        distance = np.zeros(len(runs))
-        if known is not None:
-            nearest, distance = [*map(self._neighbours, places, away)], away[:, 0]
+        near = np.zeros(len(runs)) if distance is None else distance
+        unlike = novelty.flags(context, near, instruments)
         columns = (
             store.ids,
             instruments.tolist(),
@@ -227,12 +233,7 @@ class Bundle:
             np.std(single, axis=0),
             calls,
             hidden,
-            [
-                unlike + unseen_flags(of_run)
-                for unlike, of_run in zip(
-                    novelty.flags(context, distance, instruments), hidden, strict=True
-                )
-            ],
+            [one + unseen_flags(other) for one, other in zip(unlike, hidden, strict=True)],
             nearest,
             store.notes,
         )

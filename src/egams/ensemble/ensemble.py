@@ -51,12 +51,18 @@ class Combination:
     clip_notes: Mapping[str, str]
     calls: Calls
 
-    def probabilities(self, members: ArrayLike, instruments: Instruments) -> FloatArray:
+    def probabilities(
+        self,
+        members: ArrayLike,
+        instruments: Instruments,
+        distance: ArrayLike | None = None,
+    ) -> FloatArray:
         """Probabilities ``[run, family]`` from those of `members` ``[member, run, family]``.
 
-        `instruments` are those of the runs.
+        `instruments` are those of the runs, `distance` is that from the nearest training run.
         """
-        calibrated = self.calibration.apply(self.stack.probabilities(members), instruments)
+        stacked = self.stack.probabilities(members)
+        calibrated = self.calibration.apply(stacked, instruments, distance)
         return clip_probabilities(calibrated, run_clips(instruments, self.clips))
 
     def of_members(self, places: NDArray[np.intp]) -> Combination:
@@ -92,7 +98,12 @@ class Ensemble:
         return self.whole.stack.names
 
     def probabilities(
-        self, members: ArrayLike, instruments: Instruments, lacks: BoolArray | None = None
+        self,
+        members: ArrayLike,
+        instruments: Instruments,
+        *,
+        lacks: BoolArray | None = None,
+        distance: ArrayLike | None = None,
     ) -> FloatArray:
         """Probabilities ``[run, family]`` from those of `members` ``[member, run, family]``.
 
@@ -104,11 +115,14 @@ class Ensemble:
             Of the runs ``[run]``.
         lacks
             Which runs lack data ``[run]``; None for none.
+        distance
+            Of each run from its nearest training run ``[run]``; None where it is not known.
         """
-        found = self.whole.probabilities(members, instruments)
+        found = self.whole.probabilities(members, instruments, distance)
         if self.lacking is None or lacks is None or not lacks.any():
             return found
-        return np.where(lacks[:, None], self.lacking.probabilities(members, instruments), found)
+        of_lacking = self.lacking.probabilities(members, instruments, distance)
+        return np.where(lacks[:, None], of_lacking, found)
 
     def calls(
         self, probability: ArrayLike, instruments: Instruments, lacks: BoolArray | None = None
@@ -152,6 +166,7 @@ def fit_ensemble(
     names: tuple[str, ...],
     instruments: Instruments,
     *,
+    distance: ArrayLike | None = None,
     at_most: int | None = None,
     lacking: OutOfFoldPredictions | None = None,
 ) -> Ensemble:
@@ -167,6 +182,8 @@ def fit_ensemble(
         ``[member]``.
     instruments
         ``[run]``.
+    distance
+        From the nearest training run ``[run]``; None where it is not known.
     at_most
         Most members that may have weight: the first so many of forward selection
         (`egams.ensemble.selection.select_members`), made on the same predictions. None for all.
@@ -180,11 +197,37 @@ def fit_ensemble(
     """
     p = np.asarray(members)
     chosen = _chosen(labels, p, names, at_most)
-    whole = _combination(labels, p, names, instruments, chosen)
+    whole = _combination(labels, p, names, instruments, distance, chosen)
     if lacking is None:
         return Ensemble(whole)
-    means, of = lacking.mean_over_draws, lacking.instruments
-    return Ensemble(whole, _combination(lacking.labels, means, names, of, chosen))
+    means, of, away = lacking.mean_over_draws, lacking.instruments, lacking.distance
+    return Ensemble(whole, _combination(lacking.labels, means, names, of, away, chosen))
+
+
+def fit_to(
+    predictions: OutOfFoldPredictions,
+    *,
+    at_most: int | None = None,
+    lacking: OutOfFoldPredictions | None = None,
+) -> Ensemble:
+    """Fit an ensemble to predictions of a study.
+
+    Parameters
+    ----------
+    predictions
+        Of whole runs.
+    at_most, lacking
+        As `fit_ensemble` takes them.
+    """
+    return fit_ensemble(
+        predictions.labels,
+        predictions.mean_over_draws,
+        predictions.names,
+        predictions.instruments,
+        distance=predictions.distance,
+        at_most=at_most,
+        lacking=lacking,
+    )
 
 
 def _chosen(
@@ -202,6 +245,7 @@ def _combination(
     members: NDArray[np.generic],
     names: tuple[str, ...],
     instruments: Instruments,
+    distance: ArrayLike | None,
     chosen: list[int],
 ) -> Combination:
     weights = np.zeros(len(names))
@@ -209,8 +253,8 @@ def _combination(
     weights[chosen] = fit_stack(labels, members[chosen], some).weights
     stack = Stack(names, weights)
     stacked = stack.probabilities(members)
-    calibration = fit_calibration(labels, stacked, instruments)
-    calibrated = calibration.apply(stacked, instruments)
+    calibration = fit_calibration(labels, stacked, instruments, distance)
+    calibrated = calibration.apply(stacked, instruments, distance)
     choices = choose_clip(labels, calibrated, np.asarray(instruments))
     clips = {name: choice.clip for name, choice in choices.items()}
     clipped = clip_probabilities(calibrated, run_clips(instruments, clips))
@@ -233,16 +277,16 @@ def nested_ensemble(
     What is nested is the ensemble. Its members are the usual out-of-fold ones: those that predict
     the other folds were trained on this fold too.
     """
-    y, members = predictions.labels, predictions.mean_over_draws
-    of = predictions.instruments
-    probabilities = np.empty(y.shape)
-    calls = np.empty(y.shape, dtype="<U9")
-    for held in held_out_masks(predictions.folds, len(y)):
-        fitted = fit_ensemble(
-            y[~held], members[:, ~held], predictions.names, of[~held], at_most=at_most
+    members = predictions.mean_over_draws
+    probabilities = np.empty(predictions.labels.shape)
+    calls = np.empty(predictions.labels.shape, dtype="<U9")
+    for held in held_out_masks(predictions.folds, len(predictions.labels)):
+        others, here = predictions.of_runs(~held), predictions.of_runs(held)
+        fitted = fit_to(others, at_most=at_most)
+        probabilities[held] = fitted.probabilities(
+            members[:, held], here.instruments, distance=here.distance
         )
-        probabilities[held] = fitted.probabilities(members[:, held], of[held])
-        calls[held] = fitted.calls(probabilities[held], of[held])
+        calls[held] = fitted.calls(probabilities[held], here.instruments)
     return NestedEnsemble(probabilities, calls)
 
 
@@ -255,10 +299,12 @@ def ensemble_scores(
     ``all_members``: plain mean of all members.
     """
     y, mean, of = predictions.labels, predictions.mean_over_draws, predictions.instruments
-    fitted = fit_ensemble(y, mean, predictions.names, of, at_most=at_most)
+    fitted = fit_to(predictions, at_most=at_most)
     nested = nested_ensemble(predictions, at_most=at_most)
     return {
         "nested": mean_log_loss(y, nested.probabilities),
-        "in_sample": mean_log_loss(y, fitted.probabilities(mean, of)),
+        "in_sample": mean_log_loss(
+            y, fitted.probabilities(mean, of, distance=predictions.distance)
+        ),
         "all_members": mean_log_loss(y, mean_probability(mean)),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,8 @@ class OutOfFoldPredictions:
         ``[run, family]``.
     probabilities
         ``[member, draw, run, family]``.
+    distance
+        From the nearest training run ``[run]``; None where no member knows any.
     """
 
     names: tuple[str, ...]
@@ -34,6 +37,19 @@ class OutOfFoldPredictions:
     folds: IntArray
     labels: NDArray[np.float32]
     probabilities: NDArray[np.float32]
+    distance: FloatArray | None = None
+
+    def of_runs(self, some: BoolArray) -> OutOfFoldPredictions:
+        """Predictions of some runs ``[run]``."""
+        return OutOfFoldPredictions(
+            self.names,
+            tuple(compress(self.run_ids, some)),
+            self.instruments[some],
+            self.folds[some],
+            self.labels[some],
+            self.probabilities[:, :, some],
+            None if self.distance is None else self.distance[some],
+        )
 
     @property
     def mean_over_draws(self) -> FloatArray:

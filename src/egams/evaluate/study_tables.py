@@ -15,7 +15,7 @@ from egams.ensemble.calls import WRONGLY_ABSENT, WRONGLY_PRESENT, call_rates
 from egams.ensemble.ensemble import (
     Ensemble,
     ensemble_scores,
-    fit_ensemble,
+    fit_to,
     nested_ensemble,
 )
 from egams.ensemble.out_of_fold import OutOfFoldPredictions
@@ -66,7 +66,7 @@ def study_tables(
     groups = near_duplicates(study, scored.run_ids)
     selection = select_members(y, mean, scored.names)
     members = [scored.names.index(name) for name in selection.members]
-    ensemble = fit_ensemble(y, mean, scored.names, of, at_most=at_most)
+    ensemble = fit_to(scored, at_most=at_most)
     nested = nested_ensemble(scored, at_most=at_most)
     called = ENSEMBLE if at_most is None else f"{ENSEMBLE} of at most {at_most}"
     alone = dict(zip(scored.names, mean, strict=True))
@@ -110,12 +110,12 @@ def limit_table(scored: OutOfFoldPredictions, at_most: int | None = None) -> Tab
     at_most
         A limit that is to be among those of the table.
     """
-    y, mean, of = scored.labels, scored.mean_over_draws, scored.instruments
+    y, mean = scored.labels, scored.mean_over_draws
     count = len(scored.names)
     limits = sorted({limit for limit in (*LIMITS, at_most or count) if limit < count} | {count})
     rows: list[tuple[Cell, ...]] = []
     for limit in limits:
-        fitted = fit_ensemble(y, mean, scored.names, of, at_most=limit).without_unused()
+        fitted = fit_to(scored, at_most=limit).without_unused()
         scores = ensemble_scores(scored, at_most=limit)
         plain = nested_selection(y, mean, scored.names, scored.folds, max_size=limit).score
         members = ", ".join(fitted.names)
@@ -219,7 +219,7 @@ def _sam_table(
     used = ensemble.without_unused()
     if set(used.names) <= means.keys():
         members = np.stack([means[name] for name in used.names])
-        means[ENSEMBLE] = used.probabilities(members, sam.instruments)
+        means[ENSEMBLE] = used.probabilities(members, sam.instruments, distance=sam.distance)
     table = experiment_table(sam.labels, means, sam.instruments, rng, groups=groups)
     return replace(
         table,

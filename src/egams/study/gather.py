@@ -65,6 +65,9 @@ def _gathered(
         folds=np.array([wanted.index(fold) for fold in gathered[0].fold], dtype=np.intp),
         labels=np.array([truth[run].labels for run in run_ids], dtype=np.float32),
         probabilities=np.stack([entry.probabilities for entry in gathered]),
+        distance=next(
+            (each.distance.astype(float) for each in gathered if each.distance is not None), None
+        ),
     )
 
 

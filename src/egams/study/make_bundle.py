@@ -9,7 +9,7 @@ import numpy as np
 
 from egams.artifact import file_digests, kind_of, written_whole
 from egams.ensemble.bundle_files import TRAINING_RUNS, BundleManifest, MemberEntry, TrainingRuns
-from egams.ensemble.ensemble import ensemble_scores, fit_ensemble
+from egams.ensemble.ensemble import ensemble_scores, fit_to
 from egams.ensemble.novelty import fit_novelty
 from egams.errors import ConfigError
 from egams.families import FAMILIES
@@ -32,7 +32,7 @@ def make_bundle(
     out-of-fold predictions, also for members trained on all runs: those know more, and their
     calibration errs on the side of caution.
 
-    At most `at_most` experiments, see `egams.ensemble.ensemble.fit_ensemble`; any number if None.
+    At most `at_most` experiments, see `egams.ensemble.ensemble.fit_to`; any number if None.
 
     Holds safetensors, ONNX and JSON: no code in it is run when it is loaded. Networks other than
     `conv1d` are exported to ONNX, and compared with torch.
@@ -49,14 +49,8 @@ def make_bundle(
     if output.exists() and kind_of(output) != BundleManifest.kind:
         raise ConfigError(f"{output}: exists and is no bundle. Choose another name.")
     scored = study_predictions(opened)
-    ensemble = fit_ensemble(
-        scored.labels,
-        scored.mean_over_draws,
-        scored.names,
-        scored.instruments,
-        at_most=at_most,
-        lacking=lacking_predictions(opened, scored.names),
-    ).without_unused()
+    lacking = lacking_predictions(opened, scored.names)
+    ensemble = fit_to(scored, at_most=at_most, lacking=lacking).without_unused()
     members = ensemble.names
     folds = [str(fold) for fold in range(opened.manifest.folds)]
     if all(WHOLE in opened.folds_done(name) for name in members):

@@ -24,8 +24,24 @@ CONTEXTS = "contexts.safetensors"
 HELD_OUT = "held-out.parquet"
 LACKING = "held-out-lacking.parquet"
 
-Drawn = tuple[tuple[str, ...], NDArray[np.float32]]
-"""Run ids ``[run]`` and probabilities ``[draw, run, family]``."""
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """What a member predicts of the runs that it was trained without.
+
+    Parameters
+    ----------
+    run_ids
+        ``[run]``.
+    probabilities
+        ``[draw, run, family]``.
+    distance
+        From the nearest training run ``[run]``; None where the member knows none.
+    """
+
+    run_ids: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+    distance: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -40,11 +56,14 @@ class OutOfFold:
         Name of the fold that held each run out ``[run]``.
     probabilities
         ``[draw, run, family]``.
+    distance
+        From the nearest training run ``[run]``; None where the member knows none.
     """
 
     run_ids: tuple[str, ...]
     fold: tuple[str, ...]
     probabilities: NDArray[np.float32]
+    distance: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -197,10 +216,12 @@ class Study:
         """
         file = LACKING if lacking else HELD_OUT
         parts = [_read_held_out(self.member_folder(experiment, fold), file) for fold in folds]
+        distances = [part.distance for part in parts if part.distance is not None]
         return OutOfFold(
-            run_ids=tuple(run for ids, _ in parts for run in ids),
-            fold=tuple(fold for fold, (ids, _) in zip(folds, parts, strict=True) for _run in ids),
-            probabilities=np.concatenate([values for _, values in parts], axis=1),
+            run_ids=tuple(run for part in parts for run in part.run_ids),
+            fold=tuple(fold for fold, part in zip(folds, parts, strict=True) for _ in part.run_ids),
+            probabilities=np.concatenate([part.probabilities for part in parts], axis=1),
+            distance=None if len(distances) < len(parts) else np.concatenate(distances),
         )
 
 
@@ -208,8 +229,8 @@ def write_member(
     folder: Path,
     predictor: Predictor,
     record: MemberRecord,
-    held_out: Drawn,
-    lacking: Drawn | None = None,
+    held_out: HeldOut,
+    lacking: HeldOut | None = None,
     epochs: Sequence[Epoch] = (),
 ) -> None:
     """Write a trained member and its held-out predictions, whole or not at all.
@@ -228,30 +249,33 @@ def write_member(
     with written_whole(folder) as temporary:
         temporary.mkdir()
         predictor.save(temporary)
-        write_drawn(temporary / HELD_OUT, *held_out)
+        write_held_out(temporary / HELD_OUT, held_out)
         if lacking is not None:
-            write_drawn(temporary / LACKING, *lacking)
+            write_held_out(temporary / LACKING, lacking)
         if epochs:
             write_epochs(temporary / EPOCHS, epochs)
         files = file_digests(temporary, temporary.iterdir())
         record.model_copy(update={"files": files}).save(temporary)
 
 
-def write_drawn(file: Path, run_ids: tuple[str, ...], probabilities: NDArray[np.float32]) -> None:
-    """Write probabilities ``[draw, run, family]`` of runs."""
+def write_held_out(file: Path, held_out: HeldOut) -> None:
+    """Write predictions of held-out runs: a row for each draw of each run."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    draws, runs, _ = probabilities.shape
+    draws, runs, _ = held_out.probabilities.shape
+    by_row = held_out.probabilities.reshape(draws * runs, len(FAMILIES))
     columns = {
-        "sample_id": np.tile(np.array(run_ids), draws),
+        "sample_id": np.tile(np.array(held_out.run_ids), draws),
         "draw": np.repeat(np.arange(draws, dtype=np.int32), runs),
-        **dict(zip(FAMILIES, probabilities.reshape(draws * runs, len(FAMILIES)).T, strict=True)),
+        **dict(zip(FAMILIES, by_row.T, strict=True)),
     }
+    if held_out.distance is not None:
+        columns["distance"] = np.tile(held_out.distance, draws)
     pq.write_table(pa.table(columns), file, write_page_checksum=True)
 
 
-def _read_held_out(folder: Path, file: str) -> Drawn:
+def _read_held_out(folder: Path, file: str) -> HeldOut:
     import pyarrow.parquet as pq
 
     if not (folder / MEMBER).is_file():
@@ -263,7 +287,8 @@ def _read_held_out(folder: Path, file: str) -> Drawn:
     run_ids = table["sample_id"].to_pylist()
     values = np.stack([table[family].to_numpy() for family in FAMILIES], axis=1)
     runs = len(run_ids) // draws
-    return tuple(run_ids[:runs]), values.reshape(draws, runs, len(FAMILIES))
+    distance = table["distance"].to_numpy()[:runs] if "distance" in table.schema.names else None
+    return HeldOut(tuple(run_ids[:runs]), values.reshape(draws, runs, len(FAMILIES)), distance)
 
 
 def _digest(run_ids: tuple[str, ...], contexts: NDArray[np.float32]) -> str:

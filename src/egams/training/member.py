@@ -21,15 +21,15 @@ from egams.jobs.contract import JobReport
 from egams.jobs.device import device_named
 from egams.jobs.stopping import never
 from egams.logloss import mean_log_loss
-from egams.models.neighbours import Neighbours
-from egams.models.predict import gather_evidence, predict_draws
-from egams.models.predictor import Features, Predictor
+from egams.models.predict import predict_draws
+from egams.models.predictor import Evidence, Predictor
+from egams.spectrogram.coarse import coarse_runs
 from egams.spectrogram.resident import ResidentRuns
 from egams.spectrogram.sam_sources import SamSources, sam_sources
 from egams.store.run_store import RunStore
 from egams.study.folds import SAM_FOLD, WHOLE
 from egams.study.records import MemberRecord
-from egams.study.study import Study, write_member
+from egams.study.study import HeldOut, Study, write_member
 from egams.training.controls import Controls, EpochLog
 from egams.training.missing import HELD_OUT_KINDS, HELD_OUT_VERSIONS, missing_versions
 from egams.training.train import train_experiment
@@ -120,11 +120,12 @@ def train_member(
 
     steps: list[tuple[int, int]] = []
 
-    evidence: dict[Neighbours, Features] = {}
+    known: list[tuple[Evidence, NDArray[np.float32] | None]] = []
 
     def drawn(predictor: Predictor, draws: int) -> NDArray[np.float32]:
-        if not evidence:  # the same all through the training
-            evidence.update(gather_evidence([predictor], runs, held_out))
+        if not known:  # the same all through the training
+            known.append(evidence_and_distance(predictor, runs, held_out))
+        ((evidence, _),) = known
         seen = experiment.spectrogram
         (found,) = predict_draws(
             [predictor], runs, held_out, seen, draws, (seed,), evidence=evidence
@@ -168,15 +169,15 @@ def train_member(
         started_from=predictor.started_from,
     )
     held_out_ids = tuple(run_ids[position] for position in task.held_out)
+    distance = known[0][1] if known else None
     lacking = None
     if task.fold not in (WHOLE, SAM_FOLD):
-        own, of_versions = predict_lacking(task, predictor, opened, device)
-        lacking = tuple(held_out_ids[place] for place in own), of_versions
+        lacking = predict_lacking(task, predictor, opened, device)
     write_member(
         study.member_folder(experiment.name, task.fold),
         predictor,
         record,
-        (held_out_ids, probabilities),
+        HeldOut(held_out_ids, probabilities, distance),
         lacking,
         log.epochs,
     )
@@ -185,7 +186,7 @@ def train_member(
 
 def predict_lacking(
     task: MemberTask, predictor: Predictor, runs: RunStore, device: torch.device
-) -> tuple[IntArray, NDArray[np.float32]]:
+) -> HeldOut:
     """Predict versions of held-out runs that lack data, the same ones for every experiment.
 
     Parameters
@@ -201,10 +202,8 @@ def predict_lacking(
 
     Returns
     -------
-    IntArray
-        Which of the held-out runs each is a version of ``[version]``.
-    NDArray
-        Probabilities ``[draw, version, family]``.
+    HeldOut
+        Named as the runs they are versions of.
     """
     versions, own = missing_versions(
         runs,
@@ -213,12 +212,35 @@ def predict_lacking(
         (task.seed, 1, crc32(task.fold.encode())),  # other versions than in training
         count=HELD_OUT_KINDS,
     )
+    positions = np.arange(len(versions))
+    evidence, distance = evidence_and_distance(predictor, versions, positions)
     (found,) = predict_draws(
         [predictor],
         versions.to(device),
-        np.arange(len(versions)),
+        positions,
         task.experiment.spectrogram,
         min(task.draws, LACKING_DRAWS),
         (task.seed + task.experiment.seed,),
+        evidence=evidence,
     )
-    return own, np.asarray(found)
+    run_ids = tuple(runs.ids[task.held_out[place]] for place in own.tolist())
+    return HeldOut(run_ids, np.asarray(found), distance)
+
+
+def evidence_and_distance(
+    predictor: Predictor, runs: ResidentRuns, positions: IntArray
+) -> tuple[Evidence, NDArray[np.float32] | None]:
+    """What a predictor's neighbours indicate of runs, and how far the nearest is ``[run]``.
+
+    Parameters
+    ----------
+    predictor
+        With or without neighbours.
+    runs, positions
+        Prepared runs, and which of them ``[run]``.
+    """
+    if predictor.neighbours is None:
+        return {}, None
+    coarse = coarse_runs(runs, positions)
+    found, _, away = predictor.neighbours.evidence_and_nearest(coarse, 1)
+    return {predictor.neighbours: found}, away[:, 0].astype(np.float32)
