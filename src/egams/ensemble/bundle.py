@@ -183,7 +183,7 @@ class Bundle:
         self, store: RunStore, runs: ResidentRuns, draws: int, seed: int
     ) -> list[RunPrediction]:
         positions = np.arange(len(runs))
-        known = self._nearest
+        known = self.whole_neighbours
         coarse = coarse_runs(runs, positions)
         evidence = {}
         if known is not None:
@@ -240,7 +240,7 @@ class Bundle:
         return [RunPrediction(*of_run) for of_run in zip(*columns, strict=True)]
 
     @property
-    def _nearest(self) -> Neighbours | None:
+    def whole_neighbours(self) -> Neighbours | None:
         """Neighbours that know all training runs."""
         for member in self.members:
             if len(member.predictors) == 1 and member.predictors[0].neighbours is not None:

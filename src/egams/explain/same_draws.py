@@ -82,7 +82,7 @@ class SameDraws:
         self, versions: Sequence[PreparedRun], draws: int, neighbours: bool
     ) -> FloatArray:
         runs = ResidentRuns.load(versions)
-        evidence = self._evidence(runs, neighbours)
+        evidence, distance = self._evidence(runs, neighbours)
         contexts = np.asarray(runs.context)
         of_members = []
         for member, drawn in zip(self.bundle.members, self._drawn, strict=True):
@@ -99,16 +99,23 @@ class SameDraws:
             of_members.append(np.concatenate(parts))
         instruments = np.full(len(versions), self.run.instrument)
         lacks = np.repeat(self._lacks, len(versions))
-        return self.bundle.ensemble.probabilities(np.stack(of_members), instruments, lacks)
+        return self.bundle.ensemble.probabilities(
+            np.stack(of_members), instruments, lacks=lacks, distance=distance
+        )
 
-    def _evidence(self, runs: ResidentRuns, neighbours: bool) -> Evidence:
+    def _evidence(self, runs: ResidentRuns, neighbours: bool) -> tuple[Evidence, FloatArray | None]:
+        """What neighbours indicate, and the distance of the nearest training run ``[version]``."""
         predictors = [each for member in self.bundle.members for each in member.predictors]
         distinct = {each.neighbours for each in predictors if each.neighbours is not None}
         coarse = coarse_runs(runs, np.arange(len(runs)))
-        return {
-            each: each.evidence(coarse) if neighbours else each.evidence_of_none(coarse)
-            for each in distinct
-        }
+        if not neighbours:
+            return {each: each.evidence_of_none(coarse) for each in distinct}, None
+        found, distance = {}, None
+        known = self.bundle.whole_neighbours
+        if known is not None:
+            found[known], _, away = known.evidence_and_nearest(coarse, 1)
+            distance = away[:, 0]
+        return found | {each: each.evidence(coarse) for each in distinct - {known}}, distance
 
 
 def _mean(
