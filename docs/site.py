@@ -53,7 +53,11 @@ API = {
         *("egams.ensemble.bundle.Bundle", "egams.ensemble.predictions"),
         *("egams.explain.explanation", "egams.explain.windows.Window"),
     ),
-    "scores": ("egams.evaluate.metrics", "egams.evaluate.submission", "egams.report.figure"),
+    "evidence": (
+        *("egams.explain.peaks", "egams.explain.traces", "egams.explain.species"),
+        *("egams.report.figure", "egams.report.compare", "egams.report.page.Look"),
+    ),
+    "scores": ("egams.evaluate.metrics", "egams.evaluate.submission"),
 }
 """Page: what stands on it."""
 

@@ -8,12 +8,16 @@ import matplotlib
 import numpy as np
 import pytest
 
-from egams.ensemble.predictions import Predictions, RunPrediction
+from egams.ensemble.predictions import Neighbour, Predictions, RunPrediction
 from egams.errors import ConfigError, InputError
+from egams.explain.peaks import peaks
+from egams.explain.traces import traces_of
 from egams.families import FAMILIES, INSTRUMENTS
-from egams.preprocess.prepare_runs import prepare_runs
-from egams.report.figure import draw_run, typical_spectrogram
-from egams.report.page import DPI
+from egams.report.compare import draw_mirrored, draw_overlay, draw_with_blank
+from egams.report.figure import draw_run
+from egams.report.labels import spread
+from egams.report.page import LOOKS
+from egams.report.spectrogram_panel import signal_picture
 from egams.run import Run
 from egams.simulate import SimulationConfig, simulate_run
 
@@ -57,9 +61,11 @@ def test_png_has_its_size_and_the_same_bytes_twice(run, tmp_path):
     settings = dict(matplotlib.rcParams)
     first = draw_run(run, tmp_path / "a" / "run.png").read_bytes()
     second = draw_run(run, tmp_path / "b.png", predictions=None).read_bytes()
-    assert png_size(first) == (10.0 * DPI, 7.2 * DPI)
+    assert png_size(first)[0] == 10.0 * LOOKS["screen"].dpi
     assert first == second
     assert len(first) < 200_000
+    large = replace(LOOKS["paper"], width=4.0, dpi=200)
+    assert png_size(draw_run(run, tmp_path / "c.png", look=large).read_bytes())[0] == 800
     assert b"tEXt" not in first  # no date, no version
     assert dict(matplotlib.rcParams) == settings
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["run.png"]
@@ -73,20 +79,80 @@ def test_vector_figures_have_the_same_bytes_twice(run, tmp_path, ending):
     assert not re.search(rb"CreationDate|<dc:date>", files[0].read_bytes())
 
 
-def test_legend_tells_what_was_not_measured(run, tmp_path):
-    whole = Run(
-        run.run_id,
-        np.linspace(30.0, 900.0, 60),
-        np.arange(100.0),
-        np.random.default_rng(0).uniform(1.0, 2.0, (60, 100)),
-        instrument=run.instrument,
+def even(seed: int = 0, mz: tuple[float, ...] = tuple(map(float, range(100)))) -> Run:
+    """Noise without peaks."""
+    abundance = np.random.default_rng(seed).uniform(1.0, 2.0, (60, len(mz)))
+    return Run("even", np.linspace(30.0, 900.0, 60), np.array(mz), abundance)
+
+
+def test_what_was_not_measured_is_named(tmp_path):
+    said = texts(draw_run(without(even(), 18, 32), tmp_path / "run.svg").read_text())
+    assert "Not measured: H₂O 18; O₂ 32" in said
+    assert {"H₂O 17 for 18", "CO₂ 44"} <= set(said)
+    said = texts(draw_run(without(even(), 17, 18, 20, 44), tmp_path / "n.svg").read_text())
+    assert not any("H₂O" in text for text in said if "Not measured" not in text)
+    assert "CO₂ 45 for 44" in said
+
+
+def test_calls_choose_the_ions(tmp_path):
+    run = simulate_run(np.random.default_rng(3), families=["carbonate"], run_id="S_1")
+    predictions = predictions_of(run)
+    said = {}
+    for family, ion in (("sulfide", "SO₂ 64"), ("chloride", "HCl 36")):
+        place = FAMILIES.index(family)
+        calls = np.full(len(FAMILIES), "absent", dtype="<U9")
+        calls[place] = "present"
+        mine = Predictions([replace(predictions["S_1"], calls=calls)])
+        said[family] = texts(draw_run(run, tmp_path / "r.svg", predictions=mine).read_text())
+        assert ion in said[family]
+    assert "H₂S 34" in said["sulfide"]
+    said = texts(draw_run(run, tmp_path / "own.svg", mz=[12, 44]).read_text())
+    assert {"CO₂ 12", "CO₂ 44"} <= set(said)
+    assert "H₂O 18" not in said
+
+
+def test_peaks_are_named_with_their_temperature(tmp_path):
+    run = simulate_run(np.random.default_rng(3), families=["carbonate"])
+    highest = max(peaks(run, [44]), key=lambda peak: peak.height)
+    for linear in (False, True):
+        said = texts(draw_run(run, tmp_path / "r.svg", linear=linear).read_text())
+        assert f"CO₂ {highest.maximum_degC:.0f} °C" in said
+
+
+def test_the_answer_flags_and_nearest_runs_are_in_the_picture(run, tmp_path):
+    nearest = (Neighbour("S0421", ("iron_oxide",), 0.12),)
+    mine = replace(predictions_of(run)[run.run_id], flags=("few scans",), nearest=nearest)
+    said = texts(draw_run(run, tmp_path / "r.svg", predictions=Predictions([mine])).read_text())
+    assert "few scans" in said
+    assert "Nearest training runs (0: the same): S0421 at 0.12 (iron oxide)" in said
+    assert "No family is called present" in said
+
+
+def test_runs_over_each_other_against_a_blank_and_mirrored(tmp_path):
+    one, other = (
+        simulate_run(np.random.default_rng(seed), families=PRESENT, run_id=f"R{seed}")
+        for seed in (1, 2)
     )
-    said = texts(draw_run(without(whole, 18, 30), tmp_path / "run.svg").read_text())
-    assert {"H₂O  18: not measured", "NO  30: not measured"} <= set(said)
-    assert {"CO₂  44", "SO₂  64", "O₂  32", "HCl  36", "asPLS baseline"} <= set(said)
-    # None of the six: the page still has its spectrogram.
-    said = texts(draw_run(without(whole, 18, 44, 64, 32, 36, 30), tmp_path / "n.svg").read_text())
-    assert sum("not measured" in text for text in said) == 6 + 1  # the spectrogram's title too
+    said = texts(draw_overlay([one, other], tmp_path / "o.svg", mz=[18, 44]).read_text())
+    assert {"R1", "R2", "H₂O 18", "CO₂ 44", "ion current, A"} <= set(said)
+    said = texts(draw_with_blank(one, other, tmp_path / "b.svg").read_text())
+    assert {"R1", "blank: R2"} <= set(said)
+    known = Neighbour("S0421", ("sulfate",), 0.2)
+    kept = np.full((100, 41), 0.1, np.float32)
+    kept[18] = np.nan
+    said = texts(draw_mirrored(one, known, kept, tmp_path / "m.svg", mz=[18, 44]).read_text())
+    assert {"below: training run S0421 at distance 0.20", "not measured"} <= set(said)
+    assert said.count("1 = 1.0e-01") == 1
+    with pytest.raises(ConfigError, match="1 runs to overlay; expected 2 to 6"):
+        draw_overlay([one], tmp_path / "x.png")
+    with pytest.raises(ConfigError, match="expected a blank of the same instrument"):
+        draw_with_blank(one, even(), tmp_path / "x.png")
+
+
+def test_places_are_spread_as_little_as_needed():
+    assert spread([5.0, 1.0], 2.0, (0.0, 10.0)) == [5.0, 1.0]
+    assert spread([5.0, 5.0, 9.0], 2.0, (0.0, 10.0)) == [4.0, 6.0, 9.0]
+    assert spread([10.0, 10.0], 3.0, (0.0, 10.0)) == [7.0, 10.0]
 
 
 @pytest.mark.filterwarnings("error")
@@ -96,7 +162,7 @@ def test_ions_without_signal_and_names_with_dollars(tmp_path):
     run = Run("$a_{1", np.linspace(30.0, 900.0, 60), np.arange(100.0), abundance)
     said = texts(draw_run(run, tmp_path / "run.svg").read_text())
     assert "$a_{1" in said
-    assert sum("not above zero" in text for text in said) == 6
+    assert "CO, N₂ 28" in said
 
 
 def test_predictions_of_the_run_stand_likeliest_on_top(run, tmp_path):
@@ -114,7 +180,7 @@ def test_a_run_plots_itself(run, tmp_path):
     assert len(figure.axes) == len(run.plot().axes) + 1
     assert {text.get_text() for text in figure.texts} >= {run.run_id}
     figure.savefig(tmp_path / "own.png")
-    assert png_size((tmp_path / "own.png").read_bytes()) == (1300, 936)
+    assert png_size((tmp_path / "own.png").read_bytes())[0] == 1300
     assert dict(matplotlib.rcParams) == before
 
 
@@ -124,30 +190,30 @@ def test_predictions_of_other_runs_are_refused(run, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_cooling_gives_the_same_spectrogram(run, tmp_path):
+def test_cooling_gives_the_same_picture(run, tmp_path):
     cooled = replace(
         run, temperature=run.temperature[::-1], abundance=run.abundance[::-1], time=None
     )
-    one, other = prepare_runs([run, cooled])
-    for here, there in zip(typical_spectrogram(one), typical_spectrogram(other), strict=True):
-        np.testing.assert_array_equal(here, there)
+    one, other = (signal_picture(traces_of(each)) for each in (run, cooled))
+    np.testing.assert_allclose(one, other, rtol=1e-5)
     said = texts(draw_run(cooled, tmp_path / "run.svg").read_text())
     assert any("cooled from" in text for text in said)
 
 
-def test_spectrogram_tells_measured_from_floor():
-    temperature = np.linspace(100.0, 500.0, 101)
-    abundance = np.full((101, 3), 1e-9)
+def test_the_picture_of_all_mz_tells_measured_from_floor():
+    temperature = np.linspace(100.0, 1100.0, 251)
+    abundance = np.full((251, 3), 1e-9)
     abundance[40:61, 1] = 1.0
     run = Run("r", temperature, np.array([17.0, 18.0, 64.0]), abundance)
-    (prepared,) = prepare_runs([run])
-    image, measured = typical_spectrogram(prepared)
-    columns = 30 + 12 * np.arange(80)
-    assert image.max() == 0.0
-    assert image.min() == -4.0
-    assert np.flatnonzero(measured.any(1)).tolist() == [17, 18, 64]
-    np.testing.assert_array_equal(measured[18], (columns >= 84) & (columns <= 516))
-    np.testing.assert_array_equal(image[18] == 0.0, (columns >= 259) & (columns <= 342))
+    traces = traces_of(run)
+    picture = signal_picture(traces)
+    assert traces.temperature[-1] == 1102.0  # beyond what models use
+    assert np.flatnonzero(np.isfinite(picture).any(1)).tolist() == [17, 18, 64]
+    assert np.nanmax(picture) == 0.0
+    assert np.nanmin(picture) == -4.0
+    np.testing.assert_array_equal(
+        picture[18] == 0.0, (traces.temperature > 260) & (traces.temperature < 344)
+    )
 
 
 def test_paths_that_cannot_be_written_are_told(run, tmp_path):
@@ -161,7 +227,7 @@ def test_paths_that_cannot_be_written_are_told(run, tmp_path):
         draw_run(run, tmp_path / "run.gif")
 
 
-def test_a_run_that_cannot_be_prepared_is_told(tmp_path):
-    cold = Run("cold", np.linspace(0, 20, 30), np.arange(10.0), np.ones((30, 10)))
-    with pytest.raises(InputError, match="run 'cold': no reading is left"):
-        draw_run(cold, tmp_path / "run.png")
+def test_a_run_without_traces_is_told(tmp_path):
+    short = Run("short", np.linspace(40, 50, 30), np.arange(10.0), np.ones((30, 10)))
+    with pytest.raises(InputError, match="run 'short': no m/z was measured over 4 bins"):
+        draw_run(short, tmp_path / "run.png")

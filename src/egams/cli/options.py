@@ -162,3 +162,22 @@ Import = Annotated[
     ),
 ]
 ExecutorName = Literal["local", "processes", "ray"]
+
+
+def mz_numbers(text: str) -> list[int]:
+    """Read ``18,44`` and ``12-100``.
+
+    Parameters
+    ----------
+    text
+        As it stands behind ``--mz``.
+    """
+    found: list[int] = []
+    for part in text.replace(" ", "").split(","):
+        first, _, last = part.partition("-")
+        if not first.isdigit() or not (last.isdigit() or (last == "" and "-" not in part)):
+            raise ConfigError(
+                f"--mz {text}: '{part}' is no m/z; expected such as 18,44,64 or 12-100."
+            )
+        found += range(int(first), int(last or first) + 1)
+    return found

@@ -21,6 +21,7 @@ from egams.cli.options import (
     Split,
     Strict,
     Temperature,
+    mz_numbers,
     temperature_of,
 )
 
@@ -66,7 +67,7 @@ def peaks(
     from egams.explain.traces import unit_of
     from egams.io import SkippedRun, read
 
-    wanted = None if mz is None else _numbers(mz)
+    wanted = None if mz is None else mz_numbers(mz)
     reader = read(
         source,
         instrument=instrument,
@@ -105,18 +106,3 @@ def peaks(
     if output is not None:
         write_peaks(output, rows)
         say(f"{len(rows)} peaks in {output}")
-
-
-def _numbers(text: str) -> list[int]:
-    """Read ``18,44`` and ``12-100``."""
-    from egams.errors import ConfigError
-
-    found: list[int] = []
-    for part in text.replace(" ", "").split(","):
-        first, _, last = part.partition("-")
-        if not first.isdigit() or not (last.isdigit() or (last == "" and "-" not in part)):
-            raise ConfigError(
-                f"--mz {text}: '{part}' is no m/z; expected such as 18,44,64 or 12-100."
-            )
-        found += range(int(first), int(last or first) + 1)
-    return found

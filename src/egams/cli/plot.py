@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -20,8 +20,14 @@ from egams.cli.options import (
     RampStart,
     Source,
     Temperature,
+    mz_numbers,
     temperature_of,
 )
+
+if TYPE_CHECKING:
+    from egams.ensemble.bundle import Bundle as LoadedBundle
+    from egams.io import RunSource
+    from egams.run import Run
 
 
 def plot(
@@ -31,7 +37,35 @@ def plot(
         Path, typer.Option("--output", "-o", help="Picture to write: .png, .svg or .pdf.")
     ],
     run: Annotated[
-        str | None, typer.Option(help="Which run to draw, where the source holds several.")
+        list[str] | None,
+        typer.Option(
+            help="Which run to draw, where the source holds several; given several times, they "
+            "are laid over each other."
+        ),
+    ] = None,
+    nearest: Annotated[
+        bool,
+        typer.Option("--nearest", help="Draw the run against its nearest training run, mirrored."),
+    ] = False,
+    blank: Annotated[
+        Path | None, typer.Option(help="File of a run without a sample, to draw the run over.")
+    ] = None,
+    mz: Annotated[
+        str | None,
+        typer.Option(help="m/z to draw: '18,44,64'. Else the calls and peaks choose."),
+    ] = None,
+    linear: Annotated[
+        bool, typer.Option("--linear", help="Linear axis; faint traces times a power of ten.")
+    ] = False,
+    style: Annotated[
+        Literal["screen", "paper"],
+        typer.Option(help="Size and lettering: 10 inches at 130 dpi, or 7.2 at 300."),
+    ] = "screen",
+    width: Annotated[
+        float | None, typer.Option(min=3.0, max=40.0, help="Width of the picture, inches.")
+    ] = None,
+    dpi: Annotated[
+        int | None, typer.Option(min=50, max=1200, help="Dots an inch of a PNG.")
     ] = None,
     bundle: Bundle = None,
     data_only: Annotated[
@@ -48,16 +82,22 @@ def plot(
     end: RampEnd = None,
     imports: Import = None,
 ) -> None:
-    """Draw one run, and what a bundle predicts of it.
+    """Draw one run, and what a bundle predicts of it; or runs against each other.
 
-    Ion traces over temperature with their baselines, and the spectrogram that models see.
+    Ion traces over temperature with their baselines and peaks, all m/z, and the answer.
     """
+    from dataclasses import replace
+
     from egams.cli.show import say
     from egams.ensemble.bundle import load_bundle
-    from egams.errors import InputError
+    from egams.errors import ConfigError, InputError
     from egams.io import open_source
-    from egams.report.figure import draw_run
+    from egams.report.page import LOOKS
 
+    if nearest + (blank is not None) + (len(run or []) > 1) > 1:
+        raise ConfigError("--nearest, --blank and several --run are different pictures; give one.")
+    look = LOOKS[style]
+    look = replace(look, width=width or look.width, dpi=dpi or look.dpi)
     opened = open_source(
         source,
         instrument=instrument,
@@ -66,10 +106,49 @@ def plot(
         temperature=temperature_of(temperature, ramp, start, hold, end),
         offset=offset,
     )
-    if run is None and len(opened.ids) != 1:
+    if not run and len(opened.ids) != 1:
         raise InputError(
             f"holds {len(opened.ids)} runs", file=source, expected="one", hint="Name it with --run."
         )
-    drawn = opened.load(run or opened.ids[0])
-    predictions = None if data_only else load_bundle(bundle).predict(drawn)
-    say(f"{drawn.run_id} in {draw_run(drawn, output, predictions=predictions)}")
+    drawn = [opened.load(run_id) for run_id in run or opened.ids]
+    settings: dict[str, Any] = {"look": look, "mz": None if mz is None else mz_numbers(mz)}
+    if nearest:
+        _draw_nearest(drawn[0], output, load_bundle(bundle), settings)
+    elif len(drawn) > 1 or blank is not None:
+        empty = None if blank is None else open_source(blank, instrument=drawn[0].instrument)
+        _compare(drawn, empty, output, settings | {"linear": linear})
+    else:
+        _draw(
+            drawn[0],
+            output,
+            None if data_only else load_bundle(bundle),
+            settings | {"linear": linear},
+        )
+    say(f"{', '.join(each.run_id for each in drawn)} in {output}")
+
+
+def _draw(run: Run, output: Path, bundle: LoadedBundle | None, settings: dict[str, Any]) -> None:
+    from egams.report.figure import draw_run
+
+    draw_run(run, output, predictions=bundle.predict(run) if bundle else None, **settings)
+
+
+def _draw_nearest(run: Run, output: Path, bundle: LoadedBundle, settings: dict[str, Any]) -> None:
+    from egams.errors import ConfigError
+    from egams.report.compare import draw_mirrored
+
+    known = bundle.predict(run)[0].nearest
+    if not known:
+        raise ConfigError("the bundle knows no nearest training runs.")
+    draw_mirrored(run, known[0], bundle.training_run(known[0].run_id), output, **settings)
+
+
+def _compare(
+    runs: list[Run], blank: RunSource | None, output: Path, settings: dict[str, Any]
+) -> None:
+    from egams.report.compare import draw_overlay, draw_with_blank
+
+    if blank is None:
+        draw_overlay(runs, output, **settings)
+    else:
+        draw_with_blank(runs[0], blank.load(blank.ids[0]), output, **settings)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from egams.arrays import FloatArray, IntArray, to_numpy
 from egams.ensemble.bundle_files import TRAINING_RUNS, BundleManifest, TrainingRuns
@@ -155,6 +156,30 @@ class Bundle:
         import egams  # through the front door: what explains stands on bundles
 
         return egams.explain_run(run, self, families=families, draws=draws, seed=seed)
+
+    def training_run(self, run_id: str) -> NDArray[np.float32]:
+        """Return what the bundle keeps of a training run: mean abundances ``[m/z, bin]``.
+
+        In bins of 24 degC, about ``30 + 24 i``, relative to the run's largest and rounded to 3 %;
+        NaN where it was not measured.
+
+        Parameters
+        ----------
+        run_id
+            Its name.
+
+        Raises
+        ------
+        InputError
+            If the bundle keeps nothing of such a run.
+        """
+        known = self.whole_neighbours
+        if known is not None and run_id in self.training_runs.run_ids:
+            kept = known.coarse(self.training_runs.run_ids.index(run_id))
+            if kept is not None:
+                abundance: NDArray[np.float32] = kept.abundance[0]
+                return abundance
+        raise InputError(f"the bundle keeps nothing of a training run '{run_id}'")
 
     def _on(self, device: str) -> Bundle:
         """Return the bundle with models, and runs that are to come, on another device."""

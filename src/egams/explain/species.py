@@ -99,7 +99,7 @@ BY_MZ = {species.mz: species for species in SPECIES}
 
 
 def name_of(mz: int) -> str:
-    """Name the gas that the ion usually stands for; empty where none is usual."""
+    """Name the gas that the ion `mz` usually stands for; empty where none is usual."""
     return BY_MZ[mz].name if mz in BY_MZ else ""
 
 

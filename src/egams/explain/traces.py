@@ -60,7 +60,7 @@ class Traces:
         return self.signal - self.baseline
 
     def column(self, mz: int) -> int | None:
-        """Column of an m/z; None where it was not measured."""
+        """Column of the m/z `mz`; None where it was not measured."""
         found = np.flatnonzero(self.mz == mz)
         return int(found[0]) if found.size else None
 
@@ -103,7 +103,7 @@ def traces_of(run: Run, mz: Collection[int] | None = None) -> Traces:
 def traces_of_prepared(run: PreparedRun) -> Traces:
     """Return the traces of a prepared run, in shares of its largest abundance.
 
-    Its baselines are kept. Saturation is not known of it.
+    The baselines of `run` are kept. Saturation is not known of it.
     """
     row, bins = _rows(run.temperature)
     signal, fitted = (
@@ -122,7 +122,7 @@ def traces_of_prepared(run: PreparedRun) -> Traces:
 
 
 def unit_of(run: Run) -> str:
-    """Unit of a run's abundances: ``A``, ``counts/s``, or empty where it is not known."""
+    """Unit of the abundances of `run`: ``A``, ``counts/s``, or empty where it is not known."""
     if run.instrument == "sam_testbed":
         return "counts/s"
     largest = np.max(run.abundance, initial=0.0, where=~np.isnan(run.abundance))

@@ -168,6 +168,18 @@ class Neighbours:
             found[rows] = self.under(mask).evidence_of_none()
         return found
 
+    def coarse(self, place: int) -> CoarseRuns | None:
+        """Return what is kept of the training run at that place; None where nothing is.
+
+        Parameters
+        ----------
+        place
+            Among the training runs.
+        """
+        if "lowest" not in self.state:
+            return None
+        return unpacked(*(self.state[name][place : place + 1] for name in ("lowest", "excess")))
+
     def under(self, mask: Mask) -> Process:
         """Return the process of training runs of which only what counts was measured."""
         if mask.is_everything:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from egams.report.page import BLUE, FAINT, page
+from egams.report.page import BLUE, FAINT, Look, page
 from egams.study.study import Study
 
 ACROSS = 3
@@ -38,7 +38,7 @@ def draw_learning_curves(study: Study, path: str | Path) -> Path | None:
     if not logs:
         return None
     down, across = -(-len(logs) // ACROSS), min(ACROSS, len(logs))
-    with page(path, WIDTH * across, HEIGHT * down) as figure:
+    with page(path, HEIGHT * down, Look(width=WIDTH * across)) as figure:
         panels = figure.subplots(down, across, squeeze=False).ravel()
         for panel, (name, folds) in zip(panels, logs.items(), strict=False):
             for epochs in folds:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +17,46 @@ from egams.artifact import written_whole
 from egams.errors import ArtifactError, ConfigError, InputError
 from egams.full_disk import DiskFullError
 
-DPI = 130
 INK, FAINT = "#222222", "#8a8a8a"
 NOT_MEASURED = "#e4e4e4"
 
 BLUE, ORANGE, GREEN = "#0072b2", "#e69f00", "#009e73"
 VERMILION, PURPLE, SKY = "#d55e00", "#cc79a7", "#56b4e9"
 """Colours that people with any colour vision tell apart (Okabe & Ito 2008)."""
+OLIVE, BROWN = "#8a7a00", "#8c564b"
+"""Two more, for what stands beside few of those."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How large a figure is and how it is lettered.
+
+    Parameters
+    ----------
+    width
+        Inches.
+    dpi
+        Dots an inch of a PNG.
+    font
+        Size of the text, points; margins go with it.
+    """
+
+    width: float = 10.0
+    dpi: int = 130
+    font: float = 9.0
+
+    @property
+    def scale(self) -> float:
+        """Inches of a margin that is an inch wide beside text of 9 points."""
+        return self.font / 9.0
+
+
+LOOKS = {"screen": Look(), "paper": Look(width=7.2, dpi=300, font=7.0)}
+"""By name: for a screen or a meeting, and for a page of two columns."""
 
 _STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that machines agree
-    "font.size": 9.0,
-    "axes.titlesize": 9.5,
+    "axes.titlesize": "medium",
     "axes.titlelocation": "left",
     "axes.titlepad": 7.0,
     "axes.labelcolor": INK,
@@ -42,6 +72,7 @@ _STYLE: Any = {
     "legend.frameon": False,
     "svg.hashsalt": "egams",  # ids in an SVG are random otherwise
     "svg.fonttype": "none",
+    "pdf.fonttype": 42,  # letters that a journal's software can edit
 }
 
 # A file that holds the date, or the version of its maker, differs from one day to the next.
@@ -53,20 +84,27 @@ _UNDATED: dict[str, dict[str, Any]] = {
 
 
 @contextmanager
-def styled_figure(width: float, height: float) -> Iterator[Figure]:
+def styled_figure(height: float, look: Look = LOOKS["screen"]) -> Iterator[Figure]:
     """Give an empty figure, and the style of all figures within the block.
 
     Nothing of pyplot is touched, so this works in threads without a screen, and beside the figures
     of whoever calls it.
+
+    Parameters
+    ----------
+    height
+        Inches; 0 where it is set later.
+    look
+        Width, resolution and lettering.
     """
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    with matplotlib.rc_context(_STYLE | {"font.size": look.font}):
+        figure = Figure(figsize=(look.width, height or 1.0), dpi=look.dpi, facecolor="white")
         FigureCanvasAgg(figure)
         yield figure
 
 
 @contextmanager
-def page(path: str | Path, width: float, height: float) -> Iterator[Figure]:
+def page(path: str | Path, height: float = 0.0, look: Look = LOOKS["screen"]) -> Iterator[Figure]:
     """Give an empty figure; write it to `path` when the block ends without error.
 
     The same content gives the same bytes.
@@ -75,8 +113,10 @@ def page(path: str | Path, width: float, height: float) -> Iterator[Figure]:
     ----------
     path
         File that ends in .png, .pdf or .svg; replaced whole or not at all.
-    width, height
-        Inches; a PNG has `DPI` dots in each.
+    height
+        Inches; 0 where it is set in the block.
+    look
+        Width, resolution and lettering.
 
     Raises
     ------
@@ -89,7 +129,7 @@ def page(path: str | Path, width: float, height: float) -> Iterator[Figure]:
     kind = target.suffix.lower()
     if kind not in _UNDATED:
         raise ConfigError(f"{target}: no figure ends in '{kind}'; expected {', '.join(_UNDATED)}.")
-    with styled_figure(width, height) as figure:
+    with styled_figure(height, look) as figure:
         yield figure
         try:
             with written_whole(target) as temporary:
@@ -102,3 +142,17 @@ def page(path: str | Path, width: float, height: float) -> Iterator[Figure]:
                 file=target,
                 expected="a file name in a folder you may write to",
             ) from error
+
+
+def svg_of(figure: Figure) -> str:
+    """Return a figure as the SVG element that stands within a page.
+
+    Parameters
+    ----------
+    figure
+        Drawn within `styled_figure`, whose style must still hold.
+    """
+    text = StringIO()
+    figure.savefig(text, format="svg", metadata=_UNDATED[".svg"])
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]

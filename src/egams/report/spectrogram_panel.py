@@ -1,0 +1,90 @@
+"""All m/z of a run over temperature, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egams.arrays import FloatArray
+from egams.conventions import BIN_WIDTH, HELIUM, HELIUM_SCALE, HIGHEST_TEMPERATURE, MZ_COUNT
+from egams.explain.traces import Traces
+from egams.report.ions import Ion
+from egams.report.labels import Label, write_at_right
+from egams.report.page import NOT_MEASURED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FLOOR = 1e-4
+"""Of the largest signal: what is below is shown as this."""
+BACKGROUND = 0.1
+"""Quantile over the run that is taken for the background of an m/z."""
+
+
+def signal_picture(traces: Traces) -> NDArray[np.float32]:
+    """Log10 of signal above background, relative to the largest ``[m/z 0 to 99, bin]``.
+
+    NaN where an m/z was not measured. The carrier gas is a tenth, as models get it.
+
+    Parameters
+    ----------
+    traces
+        Of all m/z.
+    """
+    inside = traces.mz < MZ_COUNT
+    signal: FloatArray = traces.signal[:, inside]
+    above = signal - np.nanquantile(signal, BACKGROUND, axis=0)
+    above[:, traces.mz[inside] == HELIUM] *= HELIUM_SCALE
+    largest = float(np.nanmax(above)) or 1.0
+    picture = np.full((MZ_COUNT, len(traces.temperature)), np.nan, np.float32)
+    with np.errstate(invalid="ignore"):
+        picture[traces.mz[inside]] = np.log10(np.clip(above / largest, FLOOR, 1.0)).T
+    return picture
+
+
+def draw_spectrogram(axes: Axes, bar: Axes, traces: Traces, ions: Sequence[Ion]) -> None:
+    """Draw the picture, the names of ions beside it, and its colours.
+
+    Parameters
+    ----------
+    axes
+        Panel of final size, its limits of temperature set.
+    bar
+        Narrow panel for the colours, lying.
+    traces
+        Of all m/z.
+    ions
+        That are drawn in the other panel.
+    """
+    from matplotlib import colormaps
+
+    half = BIN_WIDTH / 2
+    low, high = traces.temperature[0] - half, traces.temperature[-1] + half
+    limits = axes.get_xlim()
+    shown = axes.imshow(
+        np.ma.masked_invalid(signal_picture(traces)),
+        cmap=colormaps["viridis"].with_extremes(bad=NOT_MEASURED),
+        vmin=np.log10(FLOOR),
+        vmax=0.0,
+        origin="lower",
+        aspect="auto",
+        interpolation="none",
+        extent=(low, high, -0.5, MZ_COUNT - 0.5),
+    )
+    axes.set_xlim(*limits)
+    axes.set_ylabel("m/z")
+    axes.set_xlabel("sample temperature, °C")
+    axes.set_title("All m/z, less background")
+    if high > HIGHEST_TEMPERATURE + BIN_WIDTH:
+        axes.axvline(HIGHEST_TEMPERATURE, color="white", linewidth=0.8, linestyle=":")
+    write_at_right(
+        axes, [Label(0.0, ion.mz, ion.label, ion.colour) for ion in ions if ion.mz < MZ_COUNT]
+    )
+    assert axes.figure is not None
+    axes.figure.colorbar(shown, cax=bar, orientation="horizontal", ticks=[-4, -2, 0])
+    bar.set_xticks([-4, -2, 0], ["≤ 10⁻⁴", "10⁻²", "1"])
+    bar.tick_params(length=2, labelsize="small", pad=1.5, top=True, labeltop=True)
+    bar.tick_params(bottom=False, labelbottom=False)

@@ -1,0 +1,109 @@
+"""What stands in words beside a picture of a run: facts, the answer, flags, nearest runs."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Collection
+
+from egams.ensemble.predictions import RunPrediction
+from egams.explain.species import BY_MZ
+from egams.families import FAMILIES
+from egams.report.ions import printed
+from egams.run import Run
+
+INSTRUMENT = {"commercial": "commercial instrument", "sam_testbed": "SAM testbed"}
+USUAL = (18, 28, 32, 36, 44, 64)
+"""m/z whose absence is stated."""
+
+
+def facts_line(run: Run) -> str:
+    """Describe a run: instrument, scans, temperatures.
+
+    Parameters
+    ----------
+    run
+        The run.
+    """
+    temperature = run.scan_temperature
+    first, last = float(temperature[0]), float(temperature[-1])
+    way = "heated" if last >= first else "cooled"
+    facts = f"{INSTRUMENT[run.instrument]}, {len(temperature)} scans"
+    return f"{facts}, {way} from {round(first)} to {round(last)} °C"
+
+
+def answer_lines(prediction: RunPrediction) -> list[str]:
+    """Say the answer: which families are present, which uncertain.
+
+    Parameters
+    ----------
+    prediction
+        Of the run.
+    """
+    lines = []
+    for call in ("present", "uncertain"):
+        places = [
+            place
+            for place in (-prediction.probabilities).argsort(kind="stable").tolist()
+            if prediction.calls[place] == call
+        ]
+        families = [
+            f"{FAMILIES[place].replace('_', ' ')} {prediction.probabilities[place]:.2f}"
+            for place in places
+        ]
+        if families:
+            lines.append(f"{call.capitalize()}: {', '.join(families)}")
+    if not lines or not lines[0].startswith("Present"):
+        lines.insert(0, "No family is called present")
+    return lines
+
+
+def not_measured_line(mz: Collection[int], flags: Collection[str] = ()) -> str:
+    """Name the usual ions that were not measured; empty where all were.
+
+    Parameters
+    ----------
+    mz
+        That were measured.
+    flags
+        Ions that they name are not named again.
+    """
+    flagged = set(re.findall(r"\d+", " ".join(flag for flag in flags if "not measured" in flag)))
+    lacking = [
+        f"{printed(BY_MZ[each].name)} {each}"
+        for each in USUAL
+        if each not in mz and str(each) not in flagged
+    ]
+    return f"Not measured: {'; '.join(lacking)}" if lacking else ""
+
+
+def nearest_line(prediction: RunPrediction, most: int = 3) -> str:
+    """Name the nearest training runs; empty where none is known.
+
+    Parameters
+    ----------
+    prediction
+        Of the run.
+    most
+        How many.
+    """
+    nearest = "; ".join(str(each).replace("_", " ") for each in prediction.nearest[:most])
+    return f"Nearest training runs (0: the same): {nearest}" if nearest else ""
+
+
+def wrapped(lines: Collection[str], characters: int) -> list[str]:
+    """Break lines that are too long.
+
+    Parameters
+    ----------
+    lines
+        Empty ones are left out.
+    characters
+        That fit in a line.
+    """
+    return [
+        part
+        for line in lines
+        if line
+        for part in textwrap.wrap(line, characters, subsequent_indent="    ")
+    ]
