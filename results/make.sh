@@ -11,13 +11,12 @@ work=${2:-scratch}
 rm -f results/printed.txt
 say() { tee -a results/printed.txt; }
 
-egams prepare "$data/all_features.parquet" --labels "$data/all_labels.csv" -o "$work/all.store"
+bash results/bundle.sh "$data" "$work"
+cp -r "$work/all-tables/." results/all-runs
+egams cross-validate "$work/all.store" --experiment compact --grouped --sam-sources "$work/sam.store" -o "$work/all-grouped"
+python benchmarks/missing_data.py "$work/all" "$data/all_features.parquet" "$data/metadata.csv" "$data/all_labels.csv" \
+    > results/missing.md
 egams prepare "$data/train_features.parquet" -o "$work/train.store"
-egams prepare "$data/sam_unlabelled.parquet" -o "$work/sam.store"
-egams cross-validate "$work/all.store" --experiment compact --whole \
-    --sam-sources "$work/sam.store" -o "$work/all"
-egams study report "$work/all" -o results/all-runs
-egams bundle "$work/all" -o src/egams/shipped
 egams cross-validate "$work/train.store" --experiment compact --sam-fold --whole \
     --sam-sources "$work/sam.store" -o "$work/study"
 egams cross-validate "$work/train.store" --experiment compact --grouped \

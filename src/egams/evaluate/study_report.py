@@ -23,6 +23,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
     "weights": ("Weights", "How much each experiment weighs in the ensemble."),
     "clips": ("Clips", "What holding probabilities off 0 and 1 brings, for each instrument."),
     "calls": ("Calls", "How often present and absent are called wrongly, and how often neither."),
+    "lacking": ("Runs that lack data", "How good the ensemble is where less was measured."),
     "correlation-logits": ("Likeness", "How alike the predictions of experiments are."),
     "correlation-errors": ("Likeness of errors", "How alike the errors of experiments are."),
     "sam-fold": ("Fold 'sam'", "How experiments do on SAM when they have seen none of it."),

@@ -22,6 +22,7 @@ from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.ensemble.selection import nested_selection, select_members
 from egams.errors import ArtifactError
 from egams.evaluate.correlation import correlation_tables
+from egams.evaluate.metrics import calibration_error
 from egams.evaluate.table import Cell, Table
 from egams.evaluate.tables import (
     OUT_OF_FOLD,
@@ -33,8 +34,13 @@ from egams.evaluate.tables import (
     tta_table,
 )
 from egams.families import FAMILIES, INSTRUMENTS
-from egams.logloss import log_loss_of_truth, truth_probability
-from egams.study.gather import left_out, near_duplicates, study_predictions
+from egams.logloss import log_loss_of_truth, mean_log_loss, truth_probability
+from egams.study.gather import (
+    lacking_predictions,
+    left_out,
+    near_duplicates,
+    study_predictions,
+)
 from egams.study.study import Study
 
 ENSEMBLE = "ensemble"
@@ -92,6 +98,9 @@ def study_tables(
         "correlation-errors": of_errors,
         "calls": call_table(y, nested.calls, of),
     }
+    lacking = lacking_predictions(study, scored.names)
+    if lacking is not None:
+        made["lacking"] = lacking_table(scored, lacking, at_most)
     reasons = left_out(study)
     with suppress(ArtifactError):  # most studies have no fold "sam"
         sam = study_predictions(study, sam_fold=True)
@@ -128,6 +137,48 @@ def limit_table(scored: OutOfFoldPredictions, at_most: int | None = None) -> Tab
         "clips, all on the other folds. 'plain mean, nested': the best of the plain means up to "
         "that size, likewise. 'same runs': fitted on the runs it is scored on, so it is "
         "optimistic; 'experiments' are those that have weight in it.",
+    )
+
+
+def lacking_table(
+    scored: OutOfFoldPredictions, lacking: OutOfFoldPredictions, at_most: int | None = None
+) -> Table:
+    """Score the ensemble on whole runs, and that for runs that lack data on versions of them.
+
+    Parameters
+    ----------
+    scored, lacking
+        Out-of-fold predictions of the runs, and of versions of them that lack data.
+    at_most
+        Most experiments in the ensemble.
+    """
+    rows: list[tuple[Cell, ...]] = []
+    for name, given in {"whole": scored, "lacking data": lacking}.items():
+        y, nested = given.labels, nested_ensemble(given, at_most=at_most)
+        rates = call_rates(y, nested.calls)
+        base = np.broadcast_to(y.mean(0), y.shape)
+        rows.append(
+            (
+                name,
+                mean_log_loss(y, nested.probabilities),
+                mean_log_loss(y, base),
+                calibration_error(y, nested.probabilities),
+                rates.wrongly_present,
+                rates.wrongly_absent,
+                rates.uncertain,
+                rates.runs,
+            )
+        )
+    return Table(
+        (
+            *("runs", "log loss", "base rates", "ECE"),
+            *("present, of those without", "absent, of those with", "uncertain", "number"),
+        ),
+        tuple(rows),
+        "Two versions of each run, which lack m/z or an early or a late part of heating, drawn at "
+        "random: down to four m/z, and ends from 300 degC on. "
+        "The ensemble of each fold was fitted on the other folds. 'base rates': of always "
+        "answering how frequent each family is.",
     )
 
 

@@ -32,7 +32,7 @@ LIMITS = """## Limits
   its name and its labels; not its scans.
 """
 
-SHOWN = ("scores", "calls", "weights", "sam-fold")
+SHOWN = ("scores", "parts", "calls", "lacking", "weights", "sam-fold")
 
 
 def write_model_card(study: Study, bundle: Path, *, at_most: int | None = None) -> Path:
