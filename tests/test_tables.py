@@ -267,6 +267,9 @@ def test_a_mapping_lies_beside_the_data(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=phrase):
             load(text, tmp_path, columns=bad)
+    (tmp_path / "egams-columns.yaml").write_text("A: &x 1\nB: &x 2\n")
+    with pytest.raises(InputError, match="cannot be read as YAML"):
+        load(text, tmp_path)
     (tmp_path / "egams-columns.yaml").write_text("- a\n- b\n")
     with pytest.raises(InputError, match=r"egams-columns.yaml: holds no mapping"):
         load(text, tmp_path)

@@ -129,6 +129,16 @@ def test_a_row_that_is_cut_short_ends_with_its_last_whole_reading(tmp_path: Path
         load("x.asc", bad, tmp_path, temperature=Ramp(10, 30))
 
 
+@pytest.mark.parametrize("case", ["Quadera", "QuadStar"])
+def test_signals_of_channels_that_the_header_lost_are_refused(case: str, tmp_path: Path) -> None:
+    name, data = WITHOUT[case]
+    header = next(line for line in data.split(b"\n") if b"Rel" in line)
+    cells = header.split(b"\t")
+    cut = data.replace(header, b"\t".join(cells[:-3] if case == "Quadera" else cells[:-1]))
+    with pytest.raises(InputError, match=r"fields under a header of 13|more signals than the 4 ch"):
+        load(name, cut, tmp_path, temperature=Ramp(10, 30))
+
+
 def test_clocks_place_the_curve_of_a_balance(tmp_path: Path) -> None:
     (tmp_path / "balance.txt").write_bytes(vendor.mettler(RUN))
     data = vendor.quadera(RUN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def parsed(text: str, where: str) -> Any:
         If it is no YAML, too large, too deep, or holds a key twice.
     """
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.error import YAMLError, YAMLWarning
     from ruamel.yaml.resolver import VersionedResolver
 
     class Resolver(VersionedResolver):
@@ -81,13 +82,15 @@ def parsed(text: str, where: str) -> Any:
     reader = YAML(typ="safe", pure=True)
     reader.Resolver = Resolver
     try:
-        found = reader.load(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", YAMLWarning)  # of a name that is given twice
+            found = reader.load(text)
         if _values_in(found, {}) > LARGEST:
             raise ConfigError(f"{where}: holds more than {LARGEST} values; expected fewer.")
         return found
     except RecursionError as error:
         raise ConfigError(f"{where}: is nested too deeply.") from error
-    except (YAMLError, ValueError, LookupError) as error:
+    except (YAMLError, YAMLWarning, ValueError, LookupError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(

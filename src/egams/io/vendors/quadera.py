@@ -68,6 +68,14 @@ def read_quadera(text: str, file: str, hints: Hints) -> Recording:
         signal = header[time + 1] if time + 1 < len(header) else ""
         columns.append(ChannelColumn(name, None, time, time + 1, signal))
     rows = rows_below(lines, at, lambda line: [cell.strip() for cell in line.split("\t")], file)
+    for line, row in rows.items():
+        if any(row[len(header) :]):
+            raise InputError(
+                f"{len(row)} fields under a header of {len(header)}",
+                file=file,
+                row=line,
+                expected="three columns for each channel, all named above",
+            )
     return recording_of_channels(
         rows,
         columns,

@@ -74,6 +74,15 @@ def read_quadstar(text: str, file: str, hints: Hints) -> Recording:
     ]
     a_cycle = "its number, times, and a signal of each channel"
     rows = rows_below(lines, at, str.split, file, (len(names) + 2, None), a_cycle)
+    before = -len(names) - 2  # a time of day, or AM or PM; where it is a signal, names are missing
+    for line, row in rows.items():
+        if len(row) > len(names) + 2 and to_number(row[before], ".") is not None:
+            raise InputError(
+                f"more signals than the {len(names)} channels that the header names",
+                file=file,
+                row=line,
+                expected=a_cycle,
+            )
     return recording_of_channels(
         rows,
         columns,
