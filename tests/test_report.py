@@ -10,8 +10,15 @@ import pytest
 
 from egams.ensemble.predictions import Neighbour, Predictions, RunPrediction
 from egams.errors import ConfigError, InputError
+from egams.explain.explanation import (
+    Explanation,
+    FamilyExplanation,
+    Together,
+    WindowEvidence,
+)
 from egams.explain.peaks import peaks
 from egams.explain.traces import traces_of
+from egams.explain.windows import Window
 from egams.families import FAMILIES, INSTRUMENTS
 from egams.report.compare import draw_mirrored, draw_overlay, draw_with_blank
 from egams.report.figure import draw_run
@@ -21,6 +28,7 @@ from egams.report.spectrogram_panel import signal_picture
 from egams.run import Run
 from egams.simulate import SimulationConfig, simulate_run
 
+WINDOWS = ((44, 600.0), (13, 300.0), (32, 100.0))
 PRESENT = ("carbonate", "sulfate")
 
 
@@ -126,6 +134,30 @@ def test_the_answer_flags_and_nearest_runs_are_in_the_picture(run, tmp_path):
     assert "few scans" in said
     assert "Nearest training runs (0: the same): S0421 at 0.12 (iron oxide)" in said
     assert "No family is called present" in said
+
+
+def test_windows_of_evidence_are_tied_to_the_families_by_letters(tmp_path):
+    run = simulate_run(np.random.default_rng(3), families=["carbonate"], run_id="S_1")
+    first, second, unused = (Window((mz,), at, at + 90.0, at + 40.0) for mz, at in WINDOWS)
+    explained = FamilyExplanation(
+        "carbonate",
+        0.95,
+        "present",
+        (WindowEvidence(first, 0.1, 0.85, 0.3), WindowEvidence(second, 0.05, 0.9, 0.2)),
+        Together((first, second), 0.25),
+        0.1,
+        0.5,
+    )
+    explanation = Explanation("S_1", (explained,), (), (first, second, unused))
+    path = draw_run(
+        run, tmp_path / "r.svg", predictions=predictions_of(run), explanation=explanation
+    )
+    said = texts(path.read_text())
+    assert "without A → 0.85, A+B → 0.25" in said
+    assert {"A", "B", "m/z 13"} <= set(said)  # an ion of the evidence is drawn, usual or not
+    assert "C" not in said
+    plain = texts(draw_run(run, tmp_path / "p.svg", predictions=predictions_of(run)).read_text())
+    assert not {"A", "m/z 13"} & set(plain)
 
 
 def test_runs_over_each_other_against_a_blank_and_mirrored(tmp_path):

@@ -71,6 +71,12 @@ def plot(
     data_only: Annotated[
         bool, typer.Option("--data-only", help="Draw the run without probabilities.")
     ] = False,
+    evidence: Annotated[
+        bool,
+        typer.Option(
+            "--evidence/--no-evidence", help="Mark the windows that carry the calls (seconds)."
+        ),
+    ] = True,
     metadata: Metadata = None,
     instrument: OfInstrument = None,
     columns: Columns = None,
@@ -118,19 +124,24 @@ def plot(
         empty = None if blank is None else open_source(blank, instrument=drawn[0].instrument)
         _compare(drawn, empty, output, settings | {"linear": linear})
     else:
-        _draw(
-            drawn[0],
-            output,
-            None if data_only else load_bundle(bundle),
-            settings | {"linear": linear},
-        )
+        loaded = None if data_only else load_bundle(bundle)
+        _draw(drawn[0], output, loaded, evidence, settings | {"linear": linear})
     say(f"{', '.join(each.run_id for each in drawn)} in {output}")
 
 
-def _draw(run: Run, output: Path, bundle: LoadedBundle | None, settings: dict[str, Any]) -> None:
+def _draw(
+    run: Run,
+    output: Path,
+    bundle: LoadedBundle | None,
+    evidence: bool,
+    settings: dict[str, Any],
+) -> None:
     from egams.report.figure import draw_run
 
-    draw_run(run, output, predictions=bundle.predict(run) if bundle else None, **settings)
+    if bundle is not None:
+        settings["predictions"] = bundle.predict(run)
+        settings["explanation"] = bundle.explain(run) if evidence else None
+    draw_run(run, output, **settings)
 
 
 def _draw_nearest(run: Run, output: Path, bundle: LoadedBundle, settings: dict[str, Any]) -> None:

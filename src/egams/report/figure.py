@@ -11,13 +11,15 @@ import numpy as np
 
 from egams.conventions import BIN_WIDTH, HIGHEST_TEMPERATURE
 from egams.ensemble.predictions import Predictions, RunPrediction
+from egams.explain.explanation import Explanation
 from egams.explain.peaks import Peak, peaks
 from egams.explain.traces import Traces, traces_of
+from egams.report.evidence import Evidence, mark
 from egams.report.families_panel import draw_families
 from egams.report.ions import Ion, choose_ions
 from egams.report.page import FAINT, INK, LOOKS, VERMILION, Look, page, styled_figure
 from egams.report.spectrogram_panel import draw_spectrogram
-from egams.report.traces_panel import Marked, draw_traces
+from egams.report.traces_panel import draw_traces
 from egams.report.words import (
     answer_lines,
     facts_line,
@@ -52,6 +54,8 @@ class Drawn:
         The run and its answer, or None.
     traces, peaks, ions
         All m/z, peaks of the usual gases, and the ions that are drawn.
+    evidence
+        Windows that carry the calls.
     """
 
     run: Run
@@ -59,10 +63,15 @@ class Drawn:
     traces: Traces
     peaks: Sequence[Peak]
     ions: Sequence[Ion]
+    evidence: Evidence
 
     @classmethod
     def of(
-        cls, run: Run, prediction: RunPrediction | None = None, mz: Sequence[int] | None = None
+        cls,
+        run: Run,
+        prediction: RunPrediction | None = None,
+        mz: Sequence[int] | None = None,
+        explanation: Explanation | None = None,
     ) -> Drawn:
         """Find traces and peaks of a run, and choose ions.
 
@@ -72,15 +81,18 @@ class Drawn:
             The run and its answer, or None.
         mz
             m/z to draw; None to choose.
+        explanation
+            Of the answer; None shows no windows of evidence.
         """
         traces = traces_of(run)
         found = peaks(traces)
         if mz is not None:
-            known = {(peak.mz, peak.maximum_degC) for peak in found}
-            of_mz = [peak for peak in peaks(traces, mz) if peak.mz not in {m for m, _ in known}]
-            found = [*found, *of_mz]
-        ions = choose_ions(traces, found, prediction, only=mz)
-        return cls(run, prediction, traces, found, ions)
+            known = {peak.mz for peak in found}
+            found += [peak for peak in peaks(traces, mz) if peak.mz not in known]
+        evidence = mark(explanation)
+        first = [each.window.mz[0] for each in evidence.marked]
+        ions = choose_ions(traces, found, prediction, first=first, only=mz)
+        return cls(run, prediction, traces, found, ions, evidence)
 
 
 def draw_run(
@@ -88,6 +100,7 @@ def draw_run(
     path: str | Path,
     *,
     predictions: Predictions | None = None,
+    explanation: Explanation | None = None,
     look: Look = LOOKS["screen"],
     mz: Sequence[int] | None = None,
     linear: bool = False,
@@ -108,6 +121,9 @@ def draw_run(
         File to write: .png, .pdf or .svg. The same run gives the same bytes.
     predictions
         What `egams.ensemble.bundle.Bundle.predict` returned for this run, among others or alone.
+    explanation
+        What `egams.ensemble.bundle.Bundle.explain` returned for this run: its windows of evidence
+        are shaded, and tied to the families by letters.
     look
         Width, resolution and lettering: `egams.report.page.LOOKS`.
     mz
@@ -130,7 +146,7 @@ def draw_run(
     """
     with page(path, look=look) as figure:
         prediction = None if predictions is None else predictions[run.run_id]
-        fill(figure, Drawn.of(run, prediction, mz), look, linear=linear)
+        fill(figure, Drawn.of(run, prediction, mz, explanation), look, linear=linear)
     return Path(path)
 
 
@@ -193,7 +209,7 @@ def fill(
     bar = figure.add_axes(panel(bar_left, bar_low, unit, 0.07 * unit))
     half = BIN_WIDTH / 2
     traces.set_xlim(drawn.traces.temperature[0] - half, drawn.traces.temperature[-1] + half)
-    marked: list[Marked] = []
+    marked = drawn.evidence.marked
     draw_traces(traces, drawn.traces, drawn.ions, drawn.peaks, marked, linear=linear)
     draw_spectrogram(below, bar, drawn.traces, drawn.ions)
     if drawn.prediction is not None:
@@ -201,7 +217,7 @@ def fill(
         across = look.width - left - unit * _CALLS
         up = unit * _STACKED if stacked else panels
         bars = figure.add_axes(panel(left, bottom, across, up))
-        draw_families(bars, drawn.prediction, drawn.run, {})
+        draw_families(bars, drawn.prediction, drawn.run, dict(drawn.evidence.lines))
     if words:
         _write(figure, drawn.run.run_id, head, foot, look, height)
 
@@ -226,8 +242,13 @@ def _key(drawn: Drawn) -> str:
     parts = ["Traces are means over 4 °C; dashed: baseline (asPLS); grey: not measured"]
     if traces.saturated[:, np.isin(traces.mz, [ion.mz for ion in drawn.ions])].any():
         parts.append("thick: the detector saturates")
-    if traces.temperature[-1] > HIGHEST_TEMPERATURE + BIN_WIDTH:
+    if traces.temperature[-1] > HIGHEST_TEMPERATURE + 3 * BIN_WIDTH:
         parts.append(f"dotted: models use what is below {HIGHEST_TEMPERATURE:.0f} °C")
+    if drawn.evidence.marked:
+        parts.append(
+            "shaded, lettered: windows that carry the calls; at the families the probability "
+            "without them"
+        )
     return "; ".join(parts)
 
 

@@ -78,7 +78,7 @@ def draw_spectrogram(axes: Axes, bar: Axes, traces: Traces, ions: Sequence[Ion])
     axes.set_ylabel("m/z")
     axes.set_xlabel("sample temperature, °C")
     axes.set_title("All m/z, less background")
-    if high > HIGHEST_TEMPERATURE + BIN_WIDTH:
+    if high > HIGHEST_TEMPERATURE + 3 * BIN_WIDTH:
         axes.axvline(HIGHEST_TEMPERATURE, color="white", linewidth=0.8, linestyle=":")
     write_at_right(
         axes, [Label(0.0, ion.mz, ion.label, ion.colour) for ion in ions if ion.mz < MZ_COUNT]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +10,10 @@ import numpy as np
 from egams.arrays import FloatArray
 from egams.explain.peaks import Peak
 from egams.explain.traces import Traces
+from egams.report.evidence import Marked
 from egams.report.ions import Ion
 from egams.report.labels import Label, place_labels, write_at_right
-from egams.report.page import NOT_MEASURED
+from egams.report.page import INK, NOT_MEASURED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,16 +25,6 @@ _LOWEST_SHARE, _HIGHEST_SHARE = 1e-7, 0.05  # of the top, for the lower end of t
 _LEAST_RISE = 1.3  # of signal over baseline: smaller peaks are not named
 _LEAST_PART = 0.08  # of the area of the ion
 _NAMED_OF_AN_ION = 3
-
-
-@dataclass(frozen=True)
-class Marked:
-    """A window of evidence in a figure: a letter, the ions and the temperatures it is tied to."""
-
-    letter: str
-    mz: tuple[int, ...]
-    start_degC: float
-    end_degC: float
 
 
 def draw_traces(
@@ -75,10 +65,11 @@ def draw_traces(
         _draw_saturation(axes, traces, ion, signal)
         shown.append(signal[np.isfinite(signal) & ((signal > 0) | linear)])
     axes.set_ylim(*(_linear_range(shown) if linear else _log_range(shown)))
-    for window in marked:
-        _shade(axes, traces, ions, scales, window)
+    for each in marked:
+        _shade(axes, traces, ions, scales, each)
+    _bracket(axes, ions, marked)
     _letter(axes, traces.unit, linear=linear)
-    place_labels(axes, _peak_labels(traces, ions, scales, peaks, marked))
+    place_labels(axes, _peak_labels(traces, ions, scales, peaks))
     write_at_right(axes, _names(axes, traces, ions, scales))
 
 
@@ -113,12 +104,12 @@ def _log_range(traces: Sequence[FloatArray]) -> tuple[float, float]:
         return _LOWEST_SHARE, 1.0
     top = max(float(trace.max()) for trace in traces)
     low = min(float(np.quantile(trace, 0.02)) for trace in traces)
-    return max(min(low / 1.6, top * _HIGHEST_SHARE), top * _LOWEST_SHARE), top * 5
+    return max(min(low / 1.6, top * _HIGHEST_SHARE), top * _LOWEST_SHARE), top * 8
 
 
 def _linear_range(traces: Sequence[FloatArray]) -> tuple[float, float]:
     top = max((float(trace.max()) for trace in traces if trace.size), default=1.0)
-    return -0.03 * top, 1.2 * top if top > 0 else 1.0
+    return -0.03 * top, 1.3 * top if top > 0 else 1.0
 
 
 def _draw_saturation(axes: Axes, traces: Traces, ion: Ion, signal: FloatArray) -> None:
@@ -129,8 +120,10 @@ def _draw_saturation(axes: Axes, traces: Traces, ion: Ion, signal: FloatArray) -
 
 
 def _shade(
-    axes: Axes, traces: Traces, ions: Sequence[Ion], scales: Sequence[float], window: Marked
+    axes: Axes, traces: Traces, ions: Sequence[Ion], scales: Sequence[float], marked: Marked
 ) -> None:
+    """Shade what a window takes away of its ions."""
+    window = marked.window
     inside = (traces.temperature >= window.start_degC) & (traces.temperature <= window.end_degC)
     lowest = axes.get_ylim()[0]
     for ion, scale in zip(ions, scales, strict=True):
@@ -145,15 +138,31 @@ def _shade(
             )
 
 
+def _bracket(axes: Axes, ions: Sequence[Ion], marked: Sequence[Marked]) -> None:
+    """Write the letters of windows over their temperatures, in rows that do not overlap."""
+    colours = {ion.mz: ion.colour for ion in ions}
+    rows: list[float] = []  # of each: where it is free from, degC
+    for each in sorted(marked, key=lambda each: each.window.start_degC):
+        window = each.window
+        row = next((i for i, end in enumerate(rows) if end < window.start_degC), len(rows))
+        rows[row : row + 1] = [window.end_degC]
+        colour = next((colours[mz] for mz in window.mz if mz in colours), INK)
+        y, middle = 0.985 - 0.04 * row, (window.start_degC + window.end_degC) / 2
+        place = axes.get_xaxis_transform()
+        ends = [window.start_degC, window.end_degC]
+        axes.plot(ends, [y, y], color=colour, linewidth=2, transform=place, alpha=0.6)
+        axes.text(
+            middle, y, each.letter, transform=place, ha="center", va="center",
+            fontsize="small", fontweight="bold", color=colour,
+            bbox={"facecolor": "white", "linewidth": 0, "pad": 0.8},
+        )  # fmt: skip
+
+
 def _peak_labels(
-    traces: Traces,
-    ions: Sequence[Ion],
-    scales: Sequence[float],
-    peaks: Sequence[Peak],
-    marked: Sequence[Marked],
+    traces: Traces, ions: Sequence[Ion], scales: Sequence[float], peaks: Sequence[Peak]
 ) -> list[Label]:
-    """Labels of peaks, those in windows of evidence first, then the most prominent."""
-    found: list[tuple[bool, float, Label]] = []
+    """Labels of peaks, the most prominent first."""
+    found: list[tuple[float, Label]] = []
     for ion, scale in zip(ions, scales, strict=True):
         column = traces.column(ion.mz)
         of_ion = [peak for peak in peaks if peak.mz == ion.mz and peak.share >= _LEAST_PART]
@@ -161,19 +170,11 @@ def _peak_labels(
             row = int(np.abs(traces.temperature - peak.maximum_degC).argmin())
             signal = float(traces.signal[row, column])
             rise = signal / max(float(traces.baseline[row, column]), 1e-30)
-            letters = [
-                window.letter
-                for window in marked
-                if ion.mz in window.mz[:1]
-                and window.start_degC <= peak.maximum_degC <= window.end_degC
-            ]
-            if rise < _LEAST_RISE and not letters:
-                continue
-            text = f"{ion.gas or f'm/z {ion.mz}'} {peak.maximum_degC:.0f} °C"
-            text = " ".join((*letters[:1], text))
-            label = Label(peak.maximum_degC, scale * signal, text, ion.colour, bold=bool(letters))
-            found.append((bool(letters), rise, label))
-    return [label for *_, label in sorted(found, key=lambda each: (not each[0], -each[1]))]
+            if rise >= _LEAST_RISE:
+                text = f"{ion.gas or f'm/z {ion.mz}'} {peak.maximum_degC:.0f} °C"
+                label = Label(peak.maximum_degC, scale * signal, text, ion.colour)
+                found.append((rise, label))
+    return [label for _, label in sorted(found, key=lambda each: -each[0])]
 
 
 def _names(axes: Axes, traces: Traces, ions: Sequence[Ion], scales: Sequence[float]) -> list[Label]:
