@@ -1,6 +1,6 @@
 """`python -m egams` is `egams`."""
 
-from egams.cli.main import process
+from egams.cli.start import process
 
 if __name__ == "__main__":
     process()

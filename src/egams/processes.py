@@ -1,13 +1,20 @@
-"""How many processes to work in, and whether any can be started."""
+"""How many processes to work in, whether any can be started, and that none is left behind."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from egams.errors import ConfigError
+
+HELD_BACK = {signal.SIGINT, signal.SIGTERM}
 
 
 def processes(jobs: int | None, tasks: int) -> int:
@@ -54,3 +61,40 @@ def _main_is_in_no_file() -> bool:
     main = sys.modules["__main__"]
     file = getattr(main, "__file__", None)
     return file is not None and main.__spec__ is None and not Path(file).is_file()
+
+
+@contextmanager
+def signals_held_back() -> Iterator[None]:
+    """Start processes deaf to signals: they listen once they know what to do about them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def hear_signals() -> None:
+    """Listen to signals again, in a process that was started deaf to them."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+
+
+def end_with_parent() -> None:
+    """Begin a worker that has nothing to keep: it ends at once when its parent has ended.
+
+    Ctrl-C is for the parent to answer: a terminal sends it to every process.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    hear_signals()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)

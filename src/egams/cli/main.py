@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -22,6 +22,7 @@ from egams.cli.plot import plot
 from egams.cli.predict import predict
 from egams.cli.prepare import prepare
 from egams.cli.simulate import simulate
+from egams.cli.start import INTERRUPTED, process
 from egams.cli.study import study_app
 from egams.cli.verify import verify
 from egams.cli.zoo import zoo
@@ -29,6 +30,8 @@ from egams.errors import EgamsError
 from egams.extras import not_installed
 from egams.full_disk import DiskFullError, is_full
 from egams.jobs.stopping import StoppedError
+
+__all__ = ["app", "main", "process"]
 
 # Rich would format help and tracebacks, but takes longer to import than the help to print.
 app = typer.Typer(
@@ -45,7 +48,6 @@ for command in TRAIN + USE:
 app.add_typer(study_app)
 
 DEBUG = "--debug"
-INTERRUPTED = 130
 
 
 def print_version(context: typer.Context, wanted: bool) -> None:
@@ -111,7 +113,7 @@ def main() -> None:
     except (EgamsError, OSError) as error:
         if DEBUG in sys.argv:
             raise
-        _complain(_in_words(error))
+        _complain(in_words(error))
         sys.exit(REFUSED)
     except SystemExit as end:
         if end.code == INTERRUPTED:
@@ -119,32 +121,14 @@ def main() -> None:
         raise
 
 
-def process() -> NoReturn:
-    """Run the command line as a process of its own, which ends without taking torch apart.
+def in_words(error: Exception) -> str:
+    """Say what an error is to a person, which of the disk names nothing.
 
-    Unloading torch's libraries costs most of a second after the answer is printed; nothing here
-    waits for it: files are renamed when they are whole, and pools end with their commands.
+    Parameters
+    ----------
+    error
+        Of this command.
     """
-    code: object = 0
-    try:
-        main()
-    except SystemExit as end:
-        code = end.code
-    if isinstance(code, str):
-        _complain(code)
-        code = 1
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads it has seen enough
-        pass
-    except OSError as error:
-        _complain(_in_words(error))
-        code = REFUSED
-    sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else 0)
-
-
-def _in_words(error: Exception) -> str:
     if is_full(error) and not isinstance(error, DiskFullError):
         where = getattr(error, "filename", None) or "what this command prints, or a temporary file"
         return f"{where}: cannot be written: there is no space left on its disk."

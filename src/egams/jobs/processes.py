@@ -15,8 +15,8 @@ from multiprocessing.process import BaseProcess
 from egams.jobs.contract import Ended, Job, JobQueue, JobReport, Report, States, Stop, Work
 from egams.jobs.device import VISIBLE_GPUS
 from egams.jobs.own_modules import own_modules
-from egams.jobs.worker import HELD_BACK, serve
-from egams.processes import refuse_where_none_can_start
+from egams.jobs.worker import serve
+from egams.processes import refuse_where_none_can_start, signals_held_back
 
 SECONDS_BETWEEN_LOOKS = 0.2
 
@@ -140,7 +140,7 @@ def _start(work: Work, gpu: str | None) -> _Worker:
     context = multiprocessing.get_context("spawn")  # forked children of torch may hang
     ours, theirs = context.Pipe()
     process = context.Process(target=serve, args=(theirs, work, own_modules()), daemon=True)
-    with _signals_held_back(), _visible(gpu):
+    with signals_held_back(), _visible(gpu):
         process.start()
     theirs.close()  # so that the pipe ends when the process does
     return _Worker(process, ours, gpu)
@@ -159,19 +159,6 @@ def _visible(gpu: str | None) -> Iterator[None]:
     finally:
         del os.environ[VISIBLE_GPUS]
         os.environ.update(before)
-
-
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Start a process deaf to signals: it listens once it knows what to do about them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _receive(worker: _Worker) -> JobReport | Ended:

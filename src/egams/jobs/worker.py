@@ -9,8 +9,7 @@ from multiprocessing.connection import Connection
 
 from egams.jobs.contract import Job, JobReport, Work, try_job
 from egams.jobs.own_modules import OwnModule, load_all
-
-HELD_BACK = {signal.SIGINT, signal.SIGTERM}
+from egams.processes import hear_signals
 
 
 def serve(pipe: Connection, work: Work, modules: Sequence[OwnModule] = ()) -> None:
@@ -25,8 +24,7 @@ def serve(pipe: Connection, work: Work, modules: Sequence[OwnModule] = ()) -> No
     signal.signal(signal.SIGTERM, lambda number, _frame: terminated.append(number))
     # A terminal sends Ctrl-C to every process: it is for the parent to answer.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+    hear_signals()
     load_all(modules)
 
     def stop() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from egams.io import RunSource, SkippedRun, open_source
 from egams.io.sniff import Runs
 from egams.lock import alone_on
 from egams.preprocess.prepare_runs import prepare_runs
-from egams.processes import processes
+from egams.processes import end_with_parent, processes, signals_held_back
 from egams.run import Run
 from egams.store.journal import Journal, Outcome
 from egams.store.manifest import StoreManifest
@@ -107,12 +108,13 @@ def _outcomes(source: RunSource, ids: Sequence[str], jobs: int) -> Iterator[Outc
         for task in tasks:
             yield from _prepare_task(source, task)
         return
-    with ProcessPoolExecutor(min(jobs, len(tasks)), initializer=_one_thread) as pool:
+    with _pool(min(jobs, len(tasks))) as pool:
         # A bounded window of tasks: memory does not grow with the number of runs.
         waiting: list[Future[list[Outcome]]] = []
         try:
             for task in tasks:
-                waiting.append(pool.submit(_prepare_task, source.only(task), task))
+                with signals_held_back():  # processes begin here
+                    waiting.append(pool.submit(_prepare_task, source.only(task), task))
                 if len(waiting) > jobs:
                     yield from waiting.pop(0).result()
             for future in waiting:
@@ -125,9 +127,22 @@ def _outcomes(source: RunSource, ids: Sequence[str], jobs: int) -> Iterator[Outc
             ) from error
 
 
-def _one_thread() -> None:
+@contextmanager
+def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Give processes that end when the block does, whatever they are at, or this process does."""
+    pool = ProcessPoolExecutor(jobs, initializer=_begin)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _begin() -> None:
     import pyarrow as pa
 
+    end_with_parent()
     pa.set_cpu_count(1)
 
 
