@@ -115,6 +115,24 @@ AtMost = Annotated[
 ]
 
 
+Blank = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A run without sample: scaled, and subtracted at the same temperatures. --details "
+        "has the answer without it too.",
+    ),
+]
+BlankTemperature = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Temperature of the blank over time, where its file has none, joined by its clocks or "
+        "by --offset; else --ramp.",
+    ),
+]
+
+
 def temperature_of(
     file: Path | None, rate: float | None, start: float | None, hold: float, end: float | None
 ) -> Path | Ramp | None:

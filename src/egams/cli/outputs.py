@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from egams.errors import ConfigError
 
+if TYPE_CHECKING:
+    from egams.ensemble.predictions import Predictions
+
 
 def check_outputs(
-    sources: Sequence[Path], output: Path | None, details: Path | None, *, shards: bool
+    inputs: Sequence[Path], output: Path | None, details: Path | None, *, shards: bool
 ) -> None:
     """Refuse outputs that could not be written, or should not be.
 
     Parameters
     ----------
-    sources
-        What is read.
+    inputs
+        All files and folders that are read.
     output, details
         Values of ``--output`` and ``--details``.
     shards
@@ -48,13 +52,46 @@ def check_outputs(
             raise ConfigError(f"{path}: {file} is a file; expected a folder.")
 
 
-def folders_to_make(*outputs: Path | None) -> list[Path]:
-    """Return folders that are not there yet, to be reported when they are made.
+def refuse_beside_shards(shards: bool, executor: str | None, blank: Path | None) -> None:
+    """Refuse options that do not go with shards, or not without.
 
     Parameters
     ----------
-    *outputs
-        Files to write.
+    shards
+        Whether the output is a folder of shards.
+    executor, blank
+        Values of ``--executor`` and ``--blank``.
+
+    Raises
+    ------
+    ConfigError
+        If they do not go together.
     """
-    parents = [path.parent for path in outputs if path is not None]
-    return [folder for folder in dict.fromkeys(parents) if not folder.exists()]
+    if executor is not None and not shards:
+        raise ConfigError("--executor runs shards; expected --runs-per-shard beside it.")
+    if blank is not None and shards:
+        raise ConfigError("--blank and --runs-per-shard do not go together: leave out one.")
+
+
+def write_outputs(predictions: Predictions, output: Path | None, details: Path | None) -> None:
+    """Write what was requested, and print where it is.
+
+    Parameters
+    ----------
+    predictions
+        What to write.
+    output, details
+        Values of ``--output`` and ``--details``.
+    """
+    from egams.artifact import write_json
+    from egams.cli.show import say
+
+    for folder in dict.fromkeys(path.parent for path in (output, details) if path is not None):
+        if not folder.exists():
+            say(f"made the folder {folder}")
+    if output is not None:
+        predictions.save(output)
+        say(f"predictions in {output}")
+    if details is not None:
+        write_json(details, predictions.details())
+        say(f"details in {details}")

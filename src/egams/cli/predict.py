@@ -9,6 +9,8 @@ import typer
 
 from egams.cli.options import (
     SOME_SKIPPED,
+    Blank,
+    BlankTemperature,
     Bundle,
     Columns,
     ExecutorName,
@@ -70,6 +72,8 @@ def predict(
     start: RampStart = None,
     hold: RampHold = 0.0,
     end: RampEnd = None,
+    blank: Blank = None,
+    blank_temperature: BlankTemperature = None,
     split: Split = None,
     strict: Strict = False,
     jobs: Jobs = None,
@@ -88,17 +92,19 @@ def predict(
     Exit status: 0 if all runs were used, 3 if some were skipped (each is listed with the reason),
     2 if none could be used or something else was wrong.
     """
-    from egams.artifact import write_json
-    from egams.cli.outputs import check_outputs, folders_to_make
+    from egams.cli.blank import blank_of
+    from egams.cli.outputs import check_outputs, refuse_beside_shards, write_outputs
     from egams.cli.predict_shards import predict_into_shards
-    from egams.cli.show import progress_bar, say, say_passed_over, say_predictions
+    from egams.cli.show import progress_bar, say_passed_over, say_predictions
     from egams.ensemble.bundle import load_bundle
-    from egams.errors import ConfigError
     from egams.io import read
 
-    check_outputs(source, output, details, shards=runs_per_shard is not None)
-    if executor is not None and runs_per_shard is None:
-        raise ConfigError("--executor runs shards; expected --runs-per-shard beside it.")
+    inputs = [*source, *filter(None, (blank, temperature, blank_temperature, metadata, labels))]
+    shards = runs_per_shard is not None
+    check_outputs(inputs, output, details, shards=shards)
+    refuse_beside_shards(shards, executor, blank)
+    heated = temperature_of(temperature, ramp, start, hold, end)
+    without = blank_of(blank, blank_temperature, heated, offset, columns, instrument)
     reader = read(
         source,
         instrument=instrument,
@@ -106,8 +112,8 @@ def predict(
         labels=labels,
         split=split,
         columns=columns,
-        temperature=temperature_of(temperature, ramp, start, hold, end),
-        offset=offset,
+        temperature=heated,
+        offset=None if heated is None and blank_temperature is not None else offset,
     )
     say_passed_over(reader.passed_over)
     settings: dict[str, Any] = {"draws": draws, "seed": seed, "jobs": jobs}
@@ -118,16 +124,9 @@ def predict(
     else:
         loaded = load_bundle(bundle)
         with progress_bar("reading") as progress:
-            predictions = loaded.predict(reader, progress=progress, **settings)
+            predictions = loaded.predict(reader, progress=progress, blank=without, **settings)
         say_predictions(predictions)
-        for folder in folders_to_make(output, details):
-            say(f"made the folder {folder}")
-        if output is not None:
-            predictions.save(output)
-            say(f"predictions in {output}")
-        if details is not None:
-            write_json(details, predictions.details())
-            say(f"details in {details}")
+        write_outputs(predictions, output, details)
         skipped = len(predictions.skipped)
     if skipped:
         raise typer.Exit(SOME_SKIPPED)

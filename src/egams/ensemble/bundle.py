@@ -83,6 +83,7 @@ class Bundle:
         strict: bool = False,
         device: str = "cpu",
         progress: Callable[[int, int], None] | None = None,
+        blank: Runs | None = None,
     ) -> Predictions:
         """Predict runs: mean over folds and draws of each member, then the ensemble of them.
 
@@ -103,12 +104,22 @@ class Bundle:
             `egams.cross_validate` has it.
         progress
             Called with the number of runs that are prepared, and of all.
+        blank
+            A run without sample, or what holds one: subtracted from each run before it is prepared,
+            see `egams.preprocess.blank.subtract_blank`. Predictions carry the answer without it.
 
         Raises
         ------
         InputError
             If no run can be used, or one cannot and `strict` is set.
         """
+        if blank is not None:
+            from egams.ensemble.blanked import predict_without_blank
+
+            settings = {"draws": draws, "seed": seed, "jobs": jobs, "strict": strict}
+            return predict_without_blank(
+                self, runs, blank, device=device, progress=progress, **settings
+            )
         draws = self.manifest["draws"] if draws is None else draws
         bundle = self if device == "cpu" else self._on(device)
         skipped: list[SkippedRun] = []

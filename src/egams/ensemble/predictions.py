@@ -84,6 +84,8 @@ class RunPrediction:
         The nearest training runs, nearest first; none where the bundle knows none.
     notes
         What the reader noted of the run.
+    as_measured
+        Where a blank was subtracted, the probabilities without that ``[family]``.
     """
 
     run_id: str
@@ -96,6 +98,7 @@ class RunPrediction:
     flags: tuple[str, ...] = ()
     nearest: tuple[Neighbour, ...] = ()
     notes: tuple[str, ...] = ()
+    as_measured: FloatArray | None = None
 
     def __repr__(self) -> str:
         likeliest = (-self.probabilities).argsort(kind="stable")[:LIKELIEST_SHOWN].tolist()
@@ -109,7 +112,7 @@ class RunPrediction:
             return round(value, decimals) if rounded and isinstance(value, float) else value
 
         values = [getattr(self, attribute).tolist() for attribute in OF_A_FAMILY]
-        return {
+        found = {
             "sample_id": self.run_id,
             "instrument": self.instrument,
             "families": {
@@ -130,6 +133,10 @@ class RunPrediction:
             ],
             "notes": list(self.notes),
         }
+        if self.as_measured is not None:
+            of_family = zip(FAMILIES, self.as_measured.tolist(), strict=True)
+            found["as_measured"] = {family: shown(value, 4) for family, value in of_family}
+        return found
 
 
 class Predictions(Sequence[RunPrediction]):
