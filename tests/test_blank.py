@@ -156,7 +156,9 @@ def test_a_blank_without_temperature_is_asked(tmp_path: Path) -> None:
     run = simulated(1)
     write_csv(run, tmp_path / "a.csv")
     assert run.time is not None
-    rows = [f"{t}\t{v[18]}\t{v[44]}" for t, v in zip(run.time, run.abundance, strict=True)]
+    water, carbon_dioxide = (run.abundance[:, run.mz == mz].ravel() for mz in (18, 44))
+    signals = zip(run.time, water, carbon_dioxide, strict=True)
+    rows = [f"{time}\t{one}\t{other}" for time, one, other in signals]
     (tmp_path / "b.txt").write_text("\n".join(["time/s\tm/z 18\tm/z 44", *rows]))
     heated = [f"{t},{temp}" for t, temp in zip(run.time, run.temperature, strict=True)]
     (tmp_path / "curve.csv").write_text("\n".join(["time/s,T/°C", *heated]))
@@ -171,4 +173,4 @@ def test_a_blank_without_temperature_is_asked(tmp_path: Path) -> None:
     heating = ("--blank-temperature", tmp_path / "curve.csv", "--offset", 0)
     egams("predict", tmp_path / "a.csv", *blank, *heating, "--details", tmp_path / "d.json")
     (found,) = json.loads((tmp_path / "d.json").read_text())["runs"]
-    assert any(n.startswith("blank b subtracted, times 1") for n in found["notes"]), found["notes"]
+    assert any(n.startswith("blank b subtracted, times 1,") for n in found["notes"]), found["notes"]
