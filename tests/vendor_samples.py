@@ -27,7 +27,8 @@ def quadera(run: Run, *, names: tuple[str, ...] | None = None, decimal: str = ".
     head += ["Time\tTime Relative [s]\tIon Current [A]\t" * len(names)]
     rows = []
     for scan, time in enumerate(times(run)):
-        clock = f"28/11/2022 13:{51 + int(time + 12) // 60:02d}:{int(time + 12) % 60:02d}"
+        of_day = 13 * 3600 + 51 * 60 + 12 + int(time)
+        clock = f"28/11/2022 {of_day // 3600}:{of_day // 60 % 60:02d}:{of_day % 60:02d}"
         cells = []
         for value in run.abundance[scan]:
             text = "---" if np.isnan(value) else f"{value:.17e}".replace("e-", "e-0")
