@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from egams.plain import plain_text
+
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
@@ -60,7 +62,7 @@ class InputError(EgamsError):
         text = f"{place}: {self.problem}" if place else self.problem
         if self.expected:
             text += f"; expected {self.expected}"
-        return f"{text}. {self.hint}" if self.hint else f"{text}."
+        return plain_text(f"{text}. {self.hint}" if self.hint else f"{text}.")
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions with keyword-only arguments do not survive pickling between workers otherwise.

@@ -10,6 +10,7 @@ _UNSEEN = re.compile(
     "\ud800-\udfff]"  # bytes of a file name that are no UTF-8
 )
 _BYTES = 0xDC00
+_FORMULA, _TEXT = ("=", "+", "-", "@"), "'"
 
 
 def plain_text(text: str) -> str:
@@ -27,3 +28,35 @@ def _escaped(found: re.Match[str]) -> str:
     code = ord(found[0])
     code -= _BYTES if _BYTES <= code < _BYTES + 0x100 else 0
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def spreadsheet_text(text: str) -> str:
+    """Write a cell of a CSV so that no spreadsheet takes it for a formula.
+
+    Parameters
+    ----------
+    text
+        Such as the name of a run.
+    """
+    return _TEXT + text if _is_formula(text) else text
+
+
+def from_spreadsheet(text: str) -> str:
+    """Return what `spreadsheet_text` was given.
+
+    Parameters
+    ----------
+    text
+        Of the cell.
+    """
+    return text[1:] if text.startswith(_TEXT) and _is_formula(text[1:]) else text
+
+
+def _is_formula(text: str) -> bool:
+    if not text.lstrip().startswith(_FORMULA):
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return True
+    return False

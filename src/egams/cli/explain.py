@@ -10,6 +10,7 @@ import typer
 from egams.cli.options import (
     Bundle,
     Columns,
+    Force,
     Import,
     Metadata,
     Offset,
@@ -56,6 +57,7 @@ def explain(
     start: RampStart = None,
     hold: RampHold = 0.0,
     end: RampEnd = None,
+    force: Force = False,
     imports: Import = None,
 ) -> None:
     """Say which ions, at which temperatures, carry the answer.
@@ -66,6 +68,7 @@ def explain(
     import json
 
     from egams.artifact import write_json
+    from egams.cli.foreign_output import refuse_foreign
     from egams.cli.show import say
     from egams.ensemble.bundle import load_bundle
     from egams.errors import ConfigError, InputError
@@ -73,6 +76,7 @@ def explain(
 
     if output is not None and output.suffix != ".json":
         raise ConfigError(f"--output {output}: expected a name that ends in .json.")
+    refuse_foreign(output, (source, metadata, temperature, bundle), force=force)
     opened = open_source(
         source,
         instrument=instrument,

@@ -30,6 +30,7 @@ from egams.errors import EgamsError
 from egams.extras import not_installed
 from egams.full_disk import DiskFullError, is_full
 from egams.jobs.stopping import StoppedError
+from egams.plain import plain_text
 
 __all__ = ["app", "main", "process"]
 
@@ -136,4 +137,5 @@ def in_words(error: Exception) -> str:
 
 
 def _complain(message: str) -> None:
-    typer.secho(f"egams: {message}", fg=typer.colors.RED, err=True)
+    shown = "\n".join(map(plain_text, message.split("\n")))
+    typer.secho(f"egams: {shown}", fg=typer.colors.RED, err=True)

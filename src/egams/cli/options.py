@@ -179,6 +179,9 @@ Import = Annotated[
         "file; may be given several times.",
     ),
 ]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace a file that egams did not make; never an input.")
+]
 ExecutorName = Literal["local", "processes", "ray"]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from egams.cli.foreign_output import refuse_foreign
 from egams.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -13,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def check_outputs(
-    inputs: Sequence[Path], output: Path | None, details: Path | None, *, shards: bool
+    inputs: Sequence[Path | None],
+    output: Path | None,
+    details: Path | None,
+    *,
+    shards: bool,
+    force: bool = False,
 ) -> None:
     """Refuse outputs that could not be written, or should not be.
 
@@ -25,11 +31,14 @@ def check_outputs(
         Values of ``--output`` and ``--details``.
     shards
         Whether the output is a folder of shards.
+    force
+        Value of ``--force``.
 
     Raises
     ------
     ConfigError
-        If one has an unknown suffix, is a folder, or both are one file.
+        If one has an unknown suffix, is a folder or an input, was not made by egams, or both are
+        one file.
     """
     from egams.ensemble.prediction_files import refuse_suffix
 
@@ -50,6 +59,7 @@ def check_outputs(
         file = next((folder for folder in path.parents if folder.is_file()), None)
         if file is not None:
             raise ConfigError(f"{path}: {file} is a file; expected a folder.")
+        refuse_foreign(path, inputs, force=force)
 
 
 def refuse_beside_shards(shards: bool, executor: str | None, blank: Path | None) -> None:

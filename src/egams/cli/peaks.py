@@ -9,6 +9,7 @@ import typer
 
 from egams.cli.options import (
     Columns,
+    Force,
     Labels,
     Metadata,
     Offset,
@@ -54,11 +55,13 @@ def peaks(
     end: RampEnd = None,
     split: Split = None,
     strict: Strict = False,
+    force: Force = False,
 ) -> None:
     """List the peaks of runs: onset, maximum, end, height, area, share, overlaps, saturation.
 
     Of one run they are printed; of several they go into the CSV.
     """
+    from egams.cli.foreign_output import refuse_foreign
     from egams.cli.show import console, progress_bar, say, say_used
     from egams.cli.show_peaks import peak_table
     from egams.errors import ConfigError, InputError
@@ -67,6 +70,7 @@ def peaks(
     from egams.explain.traces import unit_of
     from egams.io import SkippedRun, read
 
+    refuse_foreign(output, (source, metadata, labels, temperature), force=force)
     wanted = None if mz is None else mz_numbers(mz)
     reader = read(
         source,

@@ -10,6 +10,7 @@ import typer
 from egams.cli.options import (
     Bundle,
     Columns,
+    Force,
     Import,
     Metadata,
     Offset,
@@ -86,6 +87,7 @@ def plot(
     start: RampStart = None,
     hold: RampHold = 0.0,
     end: RampEnd = None,
+    force: Force = False,
     imports: Import = None,
 ) -> None:
     """Draw one run, and what a bundle predicts of it; or runs against each other.
@@ -94,6 +96,7 @@ def plot(
     """
     from dataclasses import replace
 
+    from egams.cli.foreign_output import refuse_foreign
     from egams.cli.show import say
     from egams.ensemble.bundle import load_bundle
     from egams.errors import ConfigError, InputError
@@ -102,6 +105,7 @@ def plot(
 
     if nearest + (blank is not None) + (len(run or []) > 1) > 1:
         raise ConfigError("--nearest, --blank and several --run are different pictures; give one.")
+    refuse_foreign(output, (source, blank, metadata, temperature, bundle), force=force)
     look = LOOKS[style]
     look = replace(look, width=width or look.width, dpi=dpi or look.dpi)
     opened = open_source(

@@ -14,6 +14,7 @@ from egams.cli.options import (
     Bundle,
     Columns,
     ExecutorName,
+    Force,
     Import,
     Jobs,
     Labels,
@@ -85,6 +86,7 @@ def predict(
         ExecutorName | None,
         typer.Option(help="Where shards are predicted: in this process, several, or on Ray."),
     ] = None,
+    force: Force = False,
     imports: Import = None,
 ) -> None:
     """Say which families are in the samples, and how sure.
@@ -99,9 +101,9 @@ def predict(
     from egams.ensemble.bundle import load_bundle
     from egams.io import read
 
-    inputs = [*source, *filter(None, (blank, temperature, blank_temperature, metadata, labels))]
+    inputs = (*source, blank, temperature, blank_temperature, metadata, labels, bundle)
     shards = runs_per_shard is not None
-    check_outputs(inputs, output, details, shards=shards)
+    check_outputs(inputs, output, details, shards=shards, force=force)
     refuse_beside_shards(shards, executor, blank)
     heated = temperature_of(temperature, ramp, start, hold, end)
     without = blank_of(blank, blank_temperature, heated, offset, columns, instrument)

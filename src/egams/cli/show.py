@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from egams.families import FAMILIES
+from egams.plain import plain_text
 
 if TYPE_CHECKING:
     from egams.ensemble.predictions import Predictions, RunPrediction
@@ -60,8 +61,8 @@ def console(*, stderr: bool = False, width: int = WIDE) -> Console:
 
 
 def say(line: str) -> None:
-    """Print a line as it is, without rich's markup, and never broken."""
-    console().print(Text(line), soft_wrap=True)
+    """Print a line as it is, without rich's markup, never broken; what is unseen is shown."""
+    console().print(Text("\n".join(map(plain_text, line.split("\n")))), soft_wrap=True)
 
 
 def say_used(
@@ -71,16 +72,17 @@ def say_used(
     kinds = ", ".join(f"{count} {name}" for name, count in Counter(instruments).items())
     say(f"{len(instruments)} runs used ({kinds}), {len(skipped)} skipped")
     for entry in skipped:
-        say(f"  skipped {entry.run_id}: {entry.reason}")
+        say(plain_text(f"  skipped {entry.run_id}: {entry.reason}"))
     for note, count in gathered(notes).items():
-        say(f"  note on {count} {'run' if count == 1 else 'runs'}: {note}")
+        say(f"  note on {count} {'run' if count == 1 else 'runs'}: {plain_text(note)}")
 
 
 def say_passed_over(names: Sequence[str]) -> None:
     """Print what lies in folders and was not taken for a run."""
     if names:
         more = f" and {len(names) - RUNS_SHOWN} more" if len(names) > RUNS_SHOWN else ""
-        say(f"not read, as no format of runs: {', '.join(names[:RUNS_SHOWN])}{more}")
+        named = plain_text(", ".join(names[:RUNS_SHOWN]))
+        say(f"not read, as no format of runs: {named}{more}")
 
 
 def gathered(notes: Sequence[Sequence[str]]) -> dict[str, int]:

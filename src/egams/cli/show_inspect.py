@@ -9,6 +9,7 @@ from egams.arrays import FloatArray
 from egams.cli.show import console, lined_table, say
 from egams.io.facts import Facts, binned
 from egams.io.tables.account import Account
+from egams.plain import plain_text
 from egams.run import Run
 
 USUAL = {
@@ -35,15 +36,15 @@ def say_account(account: Account) -> None:
         How the file was read.
     """
     dialect = ", ".join(f"{what}: {value}" for what, value in account.dialect.items())
-    say(f"{account.format}; {dialect}" if dialect else account.format)
+    say(plain_text(f"{account.format}; {dialect}" if dialect else account.format))
     if account.columns:
         table = lined_table()
         table.add_column("column")
         table.add_column("taken for")
         for header, role in account.columns:
-            table.add_row(Text(header), Text(role))
+            table.add_row(Text(plain_text(header)), Text(plain_text(role)))
         for header in account.unused:
-            table.add_row(Text(header), "not used")
+            table.add_row(Text(plain_text(header)), "not used")
         console().print(table)
 
 

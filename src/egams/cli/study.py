@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from egams.cli.options import AtMost, Import, Seed, Study
+from egams.cli.options import AtMost, Force, Import, Seed, Study
 
 SECONDS_BETWEEN_VIEWS = 2.0
 
@@ -87,17 +87,20 @@ def oof(
         Path, typer.Option("--output", "-o", help="File to write, .parquet or .csv.")
     ],
     ensemble: AtMost = None,
+    force: Force = False,
     imports: Import = None,
 ) -> None:
     """Write labels and out-of-fold probabilities of every experiment and the ensemble as one table.
 
     A row for each experiment, run and family. The ensemble of each fold is fitted on the others.
     """
+    from egams.cli.foreign_output import refuse_foreign
     from egams.cli.show import say
     from egams.evaluate.out_of_fold_file import write_out_of_fold
     from egams.study.gather import study_predictions
     from egams.study.study import Study as OpenStudy
 
+    refuse_foreign(output, (study,), force=force)
     scored = study_predictions(OpenStudy.open(study))
     write_out_of_fold(scored, output, at_most=ensemble)
     say(f"{len(scored.names)} experiments and the ensemble on {len(scored.run_ids)} runs: {output}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from egams.artifact import write_text
 from egams.explain.peaks import COLUMNS, Peak
+from egams.plain import spreadsheet_text
 
 
 def write_peaks(path: str | Path, peaks: Iterable[tuple[str, str, Peak]]) -> None:
@@ -27,7 +28,9 @@ def write_peaks(path: str | Path, peaks: Iterable[tuple[str, str, Peak]]) -> Non
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(("sample_id", *COLUMNS, "unit"))
-    rows.writerows((run_id, *map(_cell, astuple(peak)), unit) for run_id, unit, peak in peaks)
+    rows.writerows(
+        (spreadsheet_text(run_id), *map(_cell, astuple(peak)), unit) for run_id, unit, peak in peaks
+    )
     write_text(Path(path), text.getvalue())
 
 

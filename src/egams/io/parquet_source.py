@@ -18,6 +18,7 @@ from egams.io.blob import input_errors, refuse_no_file
 from egams.io.source import IndexedSource
 from egams.io.table import LongTable
 from egams.io.text import missing_column
+from egams.plain import plain_text
 from egams.run import Run
 from egams.run_csv import COLUMNS
 
@@ -50,6 +51,8 @@ class ParquetSource(IndexedSource[tuple[int, ...]]):
         except _UNREADABLE as error:
             raise _damaged(path, error, run_id) from error
         name = f"{path} (run '{run_id}')"
+        if not len(time):
+            raise InputError("its name holds control characters", file=name, hint="Rename it.")
         table = LongTable(time, temp, mz, abundance, file=name, line=lambda i: i + 1)
         return self.make_run(run_id, table)
 
@@ -102,7 +105,7 @@ def _runs_in(file: pq.ParquetFile, group: int, path: Path) -> list[str]:
     ids = file.read_row_group(group, columns=[_RUN], use_threads=False)[_RUN]
     if ids.null_count:
         raise InputError(f"row group {group} has rows without a run id", file=path, column=_RUN)
-    return [str(run_id) for run_id in ids.unique().cast(pa.string()).to_pylist()]
+    return [plain_text(str(run_id)) for run_id in ids.unique().cast(pa.string()).to_pylist()]
 
 
 def _check_size(rows: int, group: int, path: Path) -> None:

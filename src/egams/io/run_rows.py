@@ -18,6 +18,7 @@ from egams.families import FAMILIES
 from egams.io.blob import FileBlob
 from egams.io.text import HEAD, check_head, parse_header
 from egams.logloss import truth_probability
+from egams.plain import from_spreadsheet, plain_text, spreadsheet_text
 
 ID = "sample_id"
 
@@ -74,7 +75,8 @@ def read_run_rows(path: Path, columns: Sequence[str]) -> dict[str, RunRow]:
                     expected=f"{len(names)} fields in each row",
                 )
             cells = dict(zip(names, (cell.strip() for cell in fields), strict=True))
-            run_id, problem = cells[ID], None
+            cells[ID] = run_id = plain_text(from_spreadsheet(cells[ID]))
+            problem = None
             if not run_id:
                 problem = "holds no run id"
             elif run_id in rows:
@@ -151,7 +153,9 @@ def write_submission(path: str | Path, run_ids: Sequence[str], probabilities: Ar
     ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([ID, *FAMILIES])
-        writer.writerows([name, *row] for name, row in zip(run_ids, p.tolist(), strict=True))
+        writer.writerows(
+            [spreadsheet_text(name), *row] for name, row in zip(run_ids, p.tolist(), strict=True)
+        )
 
 
 def _read_families(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -66,6 +68,8 @@ class RayExecutor:
         ConfigError
             If Ray is not installed, there is no cluster, or no node has the GPU requested.
         """
+        if self.address == "local" and "ray" not in sys.modules:
+            _listen_here_alone()
         ray = _ray()
         with _connected(ray, self.address, self.workers):
             gpus = self._gpus(ray)
@@ -235,6 +239,13 @@ def _ray() -> Any:
             'Install it: pip install "egams[ray]", or take another executor.'
         ) from error
     return ray
+
+
+def _listen_here_alone() -> None:
+    """Let a Ray that is not imported yet listen to this machine alone, and ask for a token."""
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # there and here: loopback
+    if "RAY_AUTH_MODE" not in os.environ:
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
 @contextmanager

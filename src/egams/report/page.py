@@ -77,9 +77,9 @@ _STYLE: Any = {
 
 # A file that holds the date, or the version of its maker, differs from one day to the next.
 _UNDATED: dict[str, dict[str, Any]] = {
-    ".png": {"Software": None},
-    ".pdf": {"CreationDate": None, "Producer": None, "Creator": None},
-    ".svg": {"Date": None, "Creator": None},
+    ".png": {"Software": "egams"},
+    ".pdf": {"CreationDate": None, "Producer": None, "Creator": "egams"},
+    ".svg": {"Date": None, "Creator": "egams"},
 }
 
 
