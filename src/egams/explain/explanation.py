@@ -9,10 +9,10 @@ from egams.ensemble.predictions import Neighbour
 from egams.explain.windows import Window
 
 HALF = 0.5
-LEAST_DROP = 0.005
+LEAST_DROP = 0.01
 """What changes a probability by less is not worth a word."""
 LEAST_ALONE = 0.05
-NEAREST_NAMED = 3
+NEAREST_NAMED, WINDOWS_NAMED = 3, 4
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class FamilyExplanation:
         """In words, the first line the shortest answer."""
         start = f"{self.probability:.2f}"
         named: list[str] = []
-        for each in self.supporting:
+        for each in self.supporting[:WINDOWS_NAMED]:
             arrow = "->" if named else f"{start} ->"
             named.append(f"{each.window} ({arrow} {each.without:.2f}, alone {each.only:.2f})")
         what = ", ".join(named) or "no window changes it by 0.01"
@@ -154,7 +154,9 @@ class FamilyExplanation:
             f"runs: {self.without_neighbours:.2f}"
             + (" (they count more than any window)" if self.neighbours_decide else "")
         )
-        against = [f"{each.window} (-> {each.without:.2f})" for each in self.opposing]
+        against = [
+            f"{each.window} (-> {each.without:.2f})" for each in self.opposing[:WINDOWS_NAMED]
+        ]
         if against:
             lines.append(f"  against it: {', '.join(against)}")
         return lines

@@ -10,6 +10,7 @@ import numpy as np
 
 from egams.explain.windows import Window
 from egams.preprocess.prepare_runs import PreparedRun, background_quantiles
+from egams.spectrogram.descriptors import LEVEL
 
 Span = tuple[float, float]
 
@@ -17,10 +18,11 @@ Span = tuple[float, float]
 def occluded(
     run: PreparedRun, windows: Iterable[Window], *, kept: Sequence[Window] = ()
 ) -> PreparedRun:
-    """Replace the abundances in windows by the baseline.
+    """Replace the abundances in windows by the background of each ion.
 
-    The baseline is that of the whole run: none is fitted anew. The background follows from what is
-    left. Where nothing changes it is the run itself.
+    It is the level that 5 % of the ion's abundances are below: about what is subtracted from all of
+    them before a model sees them, so that nothing is left of the window. Nor is anything left of
+    the asPLS baseline there, which follows broad releases. What does not change is the run itself.
 
     Parameters
     ----------
@@ -32,19 +34,18 @@ def occluded(
         What stays nevertheless, where it overlaps with them.
     """
     taken, stays = _spans(windows), _spans(kept)
-    abundance = run.abundance.copy()
+    abundance, baseline = run.abundance.copy(), run.baseline.copy()
     for column, mz in enumerate(run.mz.tolist()):
         if mz not in taken:
             continue
         inside = _inside(run, taken[mz]) & ~_inside(run, stays.get(mz, []))
-        inside &= ~np.isnan(abundance[:, column])
-        abundance[inside, column] = np.minimum(
-            run.baseline[inside, column], abundance[inside, column]
-        )
-    changed = (abundance != run.abundance) & ~np.isnan(run.abundance)
+        level = run.background[0, LEVEL, column]
+        for values in (abundance[:, column], baseline[:, column]):
+            values[inside] = np.minimum(values[inside], level)
+    changed = (abundance != run.abundance) | (baseline != run.baseline)
+    changed &= ~np.isnan(run.abundance)
     if not changed.any():
         return run
-    baseline = run.baseline
     largest = np.nanmax(abundance)
     if 0 < largest < np.nanmax(run.abundance):
         abundance, baseline = abundance / largest, baseline / largest

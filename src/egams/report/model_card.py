@@ -17,6 +17,8 @@ INTENDED = """## Intended use
 
 To suggest which of ten families of compounds are in a sample heated in an evolved-gas-analysis mass
 spectrometer, to people who can judge the suggestion by the ion traces. Not to decide alone.
+`egams explain` shows which ions, at which temperatures, carry the answer on a run, and how much of
+it rests on the labels of the nearest training runs.
 """
 
 LIMITS = """## Limits

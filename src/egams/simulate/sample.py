@@ -32,7 +32,8 @@ _PURGE = 1800.0  # s under carrier gas before the ramp
 class DrawnRelease:
     """A `Release` with its ranges settled.
 
-    `peak` in degC at 35 degC/min, `amount` in A s, `energy` in kJ/mol, `spread` a fraction of it.
+    `peak` in degC at 35 degC/min, `amount` in A s, `energy` in kJ/mol, `spread` a fraction of it;
+    `family` that gives it off, empty for the cup.
     """
 
     gas: str
@@ -40,6 +41,7 @@ class DrawnRelease:
     amount: float
     energy: float
     spread: float
+    family: str = ""
 
 
 class Recording(NamedTuple):
@@ -124,7 +126,8 @@ def draw_releases(
             lowered = rng.uniform(40.0, 150.0) if set(release.lowered_by) & set(families) else 0.0
             kelvin = (settled.peak + ZERO_CELSIUS) * (1.0 + shift) - lowered
             amount = settled.amount * part * config.amount
-            settled = replace(settled, peak=max(kelvin - ZERO_CELSIUS, 60.0), amount=amount)
+            peak = max(kelvin - ZERO_CELSIUS, 60.0)
+            settled = replace(settled, peak=peak, amount=amount, family=family)
             drawn.extend(_grains(settled, rng))
     return drawn
 
