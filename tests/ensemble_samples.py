@@ -56,7 +56,7 @@ def study_of(sample: OutOfFoldPredictions, folder: Path, groups: IntArray | None
     for number, name in enumerate(sample.names):
         for fold in folds:
             held = np.flatnonzero(sample.folds == fold)
-            keep_held_out(study, name, str(fold), sample, number, held)
+            keep_held_out(study, name, str(fold), sample, number, held, lacking=True)
     return study
 
 
@@ -67,15 +67,19 @@ def keep_held_out(
     sample: OutOfFoldPredictions,
     number: int,
     held: IntArray,
-    lacking: HeldOut | None = None,
+    *,
+    lacking: bool = False,
 ) -> None:
-    """Keep what one member predicts of the runs held out in a fold."""
+    """Keep what one member predicts of the runs held out in a fold; perhaps, of versions too."""
+    held_out = HeldOut(
+        tuple(sample.run_ids[run] for run in held), sample.probabilities[number][:, held]
+    )
     write_member(
         study.member_folder(name, fold),
         NoPredictor(),  # type: ignore[arg-type]
         MemberRecord(
             experiment=tiny_experiment(name), fold=fold, seed=0, seconds=1, threads=1, device="cpu"
         ),
-        HeldOut(tuple(sample.run_ids[run] for run in held), sample.probabilities[number][:, held]),
-        lacking,
+        held_out,
+        held_out if lacking else None,
     )
