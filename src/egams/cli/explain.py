@@ -12,6 +12,7 @@ from egams.cli.options import (
     Columns,
     Force,
     Import,
+    Memory,
     Metadata,
     Offset,
     OfInstrument,
@@ -59,6 +60,7 @@ def explain(
     end: RampEnd = None,
     force: Force = False,
     imports: Import = None,
+    memory: Memory = None,
 ) -> None:
     """Say which ions, at which temperatures, carry the answer.
 

@@ -11,6 +11,7 @@ from egams.cli.options import (
     SOME_SKIPPED,
     Columns,
     Import,
+    Memory,
     Metadata,
     Offset,
     OfInstrument,
@@ -43,6 +44,7 @@ def inspect(
     hold: RampHold = 0.0,
     end: RampEnd = None,
     imports: Import = None,
+    memory: Memory = None,
 ) -> None:
     """Look at a file before you trust what is predicted from it.
 

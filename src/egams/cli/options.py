@@ -179,6 +179,25 @@ Import = Annotated[
         "file; may be given several times.",
     ),
 ]
+
+
+def _limit(given: str | None) -> str | None:
+    from egams.memory import bytes_of, limit
+
+    if given is not None:
+        limit(bytes_of(given))
+    return given
+
+
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        callback=_limit,
+        help="Most memory that reading one run may take in a process, as 500M or 4G; by default "
+        "2G, and at most half of the machine's.",
+    ),
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Replace a file that egams did not make; never an input.")
 ]

@@ -11,6 +11,7 @@ from egams.cli.options import (
     Columns,
     Force,
     Labels,
+    Memory,
     Metadata,
     Offset,
     OfInstrument,
@@ -56,6 +57,7 @@ def peaks(
     split: Split = None,
     strict: Strict = False,
     force: Force = False,
+    memory: Memory = None,
 ) -> None:
     """List the peaks of runs: onset, maximum, end, height, area, share, overlaps, saturation.
 

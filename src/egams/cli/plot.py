@@ -12,6 +12,7 @@ from egams.cli.options import (
     Columns,
     Force,
     Import,
+    Memory,
     Metadata,
     Offset,
     OfInstrument,
@@ -89,6 +90,7 @@ def plot(
     end: RampEnd = None,
     force: Force = False,
     imports: Import = None,
+    memory: Memory = None,
 ) -> None:
     """Draw one run, and what a bundle predicts of it; or runs against each other.
 

@@ -18,6 +18,7 @@ from egams.cli.options import (
     Import,
     Jobs,
     Labels,
+    Memory,
     Metadata,
     Offset,
     OfInstrument,
@@ -88,6 +89,7 @@ def predict(
     ] = None,
     force: Force = False,
     imports: Import = None,
+    memory: Memory = None,
 ) -> None:
     """Say which families are in the samples, and how sure.
 

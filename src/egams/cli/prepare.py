@@ -12,6 +12,7 @@ from egams.cli.options import (
     Import,
     Jobs,
     Labels,
+    Memory,
     Metadata,
     Offset,
     OfInstrument,
@@ -48,6 +49,7 @@ def prepare(
     strict: Strict = False,
     jobs: Jobs = None,
     imports: Import = None,
+    memory: Memory = None,
 ) -> None:
     """Read runs of any format into a store to train from.
 

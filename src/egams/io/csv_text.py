@@ -15,6 +15,7 @@ from egams.errors import InputError
 from egams.io.arrow import floats_of
 from egams.io.table import LongTable
 from egams.io.text import HEAD, check_head, parse_header
+from egams.memory import READING, refuse_beyond
 from egams.run_csv import COLUMNS
 
 RUN_COLUMN = "sample_id"
@@ -37,6 +38,7 @@ def readings_from_csv(data: bytes, file: str) -> LongTable:
     """
     check_head(data[:HEAD], file)
     names = parse_header(data[:HEAD], COLUMNS, file)
+    refuse_beyond(2 * len(data) + READING * data.count(b"\n"), "its rows", file)
     wanted = [*COLUMNS, RUN_COLUMN] if RUN_COLUMN in names else [*COLUMNS]
     try:
         table = pacsv.read_csv(

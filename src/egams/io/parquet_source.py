@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,14 +19,16 @@ from egams.io.blob import input_errors, refuse_no_file
 from egams.io.source import IndexedSource
 from egams.io.table import LongTable
 from egams.io.text import missing_column
+from egams.memory import READING, refuse_beyond
 from egams.plain import plain_text
 from egams.run import Run
 from egams.run_csv import COLUMNS
 
 _RUN = "sample_id"
 _UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
+ROWS_AT_ONCE = 2**16
 MAX_GROUP_ROWS = 2**25
-"""Most rows of a row group (1 GiB); a whole group is read to find one run in it."""
+"""Most rows of a row group; all of a group is looked through to find one run in it."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,7 @@ class ParquetSource(IndexedSource[tuple[int, ...]]):
         """
         groups, path = self.find(run_id), Path(self.name)
         try:
-            file = _open(path)
-            table = pa.concat_tables(_rows_of(run_id, file, group) for group in groups)
+            table = pa.concat_tables(_rows_of(run_id, self.name, groups))
             time, temp, mz, abundance = (floats_of(table[c].cast(pa.float64())) for c in COLUMNS)
         except _UNREADABLE as error:
             raise _damaged(path, error, run_id) from error
@@ -63,9 +65,23 @@ class ParquetSource(IndexedSource[tuple[int, ...]]):
         return f"{size}-{changed}-{groups}-{self.annotations.fingerprint(run_id)}"
 
 
-def _rows_of(run_id: str, file: pq.ParquetFile, group: int) -> pa.Table:
-    table = file.read_row_group(group, columns=[_RUN, *COLUMNS], use_threads=False)
-    return table.filter(pc.equal(table[_RUN].cast(pa.string()), run_id)).select(COLUMNS)
+def _rows_of(run_id: str, name: str, groups: Sequence[int]) -> list[pa.Table]:
+    """Return the rows of a run in pieces; no more of a row group is in memory than a batch."""
+    found, readings = [], 0
+    file = _open(Path(name), read_dictionary=[_RUN])
+    for batch in _batches(file, groups, [_RUN, *COLUMNS]):
+        rows = batch.filter(pc.equal(batch[_RUN].cast(pa.string()), run_id))
+        found.append(pa.Table.from_batches([rows]).select(COLUMNS))
+        readings += len(rows)
+        refuse_beyond(readings * READING, f"the rows of run '{run_id}'", name)
+    return found
+
+
+def _batches(
+    file: pq.ParquetFile, groups: Sequence[int], columns: list[str]
+) -> Iterator[pa.RecordBatch]:
+    settings = {"row_groups": list(groups), "columns": columns, "use_threads": False}
+    return iter(file.iter_batches(ROWS_AT_ONCE, **settings))
 
 
 def open_parquet(path: Path, annotations: Annotations, split: str | None) -> ParquetSource:
@@ -102,10 +118,13 @@ def open_parquet(path: Path, annotations: Annotations, split: str | None) -> Par
 def _runs_in(file: pq.ParquetFile, group: int, path: Path) -> list[str]:
     """Return the run ids of a row group in file order."""
     # The footer's statistics would be faster, but pyarrow ends the process over damaged ones.
-    ids = file.read_row_group(group, columns=[_RUN], use_threads=False)[_RUN]
-    if ids.null_count:
-        raise InputError(f"row group {group} has rows without a run id", file=path, column=_RUN)
-    return [plain_text(str(run_id)) for run_id in ids.unique().cast(pa.string()).to_pylist()]
+    found: dict[str, None] = {}
+    for batch in _batches(file, [group], [_RUN]):
+        ids = batch[_RUN]
+        if ids.null_count:
+            raise InputError(f"row group {group} has rows without a run id", file=path, column=_RUN)
+        found |= dict.fromkeys(map(str, ids.unique().cast(pa.string()).to_pylist()))
+    return [*map(plain_text, found)]
 
 
 def _check_size(rows: int, group: int, path: Path) -> None:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.errors import InputError
 from egams.families import Instrument
+from egams.memory import CELL, refuse_beyond
 from egams.run import Run
 from egams.run_csv import COLUMNS
 
 MZ_DECIMALS = 3
-MAX_CELLS = 2**26
-"""Most scans x m/z of one run (512 MiB); the largest SAM run has a quarter of a million."""
+MANY_CELLS, MOST_EMPTY = 2**22, 32
+"""Where so many cells are so many times the readings, m/z do not recur from scan to scan."""
 
 _RANGES = {
     "time": (-np.inf, np.inf, "seconds"),
@@ -104,13 +105,7 @@ def run_from_readings(
     first = np.searchsorted(scan, np.arange(scans))
     _check_twice(rows, first)
     axis = np.unique(rows.mz)
-    if scans * axis.size > MAX_CELLS:
-        raise InputError(
-            f"{scans} scans of {axis.size} different m/z do not fit into memory",
-            file=rows.file,
-            expected=f"at most {MAX_CELLS} readings in one run",
-            hint="Are the m/z measured to more decimals than a quadrupole resolves? Round them.",
-        )
+    _refuse_beyond_memory(scans, axis.size, len(rows.mz), rows.file)
     mz = np.searchsorted(axis, rows.mz)
 
     def matrix(values: FloatArray) -> FloatArray:
@@ -132,6 +127,19 @@ def run_from_readings(
         labels=labels,
         notes=tuple(notes),
     )
+
+
+def _refuse_beyond_memory(scans: int, axis: int, readings: int, file: str) -> None:
+    cells, hint = (
+        scans * axis,
+        "Are m/z measured to more decimals than a quadrupole resolves? Round.",
+    )
+    what = f"{scans} scans of {axis} different m/z"
+    refuse_beyond(cells * CELL, what, file, hint)
+    if cells > max(MANY_CELLS, MOST_EMPTY * readings):
+        raise InputError(
+            f"{what} hold {readings} readings: most memory would be empty", file=file, hint=hint
+        )
 
 
 def _check_values(rows: LongTable) -> None:

@@ -16,7 +16,8 @@ from egams.errors import EgamsError, InputError
 from egams.io import RunSource, SkippedRun, open_source
 from egams.io.sniff import Runs
 from egams.lock import alone_on
-from egams.preprocess.prepare_runs import prepare_runs
+from egams.memory import CELL, budget
+from egams.preprocess.prepare_runs import PreparedRun, prepare_runs
 from egams.processes import end_with_parent, processes, signals_held_back
 from egams.run import Run
 from egams.store.journal import Journal, Outcome
@@ -148,21 +149,35 @@ def _begin() -> None:
 
 def _prepare_task(source: RunSource, ids: Sequence[str]) -> list[Outcome]:
     fingerprints = [source.fingerprint(run_id) for run_id in ids]
-    loaded: list[Run | InputError] = []
-    for run_id in ids:
-        try:
-            loaded.append(source.load(run_id))
-        except InputError as error:
-            loaded.append(error)
-    prepared = iter(prepare_runs([entry for entry in loaded if isinstance(entry, Run)]))
     outcomes = []
-    for run_id, fingerprint, entry in zip(ids, fingerprints, loaded, strict=True):
-        result = next(prepared) if isinstance(entry, Run) else entry
+    for run_id, fingerprint, result in zip(ids, fingerprints, _prepared(source, ids), strict=True):
         if isinstance(result, InputError):
             outcomes.append(Outcome(run_id, fingerprint, None, str(result)))
         else:
             outcomes.append(Outcome(run_id, fingerprint, to_block(result)))
     return outcomes
+
+
+def _prepared(source: RunSource, ids: Sequence[str]) -> Iterator[PreparedRun | InputError]:
+    """Prepare runs in their order, together as far as they fit into memory."""
+    loaded: list[Run | InputError] = []
+    cells = 0
+    for run_id in ids:
+        try:
+            loaded.append(source.load(run_id))
+        except InputError as error:
+            loaded.append(error)
+        cells += loaded[-1].abundance.size if isinstance(loaded[-1], Run) else 0
+        if cells * CELL > budget() // 2:
+            yield from _together(loaded)
+            loaded, cells = [], 0
+    yield from _together(loaded)
+
+
+def _together(loaded: Sequence[Run | InputError]) -> Iterator[PreparedRun | InputError]:
+    prepared = iter(prepare_runs([entry for entry in loaded if isinstance(entry, Run)]))
+    for entry in loaded:
+        yield next(prepared) if isinstance(entry, Run) else entry
 
 
 def _report(

@@ -8,8 +8,11 @@ from egams.io.tables.dialect import Grid, grid_of_rows, grid_of_text
 from egams.io.tables.hints import Hints
 from egams.io.tables.workbook import XLSX, rows_of_workbook
 from egams.io.text import refuse_packed
+from egams.memory import refuse_beyond
 from egams.run_csv import COLUMNS
 
+CELLS = 20
+"""Bytes that the cells of a byte of text take."""
 MAX_TEXT = 64 * 2**20
 """Most bytes of a table whose dialect has to be found; the challenge's layout may be longer."""
 
@@ -38,6 +41,7 @@ def grid_of(data: bytes, file: str, hints: Hints | None = None) -> tuple[Grid, s
             file=file,
             expected=f"the columns {', '.join(COLUMNS)} in a run as long as that",
         )
+    refuse_beyond(CELLS * len(data), "its cells", file)
     if data.startswith(XLSX):
         rows, sheet = rows_of_workbook(data, file)
         grid = grid_of_rows(rows, file, separator="cells", decimal=hints.decimal)
