@@ -101,7 +101,7 @@ def plot(
     from egams.cli.foreign_output import refuse_foreign
     from egams.cli.show import say
     from egams.ensemble.bundle import load_bundle
-    from egams.errors import ConfigError, InputError
+    from egams.errors import ConfigError
     from egams.io import open_source
     from egams.report.page import LOOKS
 
@@ -118,11 +118,7 @@ def plot(
         temperature=temperature_of(temperature, ramp, start, hold, end),
         offset=offset,
     )
-    if not run and len(opened.ids) != 1:
-        raise InputError(
-            f"holds {len(opened.ids)} runs", file=source, expected="one", hint="Name it with --run."
-        )
-    drawn = [opened.load(run_id) for run_id in run or opened.ids]
+    drawn = _named_or_only(opened, run)
     settings: dict[str, Any] = {"look": look, "mz": None if mz is None else mz_numbers(mz)}
     if nearest:
         _draw_nearest(drawn[0], output, load_bundle(bundle), settings)
@@ -133,6 +129,19 @@ def plot(
         loaded = None if data_only else load_bundle(bundle)
         _draw(drawn[0], output, loaded, evidence, settings | {"linear": linear})
     say(f"{', '.join(each.run_id for each in drawn)} in {output}")
+
+
+def _named_or_only(opened: RunSource, named: list[str] | None) -> list[Run]:
+    from egams.errors import InputError
+
+    if not named and len(opened.ids) != 1:
+        raise InputError(
+            f"holds {len(opened.ids)} runs",
+            file=opened.name,
+            expected="one",
+            hint="Name it with --run.",
+        )
+    return [opened.load(run_id) for run_id in named or opened.ids]
 
 
 def _draw(
