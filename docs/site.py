@@ -56,6 +56,7 @@ API = {
     "evidence": (
         *("egams.explain.peaks", "egams.explain.traces", "egams.explain.species"),
         *("egams.report.figure", "egams.report.compare", "egams.report.page.Look"),
+        "egams.report.html.write_report",
     ),
     "scores": ("egams.evaluate.metrics", "egams.evaluate.submission"),
 }

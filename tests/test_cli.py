@@ -29,18 +29,8 @@ def commands_of(group, *before):
 
 COMMANDS = dict(sorted(commands_of(GROUP)))
 NAMED = ["bundle", "compare", "cross-validate", "demo", "evaluate", "explain", "export"]
-NAMED += ["inspect", "peaks"]
-NAMED += [
-    "plot",
-    "predict",
-    "prepare",
-    "simulate",
-    "study",
-    "study oof",
-    "study report",
-    "study status",
-]
-NAMED += ["verify", "zoo"]
+NAMED += ["inspect", "peaks", "plot", "predict", "prepare", "report", "simulate", "study"]
+NAMED += ["study oof", "study report", "study status", "verify", "zoo"]
 HEAVY = {"torch", "pyarrow", "scipy", "matplotlib", "numpy", "rich", "lightgbm", "timm"}
 HEAVY |= {"ray", "fsspec"}
 

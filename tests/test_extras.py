@@ -57,7 +57,8 @@ def test_the_small_install_answers(runs: Path) -> None:
         "evaluate answers.csv runs/train_labels.csv",
         "peaks runs --split train -o peaks.csv",
         "explain runs --run S0000 --draws 2 -o why.json",
-        "plot runs --run S0000 -o run.png",
+        "plot runs --run S0000 --no-evidence -o run.png",
+        "report runs --split train --no-evidence --jobs 1 -o report.html",
     ):
         done = command_line(WITHOUT, *words.split(), folder=runs)
         assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
@@ -72,6 +73,7 @@ def test_the_small_install_answers(runs: Path) -> None:
         ("cross-validate runs --experiment compact -o study", "train"),
         ("export study runs --onnx student", "train"),
         ("predict runs --split train --device cuda", "train"),
+        ("report runs --interactive -o report.html", "interactive"),
     ],
 )
 def test_what_needs_more_names_the_extra(runs: Path, words: str, extra: str) -> None:

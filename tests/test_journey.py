@@ -41,7 +41,7 @@ TINY = [
 ]
 COVERED = {
     *("simulate", "prepare", "cross-validate", "study", "bundle", "predict", "evaluate"),
-    *("peaks", "plot", "zoo", "demo", "compare", "export"),
+    *("peaks", "plot", "report", "zoo", "demo", "compare", "export"),
 }
 """Commands that a test here runs."""
 
@@ -157,6 +157,9 @@ def test_one_csv_gives_the_same_from_the_command_line_and_from_python(place, cha
     picture = place / "run.png"
     egams("plot", run_csv, "-o", picture, "--bundle", bundle)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+    egams("report", run_csv, "-o", place / "report.html", "--no-evidence", "--bundle", bundle)
+    assert "<svg" in (place / "report.html").read_text(encoding="utf-8")
 
     said = egams("peaks", run_csv, "-o", place / "peaks.csv", "--mz", "18,44-45").stdout
     with (place / "peaks.csv").open(encoding="utf-8", newline="") as file:

@@ -168,6 +168,6 @@ def test_traces_of_a_prepared_run_have_the_same_peaks() -> None:
 
 def test_mz_that_were_not_measured_give_no_peaks() -> None:
     run = simulate_run(np.random.default_rng(9), families=["sulfate"])
-    assert peaks(run, [64, 987]) == peaks(run, [64])
+    assert peaks(run, [64, 987]) == peaks(run, [64]) == peaks(traces_of(run), [64])
     with pytest.raises(InputError, match="none of these m/z was measured"):
         peaks(run, [987])

@@ -19,6 +19,7 @@ EXTRAS = {
     "onnxscript": "onboard",
     "ray": "ray",
     "xarray": "xarray",
+    "plotly": "interactive",
     "python_calamine": "excel",
     "xlsxwriter": "excel",
 }

@@ -21,6 +21,7 @@ from egams.cli.peaks import peaks
 from egams.cli.plot import plot
 from egams.cli.predict import predict
 from egams.cli.prepare import prepare
+from egams.cli.report import report
 from egams.cli.simulate import simulate
 from egams.cli.start import INTERRUPTED, process
 from egams.cli.study import study_app
@@ -43,7 +44,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 TRAIN = (demo, simulate, prepare, cross_validate, compare, bundle, export)
-USE = (inspect, predict, explain, evaluate, peaks, plot, zoo, verify)
+USE = (inspect, predict, explain, evaluate, peaks, plot, report, zoo, verify)
 for command in TRAIN + USE:
     app.command()(command)
 app.add_typer(study_app)

@@ -97,6 +97,7 @@ def traces_of(run: Run, mz: Collection[int] | None = None) -> Traces:
         unit_of(run),
         numbers,
         (temperature[kept], column, values[kept], saturated),
+        float(np.nanmax(np.abs(run.abundance))),
     )
 
 
@@ -134,6 +135,7 @@ def _binned(
     unit: str,
     mz: IntArray,
     readings: tuple[FloatArray, IntArray, FloatArray, BoolArray],
+    largest: float,
 ) -> Traces:
     temperature, column, values, saturated = readings
     if temperature.size == 0:
@@ -158,7 +160,7 @@ def _binned(
         _centres(temperature, bins),
         mz[long_enough],
         signal,
-        _baselines(signal),
+        _baselines(signal, largest or 1.0),
         cut[:, long_enough],
     )
 
@@ -195,11 +197,13 @@ def _filled(signal: FloatArray) -> FloatArray:
     return signal
 
 
-def _baselines(signal: FloatArray) -> FloatArray:
-    """Fit all traces at once ``[bin, m/z]``; NaN where the signal is."""
+def _baselines(signal: FloatArray, largest: float) -> FloatArray:
+    """Fit all traces at once ``[bin, m/z]``; NaN where the signal is.
+
+    As shares of the run's `largest` abundance, as models get them, whichever m/z are fitted.
+    """
     known = ~np.isnan(signal)
     length = known.sum(0).astype(np.intp)
-    largest = float(np.nanmax(np.abs(signal))) or 1.0  # the fit was made for shares of a run
     packed = np.zeros(signal.T.shape)
     for trace, values, inside in zip(packed, signal.T, known.T, strict=True):
         trace[: inside.sum()] = values[inside] / largest

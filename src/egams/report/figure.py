@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from egams.ensemble.bundle import Bundle
 
 # Inches beside text of 9 points.
-_TITLE, _LINE, _TRACES, _SPECTROGRAM, _AXIS = 0.5, 0.17, 3.1, 2.1, 0.5
+_TITLE, _LINE, _TRACES, _SPECTROGRAM, _AXIS = 0.5, 0.17, 3.1, 2.1, 0.6
 _LEFT, _NAMES, _FAMILIES, _BARS, _CALLS = 0.75, 0.85, 1.05, 1.25, 1.1
 _NARROW, _STACKED = 8.0, 3.6
 """Families stand below the traces where there is less width than this."""
@@ -232,12 +232,18 @@ def _words(drawn: Drawn, characters: int) -> tuple[list[str], list[tuple[str, st
         foot += [(line, VERMILION) for line in wrapped(prediction.flags, characters)]
         foot += [(line, INK) for line in wrapped([nearest_line(prediction)], characters)]
     lacking = not_measured_line(drawn.traces.mz.tolist(), prediction.flags if prediction else ())
-    foot += [(line, FAINT) for line in wrapped([lacking, _key(drawn)], characters)]
+    foot += [(line, FAINT) for line in wrapped([lacking, key_line(drawn)], characters)]
     return head, foot
 
 
-def _key(drawn: Drawn) -> str:
-    """What lines mean."""
+def key_line(drawn: Drawn) -> str:
+    """Say what the lines of a figure are.
+
+    Parameters
+    ----------
+    drawn
+        What it shows.
+    """
     traces = drawn.traces
     parts = ["Traces are means over 4 °C; dashed: baseline (asPLS); grey: not measured"]
     if traces.saturated[:, np.isin(traces.mz, [ion.mz for ion in drawn.ions])].any():

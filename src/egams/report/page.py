@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -144,15 +145,18 @@ def page(path: str | Path, height: float = 0.0, look: Look = LOOKS["screen"]) ->
             ) from error
 
 
-def svg_of(figure: Figure) -> str:
+def svg_of(figure: Figure, salt: str) -> str:
     """Return a figure as the SVG element that stands within a page.
 
     Parameters
     ----------
     figure
         Drawn within `styled_figure`, whose style must still hold.
+    salt
+        Another one for each figure of a page, so that their ids differ.
     """
     text = StringIO()
-    figure.savefig(text, format="svg", metadata=_UNDATED[".svg"])
-    svg = text.getvalue()
+    with matplotlib.rc_context({"svg.hashsalt": salt}):
+        figure.savefig(text, format="svg", metadata=_UNDATED[".svg"])
+    svg = re.sub(r"<style.*?</style>|<metadata>.*?</metadata>", "", text.getvalue(), flags=re.S)
     return svg[svg.index("<svg") :]
