@@ -15,7 +15,7 @@ from command_line import egams
 from egams import check_reader, register_reader
 from egams.errors import ConfigError, ContractError, InputError
 from egams.io import Account, Reader, Recording, open_source, readers
-from egams.io.foreign import READERS
+from egams.io.formats import READERS
 from egams.io.text import HEAD
 from io_samples import HEADER, commercial
 

@@ -11,12 +11,11 @@ from egams.arrays import FloatArray
 from egams.errors import InputError
 from egams.io.tables.columns import Column, ask
 from egams.io.tables.dialect import Grid
+from egams.io.tables.kelvin import KELVIN
 
 if TYPE_CHECKING:
     from egams.io.tables.recording import Recording
 
-KELVIN = (255.0, 340.0)
-"""A run that begins here and states no unit may be in Kelvin, at room temperature."""
 HOT, COLD = 1250.0, -120.0
 RATES = (0.2, 250.0)
 """Heating rates, degC a minute, of which any is plausible."""
@@ -61,20 +60,6 @@ def check_temperature(temp: FloatArray, column: Column, grid: Grid) -> None:
             f"runs from {start:g} to {top:g} without a unit: it may be in degC, degF or K",
             grid, column.header, f"temp={column.header} [degF]' or '{answer}",
         )  # fmt: skip
-
-
-def kelvin_notes(start: float) -> tuple[str, ...]:
-    """Return what to note on a run in the challenge's layout, which is in degC by definition.
-
-    Parameters
-    ----------
-    start
-        Its first temperature.
-    """
-    if not KELVIN[0] <= start <= KELVIN[1]:
-        return ()
-    answer = "--columns 'temp=temp [K]'"
-    return (f"temperatures begin at {start:.0f}: read as degC. If they are in K: {answer}",)
 
 
 def check_time(time: FloatArray, temp: FloatArray, column: Column, grid: Grid) -> None:
