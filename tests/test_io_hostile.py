@@ -195,6 +195,18 @@ def test_members_that_lead_out_of_the_archive(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["z.zip"]
 
 
+def test_a_member_without_a_name_is_no_run(tmp_path: Path) -> None:
+    path = _zip_of(tmp_path / "z.zip", {"x.csv": table(), "good.csv": table()})
+    data = path.read_bytes()
+    first = data.index(b"PK\x01\x02")  # in the directory at the end: length of the name, the name
+    (size,) = struct.unpack_from("<L", data, len(data) - 10)
+    nameless = data[: first + 28] + b"\0\0" + data[first + 30 : first + 46] + data[first + 51 : -10]
+    path.write_bytes(nameless + struct.pack("<L", size - 5) + data[-6:])
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["", "good.csv"]
+    assert open_source(path).ids == ("good",)
+
+
 def test_bombs_are_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = table() + b"9,9,9,9\n" * 8_000_000
     path = _zip_of(tmp_path / "z.zip", {"x.csv": bomb})

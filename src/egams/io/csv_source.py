@@ -174,7 +174,7 @@ def zip_blobs(archive: Path) -> dict[str, Blob]:
     blobs: dict[str, Blob] = {}
     for info in members:
         path = PurePosixPath(info.filename.replace("\\", "/"))
-        if info.is_dir() or not is_run_name(path.name) or "__MACOSX" in path.parts:
+        if not is_run_name(path.name) or info.is_dir() or "__MACOSX" in path.parts:
             continue
         if info.filename in blobs:
             raise InputError(f"two members '{info.filename}'", file=archive, expected="one of each")
