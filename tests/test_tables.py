@@ -135,6 +135,11 @@ OPEN: dict[str, tuple[str, str, str]] = {
         "'Sample 1 [°C]' and 'Sample 2 [°C]' may both be the column of temp",
         "temp=Sample 1 [°C]",
     ),
+    "a temperature of some part beside that of the oven": (
+        wide("t/s", "Sensor Temperature [°C]", "m/z 18", "Oven Temperature [°C]"),
+        "may be of the sample or of a part of the instrument; there is 'Oven Temperature [°C]' too",
+        "temp=Sensor Temperature [°C]",
+    ),
     "numbers of channels": (
         wide("t/s", "T/°C", "1", "2", "3"),
         "may be m/z, or count columns",

@@ -305,6 +305,14 @@ def _choose(
         raise ask(f"its unit '{chosen.odd_unit}' is unknown", grid, chosen.column.header, answer)
     if role == "abundance" and _has(LOGARITHM, chosen):
         raise ask("holds logarithms", grid, chosen.column.header, "abundance=another column")
+    if role == "temp" and min(ranks) == 1 and len(found) > 1 and _of_a_part(chosen):
+        other = next(c.column.header for c in found if c is not chosen)
+        raise ask(
+            f"may be of the sample or of a part of the instrument; there is '{other}' too",
+            grid,
+            chosen.column.header,
+            f"temp={chosen.column.header}' or 'temp={other}",
+        )
     if role == "temp" and min(ranks) == 2:
         notes.append(f"temperature from '{chosen.column.header}': of the oven, not of the sample")
     elif len(found) > 1:
@@ -315,6 +323,12 @@ def _choose(
 
 def _has(words: str, candidate: _Candidate) -> bool:
     return any(re.fullmatch(words, word) for word in re.findall(r"[^\W_]+", candidate.name))
+
+
+def _of_a_part(candidate: _Candidate) -> bool:
+    """Whether words beside that for temperature say of what it is."""
+    words = re.findall(r"[^\W\d_]{2,}", candidate.name)
+    return any(not re.fullmatch(WORDS["temp"], word) for word in words)
 
 
 def _rank(role: Quantity, candidate: _Candidate, clocks: Sequence[int]) -> int:
