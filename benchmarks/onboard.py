@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egams.models.onnx_files import open_session
-from egams.onboard.binned import binned_matrices
-from egams.onboard.export import CARD, FP32, INT8
-from egams.onboard.onnx_files import INPUT
+from egams.onboard.binned import binned_runs
+from egams.onboard.export import CARD
+from egams.onboard.student_graph import INPUT
 from egams.simulate import simulate_runs
 
 RUNS = 8
@@ -49,10 +49,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=200)
     given = parser.parse_args()
     card = json.loads((given.folder / CARD).read_text(encoding="utf-8"))
-    binned = binned_matrices(simulate_runs(RUNS, np.random.default_rng(0)))
+    binned = binned_runs(simulate_runs(RUNS, np.random.default_rng(0))).abundance
     print(f"{platform.machine()}, one core, load {os.getloadavg()[0]:.1f}")
     print(f"{card['multiply_adds'] / 1e6:.2f} million multiply-adds")
-    for name in (FP32, INT8):
+    for name in card["bytes"]:
         times = milliseconds(given.folder / name, binned, given.repeats)
         median = statistics.median(times)
         verdict = "met" if median <= TARGET_MS else "MISSED"

@@ -13,6 +13,7 @@ say() { tee -a results/printed.txt; }
 
 bash results/bundle.sh "$data" "$work"
 cp -r "$work/all-tables/." results/all-runs
+egams export "$work/all" "$work/all.store" --int8-only --onnx src/egams/onboard/shipped
 egams cross-validate "$work/all.store" --experiment compact --grouped --sam-sources "$work/sam.store" -o "$work/all-grouped"
 python benchmarks/missing_data.py "$work/all" "$data/all_features.parquet" "$data/metadata.csv" "$data/all_labels.csv" \
     > results/missing.md
@@ -43,11 +44,9 @@ egams cross-validate "$work/train.store" --sam-sources "$work/sam.store" -o "$wo
     --folds 16 --experiment neighbours --experiment lightgbm_evidence \
     --experiment lightgbm_all_evidence
 
-egams export "$work/study" "$work/train.store" --onnx "$work/student"
-
 python benchmarks/out_of_fold.py "$work/train.store" "$work/study" | say
 python benchmarks/grouped.py "$work/grouped" --ordinary "$work/study" | say
-python benchmarks/onboard.py "$work/student" | say
+python benchmarks/onboard.py src/egams/onboard/shipped | say
 for name in baseline prepare spectrogram; do python "benchmarks/$name.py" | say; done
 python benchmarks/startup.py | say
 

@@ -228,7 +228,7 @@ def test_a_student_goes_on_board(place, study):
     assert done.exit_code == 0
     assert "log loss out of fold" in done.stdout
     made = {path.name for path in (place / "student").iterdir()}
-    assert made == {"student.onnx", "student-int8.onnx", "card.json"}
+    assert made == {"student.onnx", "student-int8.onnx", "card.json", "vectors"}
 
 
 def test_grouped_folds_keep_to_their_groups(place, study):

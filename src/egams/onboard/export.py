@@ -2,45 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from egams.artifact import header, write_json, written_whole
-from egams.conventions import BIN_COUNT, BIN_WIDTH, FIRST_BIN, MZ_COUNT
+from egams.artifact import file_digests, header, write_json, written_whole
+from egams.conventions import BIN_WIDTH, FIRST_COLUMN, MZ_COUNT
 from egams.errors import ConfigError
 from egams.families import FAMILIES
-from egams.models.cost import multiply_adds
-from egams.models.onnx_files import OPSET, need_onnx
-from egams.onboard.onnx_files import INPUT, OUTPUTS, run_onnx, write_fp32, write_int8
-from egams.onboard.student import Student, predict
+from egams.models.onnx_files import need_onnx
+from egams.onboard.graph import OPSET
+from egams.onboard.onnx_files import run_onnx, write_student
+from egams.onboard.stages import LATEST_START, SIX_MZ, Stage, upper_edge
+from egams.onboard.student import StageStudent, answers
+from egams.onboard.student_graph import (
+    INFINITE,
+    INPUT,
+    JUDGED,
+    LIKENESS,
+    PROBABILITY,
+    REFUSAL,
+    STAGE,
+    TOO_LITTLE,
+)
+from egams.onboard.vectors import vector_matrices, write_vectors
+from egams.spectrogram.coarse import COARSE_BINS, COARSE_STEP
 
 KIND = "student"
-FORMAT_VERSION = 1
-FP32, INT8, CARD = "student.onnx", "student-int8.onnx", "card.json"
+FORMAT_VERSION = 2
+FP32, INT8, CARD, VECTORS = "student.onnx", "student-int8.onnx", "card.json", "vectors"
 MOST_BYTES = 1_000_000
 MOST_MULTIPLY_ADDS = 20_000_000
-RUNS_COMPARED = 100
+SHIPPED = Path(__file__).parent / "shipped"
+"""A student of the shipped bundle's study, in int8."""
 
 
 def export_onnx(
-    student: Student,
+    students: Sequence[StageStudent],
     folder: str | Path,
-    calibration: NDArray[np.float32],
     facts: dict[str, Any] | None = None,
+    *,
+    fp32: bool = True,
 ) -> dict[str, Any]:
-    """Write ``student.onnx`` (fp32), ``student-int8.onnx`` and ``card.json`` into a folder.
+    """Write ``student.onnx``, ``student-int8.onnx``, ``vectors/`` and ``card.json`` into a folder.
 
     Parameters
     ----------
-    calibration
-        Training runs ``[run, m/z, bin]``: ranges of activations come from them, and the first 100
-        are used to compare the files with the student in torch.
+    students
+        In the order in which they are tried.
+    folder
+        To write.
     facts
-        What else the card should say: scores, fingerprint of the data.
+        What else the card should hold: scores, fingerprint of the data.
+    fp32
+        Whether ``student.onnx`` is written too, four times as large and with the same answers.
 
     Returns
     -------
@@ -56,23 +73,41 @@ def export_onnx(
         If something else stands at `folder`.
     """
     need_onnx()
-    folder = Path(folder)
-    work = multiply_adds(student, torch.zeros(1, MZ_COUNT, BIN_COUNT))
-    _refuse_above("multiply-adds", work, MOST_MULTIPLY_ADDS)
-    with written_whole(folder) as temporary:
+    with written_whole(Path(folder)) as temporary:
         temporary.mkdir()
-        write_fp32(student, temporary / FP32)
-        write_int8(temporary / FP32, temporary / INT8, calibration)
-        size = {name: (temporary / name).stat().st_size for name in (FP32, INT8)}
-        _refuse_above("bytes in int8", size[INT8], MOST_BYTES)
-        some = calibration[:RUNS_COMPARED]
-        expected = predict(student, torch.from_numpy(some)).numpy()
+        graphs = {INT8: write_student(students, temporary / INT8, whole_numbers=True)}
+        if fp32:
+            graphs[FP32] = write_student(students, temporary / FP32, whole_numbers=False)
+        work = graphs[INT8].multiply_adds
+        _refuse_above("multiply-adds", work, MOST_MULTIPLY_ADDS)
+        _refuse_above("bytes in int8", (temporary / INT8).stat().st_size, MOST_BYTES)
+        write_vectors(temporary / VECTORS, temporary / INT8)
+        runs = vector_matrices(temporary / VECTORS)
+        expected = answers(students, runs)[0]
         apart = {
-            name: float(np.abs(run_onnx(temporary / name, some) - expected).max()) for name in size
+            name: float(np.nanmax(np.abs(run_onnx(temporary / name, runs.abundance)[0] - expected)))
+            for name in graphs
         }
-        card = _card(size, work, apart, len(some)) | (facts or {})
-        write_json(temporary / CARD, card)
-    return card
+        files = [path for path in sorted(temporary.rglob("*")) if path.is_file()]
+        card = header(KIND, FORMAT_VERSION) | {
+            "families": list(FAMILIES),
+            "input": _input(),
+            "outputs": _outputs(),
+            "stages": [_stage(number, each.stage) for number, each in enumerate(students, 1)],
+            "opset": OPSET,
+            "operators": graphs[INT8].operators(),
+            "bytes": {name: (temporary / name).stat().st_size for name in graphs},
+            "multiply_adds": work,
+            "memory": _memory(students),
+            "vectors": "vectors/NN.csv: simulated readings; NN-binned.csv: m/z by bin, empty where "
+            "not measured; outputs.csv: what student-int8.onnx answers",
+            "largest_difference_from_torch": {"runs": len(runs)} | apart,
+            "sha256": file_digests(temporary, files),
+            "intended_use": "A first look on board at what a sample holds. Not calibrated for "
+            "other instruments than those of its training runs.",
+        }
+        write_json(temporary / CARD, card | (facts or {}))
+    return card | (facts or {})
 
 
 def _refuse_above(what: str, found: int, most: int) -> None:
@@ -83,30 +118,67 @@ def _refuse_above(what: str, found: int, most: int) -> None:
         )
 
 
-def _card(
-    size: dict[str, int], work: int, apart: dict[str, float], compared: int
-) -> dict[str, Any]:
-    return header(KIND, FORMAT_VERSION) | {
-        "families": list(FAMILIES),
-        "opset": OPSET,
-        "input": {
-            "name": INPUT,
-            "shape": ["run", MZ_COUNT, BIN_COUNT],
-            "type": "float32",
-            "axes": f"run; m/z 0 to {MZ_COUNT - 1}; bins of {BIN_WIDTH:g} degC, the first from "
-            f"{FIRST_BIN * BIN_WIDTH:g} degC",
-            "unit": "mean abundance of each bin, any unit; NaN where not measured",
+def _input() -> dict[str, Any]:
+    return {
+        "name": INPUT,
+        "shape": ["run", MZ_COUNT, COARSE_BINS],
+        "type": "float32",
+        "axes": f"run; m/z 0 to {MZ_COUNT - 1}; bin 0 to {COARSE_BINS - 1}",
+        "unit": "mean abundance of each bin, any unit, the same for the whole run",
+        "bin_edges_degC": [upper_edge(bin_) for bin_ in range(-1, COARSE_BINS)],
+        "bin_of_a_reading": f"round((T - {FIRST_COLUMN:g}) / {COARSE_STEP:g}), T from 28 to 1000 "
+        "degC; all readings of a scan count at the mean temperature of the scan",
+        "mz_of_a_reading": "nearest whole m/z, where it is less than 0.3 away",
+        "slow_sweeps": "an instrument that warms within a sweep averages each m/z in bins of "
+        f"{BIN_WIDTH:g} degC first, and interpolates empty ones between others",
+        "empty_bins": "between others: interpolate linearly in the m/z; else NaN",
+        "not_measured": "NaN; never 0",
+        "while_it_heats": "bins that are still to come are NaN",
+    }
+
+
+def _outputs() -> dict[str, Any]:
+    families = len(FAMILIES)
+    return {
+        PROBABILITY: {
+            "shape": ["run", families],
+            "is": "probability of each family; NaN where refused",
         },
-        "outputs": {
-            OUTPUTS[0]: {"shape": ["run", len(FAMILIES)], "is": "probability of each family"},
-            OUTPUTS[1]: {
-                "shape": ["run", 1],
-                "is": "0 to about 1: the more, the less like any training run",
-            },
+        REFUSAL: {
+            "shape": ["run", 1],
+            "is": f"{JUDGED}: judged; {INFINITE}: refused, an abundance is infinite; {TOO_LITTLE}: "
+            "refused, nothing above 0 or less measured than any stage takes",
         },
-        "bytes": size,
-        "multiply_adds": work,
-        "largest_difference_from_torch": {"runs": compared} | apart,
-        "intended_use": "A first look on board at what a sample holds. Not calibrated for other "
-        "instruments than those of its training runs.",
+        STAGE: {
+            "shape": ["run", 1],
+            "is": "number of the stage that answered, from 1; 0 where refused",
+        },
+        LIKENESS: {
+            "shape": ["run", 1],
+            "is": "0 to 1: the less, the less like the nearest training run",
+        },
+    }
+
+
+def _stage(number: int, stage: Stage) -> dict[str, Any]:
+    mz = list(stage.mask.mz)
+    return {
+        "number": number,
+        "name": stage.name,
+        "mz": "all" if len(mz) == MZ_COUNT else mz,
+        "uses_bins_to": stage.mask.last,
+        "takes": f"at least {stage.fewest_mz} of these m/z, and {len(SIX_MZ) - 1} of "
+        f"{', '.join(map(str, SIX_MZ))}, each measured in bin {LATEST_START}, in bin "
+        f"{stage.must_reach} and in all but "
+        f"{stage.missing_bins} of bins 0 to {stage.mask.last}: heated to {stage.end_degC:g} degC",
+    }
+
+
+def _memory(students: Sequence[StageStudent]) -> dict[str, Any]:
+    largest = max(len(each.stage.mask.mz) * each.stage.bins**2 for each in students)
+    return {
+        "input_bytes": 4 * MZ_COUNT * COARSE_BINS,
+        "largest_intermediate_bytes": 4 * largest,
+        "largest_intermediate": "ranks of bins for the background's quantiles, one run; in C a "
+        "sort of 41 numbers for each m/z does the same in 164 bytes",
     }

@@ -4,32 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from egams.models.kernel import Kernel, Places, joined, recalibrated
 from egams.models.neighbours import NeighboursConfig
-from egams.onboard.describe import SHAPES, SIZES
-from egams.training.kernel_fit import fit_kernel, starting_kernel
+from egams.training.kernel_fit import distances, fit_kernel, starting_kernel
+from egams.training.neighbours import representative, solved
 
-RANKS = (64, 32, 32, *[12] * SIZES.count(SHAPES))
-"""Components kept of each descriptor: few enough to fit, and what is left out was mostly noise."""
-BASIS = 32
-"""Eigenvectors kept for the variance."""
-FIT = NeighboursConfig()
-FIRST_WEIGHTS = 0.2
-"""Sum of the kernel's weights when its fit starts."""
+FIT = NeighboursConfig(steps=10)
+FITTED_ON = 600
+"""Training runs, at most, that the few numbers of a kernel are fitted on."""
+FIRST_WEIGHTS = torch.tensor([-1.6, -1.2, -1.3, -0.6])
+FIRST_NOISE = torch.tensor(-3.9, dtype=torch.float64)
+"""About where fits end, so that few steps suffice."""
 SMALLEST_SQUARE = 1e-6
-LARGEST_INT8 = 127
+LARGEST_INT8, LARGEST_INT16 = 127, 32_767
 
 
-def to_int8_grid(weight: Tensor) -> Tensor:
-    """Round ``[input, output]`` to 255 equal steps for each output, symmetric about 0.
+def to_grid(weight: Tensor, along: int = 0, largest: int = LARGEST_INT8) -> Tensor:
+    """Round to equal steps, symmetric about 0, with a step for each index of the other axis.
 
-    Quantising such weights later changes nothing.
+    Writing such weights as whole numbers changes nothing.
+
+    Parameters
+    ----------
+    weight
+        ``[input, output]``.
+    along
+        Axis that shares a step: 0, so that each output has its own, or 1, for each input.
+    largest
+        Whole number that the largest weight becomes.
     """
-    largest = weight.abs().amax(0, keepdim=True)
-    step = largest.clamp_min(torch.finfo(weight.dtype).tiny) / LARGEST_INT8
+    step = step_of(weight, along, largest)
     return (weight / step).round() * step
+
+
+def step_of(weight: Tensor, along: int, largest: int) -> Tensor:
+    """Size of the steps of `to_grid` ``[1, output]`` or ``[input, 1]``."""
+    most = weight.abs().amax(along, keepdim=True)
+    return most.clamp_min(torch.finfo(weight.dtype).tiny) / largest
 
 
 class Compressed(nn.Module):
@@ -53,8 +68,8 @@ class Compressed(nn.Module):
         centre = descriptor.mean(0)
         rank = min(rank, *descriptor.shape)
         _, _, components = torch.linalg.svd((descriptor - centre).double(), full_matrices=False)
-        directions = to_int8_grid(components[:rank].T.float())
-        landmarks = to_int8_grid(((descriptor - centre) @ directions).T)
+        directions = to_grid(components[:rank].T.float())
+        landmarks = to_grid(((descriptor - centre) @ directions).T, 1)
         self.register_buffer("centre", centre)
         self.register_buffer("directions", directions)
         self.register_buffer("landmarks", landmarks)
@@ -68,10 +83,10 @@ class Compressed(nn.Module):
 
 
 class KernelMachine(nn.Module):
-    """Logits and variance of a Gaussian process, as `egams.models.neighbours` has it.
+    """Logits of a Gaussian process, as `egams.models.neighbours` has it, and likeness.
 
-    The variance needs the inverse of the covariance, which is large. Its leading eigenvectors are
-    kept; one number stands for the eigenvalues of all others.
+    Instead of the variance, which needs the inverse of the covariance, it has the likeness of the
+    nearest training run: exp of minus its joined distance.
 
     Parameters
     ----------
@@ -80,11 +95,7 @@ class KernelMachine(nn.Module):
     coefficients
         ``[landmark, family]``.
     prior, slope, doubt, shift
-        ``[family]``: see `egams.models.kernel.Kernel`.
-    basis, gain
-        Leading eigenvectors, scaled, and the inverse of the eigenvalues of all others.
-    largest_variance
-        Where nothing is known.
+        ``[family]``: see `egams.models.kernel.Kernel`; slope and doubt are made positive.
     """
 
     weights: Tensor
@@ -93,9 +104,6 @@ class KernelMachine(nn.Module):
     slope: Tensor
     doubt: Tensor
     shift: Tensor
-    basis: Tensor
-    gain: Tensor
-    largest_variance: Tensor
 
     def __init__(self, parts: Sequence[Compressed], numbers: dict[str, Tensor]) -> None:
         super().__init__()
@@ -103,22 +111,19 @@ class KernelMachine(nn.Module):
         for name, value in numbers.items():
             self.register_buffer(name, value.float())
 
-    def forward(self, descriptors: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Logits ``[run, family]`` and variance ``[run, 1]``, 0 to about 1."""
+    def forward(self, descriptors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Logits ``[run, family]`` and likeness ``[run, 1]``, 0 to 1."""
         pairs = zip(self.parts, descriptors, strict=True)
         apart = [part(descriptor) * self.weights[i] for i, (part, descriptor) in enumerate(pairs)]
         shared = torch.exp(-torch.stack(apart).sum(0))
         mean = shared @ self.coefficients + self.prior
-        leading = shared @ self.basis
-        explained = self.gain * (shared * shared).sum(1, keepdim=True) - (leading * leading).sum(
-            1, keepdim=True
-        )
-        variance = (self.largest_variance - explained).clamp_min(0.0)
-        return self.slope * mean / torch.sqrt(1 + self.doubt * variance) + self.shift, variance
+        likeness = shared.amax(1, keepdim=True)
+        spread = torch.sqrt(1 + self.doubt * (1 - likeness))
+        return self.slope * mean / spread + self.shift, likeness
 
 
 def fit_kernel_machine(
-    descriptors: Sequence[Tensor], labels: Tensor
+    descriptors: Sequence[Tensor], labels: Tensor, ranks: Sequence[int]
 ) -> tuple[KernelMachine, Tensor, Tensor]:
     """Fit on described training runs, as `egams.training.neighbours` does; nothing is random.
 
@@ -128,52 +133,43 @@ def fit_kernel_machine(
         ``[run, feature]`` each.
     labels
         ``[run, family]``.
+    ranks
+        Principal components kept of each descriptor.
 
     Returns
     -------
     KernelMachine
         For runs that were not trained on.
     Tensor, Tensor
-        Logits ``[run, family]`` and variance ``[run, 1]`` of the training runs, each from the
+        Logits ``[run, family]`` and likeness ``[run, 1]`` of the training runs, each from the
         others alone.
     """
-    parts = [
-        Compressed(descriptor, rank) for descriptor, rank in zip(descriptors, RANKS, strict=True)
-    ]
-    apart = torch.stack([_between_landmarks(part) for part in parts])
-    weight = torch.tensor(FIRST_WEIGHTS / len(parts), dtype=torch.float64).expm1().log()
-    start = starting_kernel(weight.repeat(len(parts)))
-    fit = fit_kernel(apart, labels.double(), start, FIT)
-    with torch.no_grad():
-        kernel, noise = fit.kernel, fit.kernel.noise.exp()
-        numbers = {
-            "weights": kernel.weights / fit.scale,
-            "coefficients": fit.coefficients,
-            "prior": fit.prior,
-            "slope": kernel.slope.exp(),
-            "doubt": kernel.doubt.exp(),
-            "shift": kernel.shift,
-            "largest_variance": 1 + noise,
-        } | _compressed_inverse(fit.covariance, noise, BASIS)
-    return KernelMachine(parts, numbers), fit.logits.float(), fit.variance.float()
-
-
-def _between_landmarks(part: Compressed) -> Tensor:
-    places = part.landmarks.T.double()
-    apart = torch.cdist(places, places)
-    return apart.square().clamp_min(SMALLEST_SQUARE).sqrt().fill_diagonal_(0.0)
-
-
-def _compressed_inverse(covariance: Tensor, noise: Tensor, kept: int) -> dict[str, Tensor]:
-    """Split the inverse into one gain for all directions, less what the leading ones lack.
-
-    k' (K + s)^-1 k = g |k|^2 - |B' k|^2, with B the leading eigenvectors times the root of
-    g - 1 / (l + s). All other eigenvalues l are taken for their mean, weighted by l^2: how much
-    of them rows of K hold.
-    """
-    values, vectors = torch.linalg.eigh(covariance)
-    others = values[: max(len(values) - kept, 1)].clamp_min(0)
-    typical = others.pow(3).sum() / others.square().sum().clamp_min(torch.finfo(others.dtype).tiny)
-    gain = 1 / (typical + noise)
-    lack = (gain - 1 / (values[-kept:] + noise)).clamp_min(0)
-    return {"gain": gain, "basis": vectors[:, -kept:] * lack.sqrt()}
+    parts = [Compressed(each, rank) for each, rank in zip(descriptors, ranks, strict=True)]
+    places = [part.landmarks.T.double().numpy() for part in parts]
+    chosen = representative(places, labels.numpy(), min(len(labels), FITTED_ON))
+    apart = distances([torch.from_numpy(each[chosen]) for each in places])
+    start = starting_kernel(FIRST_WEIGHTS)._replace(noise=FIRST_NOISE)
+    fit = fit_kernel(apart, labels[chosen].double(), start, FIT)
+    weights = (fit.kernel.weights / fit.scale).numpy()
+    known, noise = labels.double().numpy(), float(fit.kernel.noise.exp())
+    prior = (2 * known - 1).mean(0)
+    coefficients, inverse = solved(places, weights.tolist(), noise, 2 * known - 1 - prior)
+    mean = 2 * known - 1 - coefficients / inverse.diagonal()[:, None]
+    of_all = [Places.of(each) for each in places]
+    among = joined(of_all, of_all, weights.tolist())
+    np.fill_diagonal(among, np.inf)
+    likeness = np.exp(-among.min(1, keepdims=True))
+    started = Kernel(*(each.numpy() for each in fit.kernel))
+    kernel = recalibrated(started, mean, 1 - likeness, known)
+    numbers = {
+        "weights": weights,
+        "prior": prior,
+        "slope": np.exp(kernel.slope),
+        "doubt": np.exp(kernel.doubt),
+        "shift": kernel.shift,
+    }
+    tensors = {name: torch.from_numpy(np.asarray(value)) for name, value in numbers.items()}
+    # Of a thousand products that nearly cancel: in int8 they would be too coarse.
+    tensors["coefficients"] = to_grid(torch.from_numpy(coefficients), largest=LARGEST_INT16)
+    logits = torch.from_numpy(kernel.logits(mean, 1 - likeness)).float()
+    return KernelMachine(parts, tensors), logits, torch.from_numpy(likeness).float()

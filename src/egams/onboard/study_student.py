@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from egams.arrays import IntArray
+from egams.arrays import IntArray, to_numpy
 from egams.ensemble.ensemble import ensemble_scores
 from egams.errors import ArtifactError, ConfigError
 from egams.experiments.experiment import Experiment
-from egams.logloss import mean_log_loss
 from egams.models.neighbours import NeighboursConfig
 from egams.models.onnx_files import need_onnx
 from egams.models.predict import predict_draws
-from egams.onboard.binned import binned_matrices
 from egams.onboard.distil import distil
-from egams.onboard.onnx_files import run_onnx, write_fp32, write_int8
-from egams.onboard.student import Student, predict
+from egams.onboard.held_out import HeldOut
+from egams.onboard.stages import STAGES, Stage
+from egams.onboard.student import StageStudent
+from egams.spectrogram.coarse import coarse_runs
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.run_store import RunStore
 from egams.study.folds import Folds
@@ -31,7 +29,7 @@ from egams.study.gather import study_predictions
 from egams.study.study import Study
 from egams.training.neighbours import fit_neighbours
 
-DRAWS = 4
+DRAWS = 2
 """Spectrograms of each run that its teachers are shown."""
 
 
@@ -41,17 +39,14 @@ class StudyStudent:
 
     Parameters
     ----------
-    student
-        Trained on every run of the study.
-    binned
-        Those runs ``[run, m/z, bin]``.
+    students
+        Trained on every run of the study, in the order in which they are tried.
     facts
         For the card: teachers, fingerprint of the data, and scores by students and teachers that
-        did not see the runs, ``fp32`` in torch, ``int8`` by onnxruntime.
+        did not see the runs.
     """
 
-    student: Student
-    binned: NDArray[np.float32]
+    students: list[StageStudent]
     facts: dict[str, Any]
 
 
@@ -59,20 +54,27 @@ def distil_study(
     study: Study,
     store: RunStore,
     *,
+    stages: Sequence[Stage] = STAGES,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> StudyStudent:
     """Distil the members of a study.
 
-    The student of a fold learns from members trained without that fold, on runs outside it. The
-    last student learns from the mean of what all folds' members say of runs they trained on.
+    The students of a fold learn from members trained without that fold, on runs outside it. The
+    last students learn from the mean of what all folds' members predict of runs they trained on.
 
     Parameters
     ----------
+    study
+        Whose members teach.
+    store
+        Runs of the study.
+    stages
+        What the student is to answer from, in the order in which they are tried.
     seed
         Of the students' heads and of the teachers' draws.
     progress
-        Called with students done and students in all.
+        Called with stages done and stages in all.
 
     Raises
     ------
@@ -91,28 +93,29 @@ def distil_study(
     run_ids = tuple(np.array(store.ids)[positions].tolist())
     folds = Folds.load(study.folds_path, run_ids)
     teachers = teachers_of(study, [str(fold) for fold in range(folds.count)])
-    labelled = [store[position] for position in positions.tolist()]
-    runs, binned = ResidentRuns.load(labelled), binned_matrices(labelled)
-    inputs, labels = torch.from_numpy(binned), torch.from_numpy(runs.labels)
+    runs = ResidentRuns.load([store[position] for position in positions.tolist()])
+    coarse, labels = coarse_runs(runs, np.arange(len(run_ids))), to_numpy(runs.labels)
+    done, steps = 0, len(stages) * (folds.count + 1)
+
+    def learn(train: IntArray, soft: NDArray[np.float32]) -> list[StageStudent]:
+        nonlocal done
+        learned = []
+        for stage in stages:
+            given = torch.from_numpy(labels[train]), torch.from_numpy(soft)
+            learned.append(distil(stage, coarse[train], *given, seed))
+            done += 1
+            if progress is not None:
+                progress(done, steps)
+        return learned
+
     taught = np.zeros((folds.count, *labels.shape), np.float32)
-    predicted = {kind: np.empty(labels.shape, np.float32) for kind in ("fp32", "int8")}
+    held_out = HeldOut.none(len(labels), len(stages))
     for fold in range(folds.count):
         train, held = np.flatnonzero(folds.fold != fold), np.flatnonzero(folds.fold == fold)
-        place = torch.from_numpy(train)
         taught[fold, train] = teach(study, teachers, str(fold), runs, train, seed)
-        soft = torch.from_numpy(taught[fold, train])
-        student = distil(inputs[place], labels[place], soft, seed)
-        predicted["fp32"][held] = predict(student, inputs[held]).numpy()
-        predicted["int8"][held] = _int8(student, binned[train], binned[held])
-        if progress is not None:
-            progress(fold + 1, folds.count + 1)
-    mean = torch.from_numpy(taught.sum(0) / (folds.count - 1))
-    student = distil(inputs, labels, mean, seed)
-    if progress is not None:
-        progress(folds.count + 1, folds.count + 1)
+        held_out.fill(held, coarse[held], learn(train, taught[fold, train]))
+    students = learn(np.arange(len(labels)), taught.sum(0) / (folds.count - 1))
     ensemble = ensemble_scores(study_predictions(study))["nested"]
-    truth = runs.labels
-    scores = {kind: mean_log_loss(truth, values) for kind, values in predicted.items()}
     facts = {
         "scores": {
             "score": "mean log loss, out of fold",
@@ -120,24 +123,13 @@ def distil_study(
             "folds": folds.count,
             "ensemble": round(ensemble, 5),
         }
-        | {kind: round(score, 5) for kind, score in scores.items()}
-        | {"given_up": round(scores["int8"] - ensemble, 5)},
+        | held_out.scores(coarse, labels, stages),
         "teachers": [experiment.name for experiment in teachers],
         "training_runs": len(run_ids),
         "data": study.manifest.data,
         "seed": seed,
     }
-    return StudyStudent(student, binned, facts)
-
-
-def _int8(
-    student: Student, training: NDArray[np.float32], held: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    with tempfile.TemporaryDirectory() as scratch:
-        fp32, int8 = Path(scratch) / "fp32.onnx", Path(scratch) / "int8.onnx"
-        write_fp32(student, fp32)
-        write_int8(fp32, int8, training)
-        return run_onnx(int8, held)
+    return StudyStudent(students, facts)
 
 
 def teachers_of(study: Study, folds: Sequence[str]) -> list[Experiment]:

@@ -99,7 +99,7 @@ def coarse_runs(runs: ResidentRuns, positions: IntArray) -> CoarseRuns:
         _coarse(runs, positions[start : start + RUNS_AT_ONCE])
         for start in range(0, len(positions), RUNS_AT_ONCE)
     ]
-    return CoarseRuns(_without_holes(np.concatenate(parts)))
+    return CoarseRuns(without_holes(np.concatenate(parts)))
 
 
 def _coarse(runs: ResidentRuns, positions: IntArray) -> NDArray[np.float32]:
@@ -192,7 +192,8 @@ def _known(abundance: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(np.isnan(abundance), np.float32(np.inf), abundance)
 
 
-def _without_holes(abundance: NDArray[np.float32]) -> NDArray[np.float32]:
+def without_holes(abundance: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Interpolate, in place, empty bins between others ``[run, m/z, bin]``."""
     known = ~np.isnan(abundance)
     before, after = np.maximum.accumulate(known, 2), np.maximum.accumulate(known[..., ::-1], 2)
     between = before & after[..., ::-1]
