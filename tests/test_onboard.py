@@ -313,7 +313,7 @@ def test_vectors_give_their_outputs_in_onnxruntime_and_in_plain_numpy(folder):
 
     binned, expected = vector_matrices(folder / VECTORS).abundance, outputs(folder / VECTORS)
     assert expected[:, 0].tolist() == [JUDGED] * 8 + [TOO_LITTLE] * 2
-    evaluator = ReferenceEvaluator(folder / INT8)
+    evaluator = ReferenceEvaluator(str(folder / INT8))
     by_runtime = run_onnx(folder / INT8, binned)
     by_numpy = evaluator.run(list(OUTPUTS), {INPUT: binned})
     for found in (by_runtime, by_numpy):
