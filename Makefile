@@ -1,11 +1,12 @@
 PYTHON ?= python3
 VENV ?= .venv
+MINUTES ?= 5
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BENCHMARKS := startup prepare baseline spectrogram trees  # out_of_fold wants a study of the real runs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs check bench clean
+.PHONY: help demo test lint docs check bench fuzz clean
 
 help:
 	@echo "make demo   install, then simulate, train, predict and score: some minutes"
@@ -14,6 +15,7 @@ help:
 	@echo "make docs   the pages and the API as a site, in site/"
 	@echo "make check  lint and test"
 	@echo "make bench  every benchmark that needs no data"
+	@echo "make fuzz   spoilt and forged files, for MINUTES=5"
 	@echo "make clean  remove the environment, caches and the demo"
 
 # Made anew when what it depends on changes; a stopped install leaves no stamp and is repeated.
@@ -41,6 +43,9 @@ check: lint test
 
 bench: $(INSTALLED)
 	@set -e; for name in $(BENCHMARKS); do echo "$$name"; $(BIN)/python benchmarks/$$name.py; done
+
+fuzz: $(INSTALLED)
+	$(BIN)/python tests/attack/fuzz.py --minutes $(MINUTES)
 
 clean:
 	rm -rf $(VENV) demo site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

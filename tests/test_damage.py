@@ -50,7 +50,10 @@ def runs() -> list[Run]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One artifact of every kind."""
-    folder = tmp_path_factory.mktemp("made")
+    return make_all(tmp_path_factory.mktemp("made"))
+
+
+def make_all(folder: Path) -> Path:
     store = prepare(runs(), folder / "store", jobs=1)
     study = cross_validate(store, EXPERIMENT, folder / "study", folds=FOLDS, draws=2, jobs=1)
     make_bundle(study, folder / "bundle")

@@ -18,6 +18,7 @@ from egams.experiments.experiment import Experiment
 from egams.families import FAMILIES
 
 TRAINING_RUNS = "training-runs"
+MOST_DRAWS = 10_000
 AGAIN = "Copy or make the bundle again."
 
 Label = Annotated[int, Field(ge=0, le=1)]
@@ -65,7 +66,7 @@ class BundleManifest(Artifact):
     families: tuple[str, ...]
     members: tuple[MemberEntry, ...]
     ensemble: Ensemble
-    draws: Annotated[int, Field(ge=1)]
+    draws: Annotated[int, Field(ge=1, le=MOST_DRAWS)]
     scores: Mapping[str, float]
     score: str = "mean log loss, out of fold"
     data: str

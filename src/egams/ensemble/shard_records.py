@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Self
+
+from pydantic import Field, model_validator
 
 from egams.artifact import Artifact, digest_of, written_whole
 from egams.errors import ArtifactError
@@ -14,6 +16,7 @@ from egams.errors import ArtifactError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+MOST_SHARDS = 10**6
 RECORD = b"egams"
 AGAIN = "Remove it and give the command that predicts it again."
 
@@ -37,10 +40,21 @@ class ShardsManifest(Artifact):
 
     bundle: str
     source: str
-    runs: int
-    runs_per_shard: int
-    draws: int
+    runs: Annotated[int, Field(ge=0)]
+    runs_per_shard: Annotated[int, Field(ge=1)]
+    draws: Annotated[int, Field(ge=1)]
     seed: int
+
+    @property
+    def shards(self) -> int:
+        """How many."""
+        return -(-self.runs // self.runs_per_shard)
+
+    @model_validator(mode="after")
+    def _countable(self) -> Self:
+        if self.shards > MOST_SHARDS:
+            raise ValueError(f"{self.shards} shards; expected at most {MOST_SHARDS}: larger ones")
+        return self
 
 
 class ShardRecord(Artifact):

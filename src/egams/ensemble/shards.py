@@ -259,8 +259,7 @@ def _source_fingerprint(source: RunSource) -> str:
 
 
 def _paths(folder: Path) -> list[Path]:
-    manifest = ShardsManifest.load(folder)
-    count = -(-manifest.runs // manifest.runs_per_shard)
+    count = ShardsManifest.load(folder).shards
     return [folder / SHARDS / f"shard-{number:05d}.parquet" for number in range(count)]
 
 

@@ -42,9 +42,9 @@ class StudyManifest(Artifact):
     again = "Cross-validate again into another folder."
 
     data: str
-    folds: int
+    folds: Annotated[int, Field(ge=1, le=1000)]
     seed: int = 0
-    draws: int = 1
+    draws: Annotated[int, Field(ge=1)] = 1
     runs_used: int = 0
     grouped_below: float | None = None
     sam_sources: str | None = None

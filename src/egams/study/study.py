@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from egams.models.predictor import Predictor
 from egams.models.registry import load_predictor
 from egams.study.epochs import EPOCHS, Epoch, read_epochs, write_epochs
 from egams.study.records import MEMBER, MemberRecord, StudyManifest, Truth, TruthRecord
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 CONTEXTS = "contexts.safetensors"
 HELD_OUT = "held-out.parquet"
@@ -276,13 +280,23 @@ def write_held_out(file: Path, held_out: HeldOut) -> None:
 
 
 def _read_held_out(folder: Path, file: str) -> HeldOut:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not (folder / MEMBER).is_file():
         raise ArtifactError(f"{folder}: this fold is not finished. Cross-validate again.")
     record = MemberRecord.load(folder)
     refuse_damaged(folder, {file: record.files.get(file, "")}, record.again)
-    table = pq.read_table(folder / file, page_checksum_verification=True)
+    try:
+        table = pq.read_table(folder / file, page_checksum_verification=True)
+        return _held_out_of(table)
+    except (OSError, ValueError, LookupError, ArithmeticError, pa.ArrowException) as error:
+        raise ArtifactError(
+            f"{folder / file}: holds no held-out predictions ({error}). {record.again}"
+        ) from error
+
+
+def _held_out_of(table: pa.Table) -> HeldOut:
     draws = int(table["draw"].to_numpy().max()) + 1
     run_ids = table["sample_id"].to_pylist()
     values = np.stack([table[family].to_numpy() for family in FAMILIES], axis=1)
