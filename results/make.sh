@@ -49,6 +49,9 @@ python benchmarks/grouped.py "$work/grouped" --ordinary "$work/study" | say
 python benchmarks/onboard.py src/egams/onboard/shipped | say
 for name in baseline prepare spectrogram; do python "benchmarks/$name.py" | say; done
 python benchmarks/startup.py | say
+python benchmarks/explain.py simulated --runs 400 | say
+python benchmarks/explain.py deletion "$work/study" "$work/train.store" | say
+python benchmarks/explain.py shuffled "$work/train.store" --runs 40 | say
 
 python benchmarks/train_loop.py | say
 python benchmarks/step_floor.py --batch 32 --runs 64 conv1d_evidence 'small_*' | say
