@@ -1,6 +1,6 @@
 """Draw the picture of the README from a simulated run: ``python docs/make_pictures.py [BUNDLE]``.
 
-With a bundle, the run's predictions stand beside it. No run of the challenge is in any picture.
+The shipped bundle predicts it, or another one. No run of the challenge is in any picture.
 """
 
 from __future__ import annotations
@@ -21,8 +21,13 @@ PRESENT = ("carbonate", "oxychlorine", "phyllosilicate", "sulfate")
 def main(bundle: str | None = None) -> Path:
     """Draw ``docs/run.png``."""
     run = simulate_run(np.random.default_rng(SEED), families=PRESENT, run_id="A simulated run")
-    predictions = egams.load_bundle(bundle).predict(run) if bundle else None
-    return draw_run(run, Path(__file__).with_name("run.png"), predictions=predictions)
+    loaded = egams.load_bundle(bundle)
+    return draw_run(
+        run,
+        Path(__file__).with_name("run.png"),
+        predictions=loaded.predict(run),
+        explanation=loaded.explain(run),
+    )
 
 
 if __name__ == "__main__":

@@ -101,6 +101,10 @@ def test_what_was_not_measured_is_named(tmp_path):
     said = texts(draw_run(without(even(), 17, 18, 20, 44), tmp_path / "n.svg").read_text())
     assert not any("H₂O" in text for text in said if "Not measured" not in text)
     assert "CO₂ 45 for 44" in said
+    said = texts(draw_run(without(even(), 18), tmp_path / "p.svg", mz=[17, 20]).read_text())
+    assert {"H₂O 17 for 18", "H₂O 20 for 18"} <= set(said)
+    said = texts(draw_run(even(), tmp_path / "p.svg", mz=[17, 18]).read_text())
+    assert {"H₂O 17", "H₂O 18"} <= set(said)
 
 
 def test_calls_choose_the_ions(tmp_path):

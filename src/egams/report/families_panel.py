@@ -68,4 +68,4 @@ def draw_families(
     if run.labels is not None:
         for label, family in zip(axes.get_yticklabels(), order, strict=True):
             label.set_fontweight("bold" if run.labels[family] > 0 else "normal")
-        axes.set_title("Bold: labelled", loc="right")
+        axes.set_title("Bold: labelled" if run.labels.any() else "Labelled: none", loc="right")

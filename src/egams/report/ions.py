@@ -11,7 +11,7 @@ import numpy as np
 from egams.ensemble.gases import GASES
 from egams.ensemble.predictions import RunPrediction
 from egams.explain.peaks import Peak
-from egams.explain.species import BY_MZ, SPECIES
+from egams.explain.species import BY_MZ, SPECIES, Species
 from egams.explain.traces import Traces
 from egams.families import FAMILIES
 from egams.report.page import BLUE, BROWN, GREEN, INK, OLIVE, ORANGE, PURPLE, SKY, VERMILION
@@ -141,17 +141,18 @@ def _clearest(traces: Traces, peaks: Sequence[Peak]) -> list[int]:
 
 def _measured(traces: Traces, mz: int) -> Ion | None:
     """Return the ion, or the best proxy that was measured in its place."""
-    species = BY_MZ.get(mz)
-    gas = printed(species.name) if species else ""
-    if traces.column(mz) is not None:
-        return Ion(mz, gas or _proxied(mz), COLOURS.get(mz, ""))
-    for proxy in species.proxies if species else ():
-        if traces.column(proxy.mz) is not None:
-            return Ion(proxy.mz, gas, COLOURS.get(mz, ""), proxy_for=mz)
+    species = BY_MZ.get(mz) or _proxied(mz)
+    if species is None:
+        return Ion(mz, "", "") if traces.column(mz) is not None else None
+    gas, main_measured = printed(species.name), traces.column(species.mz) is not None
+    for ion in (mz, *(proxy.mz for proxy in species.proxies)):
+        if traces.column(ion) is not None:
+            instead = ion != species.mz and not main_measured
+            colour = COLOURS.get(species.mz, "") if ion == species.mz or instead else ""
+            return Ion(ion, gas, colour, proxy_for=species.mz if instead else None)
     return None
 
 
-def _proxied(mz: int) -> str:
+def _proxied(mz: int) -> Species | None:
     """Gas of which an ion is a proxy."""
-    gases = [each.name for each in SPECIES for proxy in each.proxies if proxy.mz == mz]
-    return printed(gases[0]) if gases else ""
+    return next((each for each in SPECIES for proxy in each.proxies if proxy.mz == mz), None)
