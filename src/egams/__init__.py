@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from egams.ensemble.bundle import load_bundle as load_bundle
     from egams.ensemble.shards import predict_shards as predict_shards
     from egams.ensemble.shards import read_shards as read_shards
+    from egams.ensemble.teach import teach as teach
     from egams.explain.explain import explain_run as explain_run
     from egams.explain.explanation import Explanation as Explanation
     from egams.explain.peaks import peaks as peaks
@@ -49,6 +50,7 @@ _HOME = {
     "read_shards": "egams.ensemble.shards",
     "register_model": "egams.models.registry",
     "register_reader": "egams.io",
+    "teach": "egams.ensemble.teach",
 }
 __all__ = [
     "FAMILIES",
@@ -72,6 +74,7 @@ __all__ = [
     "read_shards",
     "register_model",
     "register_reader",
+    "teach",
 ]
 
 

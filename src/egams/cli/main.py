@@ -25,6 +25,7 @@ from egams.cli.report import report
 from egams.cli.simulate import simulate
 from egams.cli.start import INTERRUPTED, process
 from egams.cli.study import study_app
+from egams.cli.teach import teach
 from egams.cli.verify import verify
 from egams.cli.zoo import zoo
 from egams.errors import EgamsError
@@ -43,7 +44,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-TRAIN = (demo, simulate, prepare, cross_validate, compare, bundle, export)
+TRAIN = (demo, simulate, prepare, cross_validate, compare, bundle, export, teach)
 USE = (inspect, predict, explain, evaluate, peaks, plot, report, zoo, verify)
 for command in TRAIN + USE:
     app.command()(command)

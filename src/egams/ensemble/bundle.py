@@ -215,15 +215,33 @@ class Bundle:
     def _predictors(self) -> list[Predictor]:
         return [predictor for member in self.members for predictor in member.predictors]
 
+    def predict_known(self, store: RunStore, own: IntArray) -> Predictions:
+        """Predict runs that are among the training runs of the neighbours, each without itself.
+
+        Parameters
+        ----------
+        store
+            Prepared runs.
+        own
+            Place of each among the training runs ``[run]``.
+        """
+        draws = self.manifest["draws"]
+        return Predictions(self._part(store, self._resident(store), draws, DRAW_SEED, own))
+
     def _part(
-        self, store: RunStore, runs: ResidentRuns, draws: int, seed: int
+        self,
+        store: RunStore,
+        runs: ResidentRuns,
+        draws: int,
+        seed: int,
+        own: IntArray | None = None,
     ) -> list[RunPrediction]:
         positions = np.arange(len(runs))
         known = self.whole_neighbours
         coarse = coarse_runs(runs, positions)
         evidence = {}
         if known is not None:
-            evidence[known], places, away = known.evidence_and_nearest(coarse, NEAREST_SHOWN)
+            evidence[known], places, away = known.evidence_and_nearest(coarse, NEAREST_SHOWN, own)
         evidence |= gather_evidence(self._predictors, runs, positions, coarse, evidence)
         of_members = [
             predict_draws(

@@ -57,6 +57,8 @@ class BundleManifest(Artifact):
         SHA-256 of each file, by path.
     same_as
         Which of `files` stands for another path that it equals.
+    taught
+        How many further runs it was taught: see `egams.ensemble.teach`.
     """
 
     kind = "bundle"
@@ -73,6 +75,7 @@ class BundleManifest(Artifact):
     study: Mapping[str, int]
     files: Mapping[str, str]
     same_as: Mapping[str, str]
+    taught: Annotated[int, Field(ge=0)] = 0
 
     @field_validator("families")
     @classmethod

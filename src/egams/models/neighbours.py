@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from egams.arrays import Array, FloatArray, IntArray
-from egams.errors import ArtifactError
+from egams.errors import ArtifactError, ConfigError
 from egams.families import FAMILIES
 from egams.models.kernel import Places, distances, recalibrated
 from egams.models.neighbours_state import State, refuse_misfits
 from egams.models.network import ModelSettings
 from egams.models.process import LOGIT_SCALE, Process
-from egams.spectrogram.coarse import EVERYTHING, CoarseRuns, Mask, masks_of, unpacked
+from egams.spectrogram.coarse import EVERYTHING, CoarseRuns, Mask, masks_of, packed, unpacked
 from egams.spectrogram.descriptors import DESCRIPTORS, descriptors
 
 EVIDENCE_FEATURES = len(FAMILIES) + 1
@@ -98,6 +98,36 @@ class Neighbours:
     def __len__(self) -> int:
         return len(self.whole)
 
+    def taught(self, runs: CoarseRuns, labels: NDArray[np.float32]) -> Neighbours:
+        """Return neighbours that know further runs too: the process solved anew, the same kernel.
+
+        Parameters
+        ----------
+        runs
+            Further training runs.
+        labels
+            0 or 1 ``[run, family]``.
+
+        Raises
+        ------
+        ConfigError
+            If these neighbours keep no spectrograms: they were fitted on too many runs.
+        """
+        if "lowest" not in self.state:
+            raise ConfigError(
+                f"neighbours of {len(self)} runs keep no spectrograms of them, and cannot be "
+                "taught. Train on all runs together instead."
+            )
+        lowest, excess = packed(runs)
+        added: dict[str, NDArray[Any]] = {"lowest": lowest, "excess": excess, "labels": labels}
+        state = self.state | {
+            name: np.concatenate([self.state[name], each.astype(self.state[name].dtype)])
+            for name, each in added.items()
+        }
+        process = _solved(state, self.whole, EVERYTHING).state
+        solved = {name: array.astype(self.state[name].dtype) for name, array in process.items()}
+        return type(self)(state | solved)
+
     def among_themselves(self) -> FloatArray:
         """Joined distance of each training run from the nearest other one ``[training run]``."""
         return self.whole.among_themselves()
@@ -120,7 +150,7 @@ class Neighbours:
         return self.evidence_and_nearest(runs, count)[1:]
 
     def evidence_and_nearest(
-        self, runs: CoarseRuns, count: int
+        self, runs: CoarseRuns, count: int, own: IntArray | None = None
     ) -> tuple[NDArray[np.float32], IntArray, FloatArray]:
         """Return both, for what it costs to solve the processes under the runs' masks once.
 
@@ -128,14 +158,18 @@ class Neighbours:
         ----------
         runs, count
             As for `nearest`.
+        own
+            Training run that each is, and that counts for neither ``[run]``; None where they are
+            others.
         """
         count = min(count, len(self))
         which, away = np.empty((len(runs), count), np.intp), np.empty((len(runs), count))
         found = np.empty((len(runs), EVIDENCE_FEATURES), np.float32)
         for mask, rows in self._groups(runs):
             process, described = self.under(mask), descriptors(runs[rows], mask)
-            which[rows], away[rows] = process.nearest(described, count)
-            found[rows] = process.evidence(described)
+            left_out = None if own is None else own[rows]
+            which[rows], away[rows] = process.nearest(described, count, left_out)
+            found[rows] = process.evidence(described, left_out)
         return found, which, away
 
     def evidence(self, runs: CoarseRuns, own: IntArray | None = None) -> NDArray[np.float32]:
@@ -187,7 +221,7 @@ class Neighbours:
         if mask not in self._under_masks:
             if len(self._under_masks) >= MASKS_KEPT:
                 self._under_masks.pop(next(iter(self._under_masks)))
-            self._under_masks[mask] = self._solved(mask)
+            self._under_masks[mask] = _solved(self.state, self.whole, mask)
         return self._under_masks[mask]
 
     def _groups(self, runs: CoarseRuns) -> Iterator[tuple[Mask, IntArray]]:
@@ -199,29 +233,31 @@ class Neighbours:
         for mask in sorted(set(masks)):
             yield mask, np.array([row for row, of_run in enumerate(masks) if of_run == mask])
 
-    def _solved(self, mask: Mask) -> Process:
-        runs = unpacked(self.state["lowest"], self.state["excess"])
-        described = dict(zip(DESCRIPTORS, descriptors(runs, mask), strict=True))
-        apart = [distances(places, places) for places in map(Places.of, described.values())]
-        scale = np.array([max(float(each.mean()), SMALLEST_SCALE) for each in apart])
-        kernel, prior = self.whole.kernel, self.whole.prior
-        covariance = np.zeros_like(apart[0])
-        for each, weight in zip(apart, (kernel.weights / scale).tolist(), strict=True):
-            covariance -= weight * each
-        np.exp(covariance, out=covariance)
-        covariance.flat[:: len(covariance) + 1] += np.exp(kernel.noise)
-        inverse = np.linalg.inv(covariance)
-        labels = self.state["labels"].astype(np.float64)
-        targets = 2 * labels - 1 - prior
-        coefficients = inverse @ targets
-        variance = 1 / inverse.diagonal()[:, None]
-        mean = targets - coefficients * variance + prior
-        calibrated = recalibrated(kernel, mean, variance, labels)
-        state: dict[str, NDArray[Any]] = {"scale": scale, "prior": prior}
-        state |= {f"descriptor_{name}": each for name, each in described.items()}
-        state |= {"coefficients": coefficients, "inverse": inverse}
-        state |= {f"kernel_{name}": np.asarray(x) for name, x in calibrated._asdict().items()}
-        return Process(state)
+
+def _solved(known: State, fitted: Process, mask: Mask) -> Process:
+    """Solve the process of known runs under a mask, with the kernel and prior of a fitted one."""
+    runs = unpacked(known["lowest"], known["excess"])
+    described = dict(zip(DESCRIPTORS, descriptors(runs, mask), strict=True))
+    apart = [distances(places, places) for places in map(Places.of, described.values())]
+    scale = np.array([max(float(each.mean()), SMALLEST_SCALE) for each in apart])
+    kernel, prior = fitted.kernel, fitted.prior
+    covariance = np.zeros_like(apart[0])
+    for each, weight in zip(apart, (kernel.weights / scale).tolist(), strict=True):
+        covariance -= weight * each
+    np.exp(covariance, out=covariance)
+    covariance.flat[:: len(covariance) + 1] += np.exp(kernel.noise)
+    inverse = np.linalg.inv(covariance)
+    labels = known["labels"].astype(np.float64)
+    targets = 2 * labels - 1 - prior
+    coefficients = inverse @ targets
+    variance = 1 / inverse.diagonal()[:, None]
+    mean = targets - coefficients * variance + prior
+    calibrated = recalibrated(kernel, mean, variance, labels)
+    state: dict[str, NDArray[Any]] = {"scale": scale, "prior": prior}
+    state |= {f"descriptor_{name}": each for name, each in described.items()}
+    state |= {"coefficients": coefficients, "inverse": inverse}
+    state |= {f"kernel_{name}": np.asarray(x) for name, x in calibrated._asdict().items()}
+    return Process(state)
 
 
 def logits_of(context: Array) -> Array:

@@ -72,7 +72,9 @@ class Process:
         """Joined distance of runs from every training run ``[run, training run]``."""
         return self._away(self._places(described))
 
-    def nearest(self, described: Sequence[Descriptor], count: int) -> tuple[IntArray, FloatArray]:
+    def nearest(
+        self, described: Sequence[Descriptor], count: int, own: IntArray | None = None
+    ) -> tuple[IntArray, FloatArray]:
         """Which training runs are nearest, and their joined distances, nearest first.
 
         Parameters
@@ -81,16 +83,20 @@ class Process:
             By `egams.spectrogram.descriptors.descriptors`, under the mask of the process.
         count
             How many; fewer where there are fewer training runs.
+        own
+            Training run that each is, and that is not sought ``[run]``; None where they are others.
 
         Returns
         -------
         NDArray, NDArray
             ``[run, count]``.
         """
-        found = [
-            _nearest(self._away(places), count)
-            for places, _ in self._in_parts(self._places(described))
-        ]
+        found = []
+        for places, rows in self._in_parts(self._places(described)):
+            away = self._away(places)
+            if own is not None:
+                away[np.arange(len(away)), own[rows]] = np.inf
+            found.append(_nearest(away, count))
         return np.concatenate([each for each, _ in found]), np.concatenate(
             [each for _, each in found]
         )
