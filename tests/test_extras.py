@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-LEARNS = ("torch", "timm", "lightgbm", "catboost", "sklearn", "pandas", "ray", "onnx", "fsspec")
+LEARNS = (
+    "torch",
+    "timm",
+    "lightgbm",
+    "catboost",
+    "sklearn",
+    "pandas",
+    "ray",
+    "onnx",
+    "fsspec",
+    "plotly",
+)
 
 WITHOUT = f"""
 import sys
