@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -29,6 +30,7 @@ from egams.cli.options import (
 if TYPE_CHECKING:
     from egams.ensemble.bundle import Bundle as LoadedBundle
     from egams.io import RunSource
+    from egams.report.page import Look
     from egams.run import Run
 
 
@@ -96,20 +98,15 @@ def plot(
 
     Ion traces over temperature with their baselines and peaks, all m/z, and the answer.
     """
-    from dataclasses import replace
-
     from egams.cli.foreign_output import refuse_foreign
     from egams.cli.show import say
     from egams.ensemble.bundle import load_bundle
     from egams.errors import ConfigError
     from egams.io import open_source
-    from egams.report.page import LOOKS
 
     if nearest + (blank is not None) + (len(run or []) > 1) > 1:
         raise ConfigError("--nearest, --blank and several --run are different pictures; give one.")
     refuse_foreign(output, (source, blank, metadata, temperature, bundle), force=force)
-    look = LOOKS[style]
-    look = replace(look, width=width or look.width, dpi=dpi or look.dpi)
     opened = open_source(
         source,
         instrument=instrument,
@@ -119,7 +116,8 @@ def plot(
         offset=offset,
     )
     drawn = _named_or_only(opened, run)
-    settings: dict[str, Any] = {"look": look, "mz": None if mz is None else mz_numbers(mz)}
+    numbers = None if mz is None else mz_numbers(mz)
+    settings: dict[str, Any] = {"look": _look(style, width, dpi), "mz": numbers}
     if nearest:
         _draw_nearest(drawn[0], output, load_bundle(bundle), settings)
     elif len(drawn) > 1 or blank is not None:
@@ -129,6 +127,13 @@ def plot(
         loaded = None if data_only else load_bundle(bundle)
         _draw(drawn[0], output, loaded, evidence, settings | {"linear": linear})
     say(f"{', '.join(each.run_id for each in drawn)} in {output}")
+
+
+def _look(style: str, width: float | None, dpi: int | None) -> Look:
+    from egams.report.page import LOOKS
+
+    look = LOOKS[style]
+    return replace(look, width=width or look.width, dpi=dpi or look.dpi)
 
 
 def _named_or_only(opened: RunSource, named: list[str] | None) -> list[Run]:
