@@ -134,7 +134,7 @@ def test_an_ensemble_that_answers_nothing_is_an_error(monkeypatch: pytest.Monkey
     monkeypatch.setattr(
         type(bundle.ensemble),
         "probabilities",
-        lambda self, mean, *_: np.full(mean.shape[1:], np.nan),
+        lambda self, mean, *_, **__: np.full(mean.shape[1:], np.nan),
     )
     with pytest.raises(EgamsError, match="not a probability"):
         bundle.predict(simulated(1, tiny=True), draws=1)

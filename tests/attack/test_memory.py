@@ -49,7 +49,7 @@ def large(path: Path) -> None:
 
 def packed(path: Path) -> None:
     """Three row groups that pack very well."""
-    rows = 3_000_000
+    rows = 1_500_000
     group = pa.table(
         {
             "sample_id": pa.array(["a run with a long name" * 3]).take(

@@ -66,7 +66,7 @@ class Combination:
         return clip_probabilities(calibrated, run_clips(instruments, self.clips))
 
     def of_members(self, places: NDArray[np.intp]) -> Combination:
-        """Leave out all members but those at some places, which have all the weight."""
+        """Leave out all members but those at `places`, which have all the weight."""
         names = tuple(self.stack.names[place] for place in places)
         return replace(self, stack=Stack(names, self.stack.weights[places]))
 

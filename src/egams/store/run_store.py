@@ -68,6 +68,16 @@ def from_block(data: NDArray[np.uint8], entry: StoredRun, where: Path | str) -> 
         If a byte has changed since; it names `where`.
     """
     _refuse_damaged(data, entry, where)
+    try:
+        return _decoded(data, entry)
+    except (ValueError, OverflowError, MemoryError, ArtifactError) as error:
+        raise ArtifactError(
+            f"{where}: run '{entry.run_id}' is not as its manifest says ({error}). "
+            f"{StoreManifest.again}"
+        ) from error
+
+
+def _decoded(data: NDArray[np.uint8], entry: StoredRun) -> PreparedRun:
     parts = np.split(data, np.cumsum(entry.parts)[:-1])
     steps = parts[1].view("<f8").astype(np.float64)
     return PreparedRun(
@@ -139,7 +149,7 @@ class RunStore(Sequence[PreparedRun]):
         return cls(manifest, data, folder)
 
     def refuse_damaged(self) -> None:
-        """See that the bytes of every run, and their fingerprint, are as the manifest says.
+        """See that the bytes of every run are as the manifest says.
 
         Raises
         ------
@@ -148,6 +158,15 @@ class RunStore(Sequence[PreparedRun]):
         """
         for place, entry in enumerate(self._entries):
             _refuse_damaged(self._block(place), entry, self._where)
+
+    def refuse_other_fingerprint(self) -> None:
+        """Compute the fingerprint again, from all runs and labels.
+
+        Raises
+        ------
+        ArtifactError
+            If the manifest says another.
+        """
         manifest = self.manifest
         if StoreManifest.of(manifest.runs, (), self._data).fingerprint != manifest.fingerprint:
             raise ArtifactError(

@@ -58,7 +58,9 @@ def verify(path: str | Path) -> str:
 
 
 def _store(folder: Path) -> None:
-    RunStore.open(folder).refuse_damaged()
+    store = RunStore.open(folder)
+    store.refuse_damaged()
+    store.refuse_other_fingerprint()
 
 
 def _predictions(folder: Path) -> None:
