@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from egams.artifact import STRICT, Artifact
-from egams.families import Instrument
+from egams.families import FAMILIES, Instrument
 from egams.io import SkippedRun
 
 PARTS = 6
+Label = Annotated[int, Field(ge=0, le=1)]
+Labels = Annotated[tuple[Label, ...], Field(min_length=len(FAMILIES), max_length=len(FAMILIES))]
 
 
 class StoredRun(BaseModel):
@@ -39,7 +41,7 @@ class StoredRun(BaseModel):
 
     run_id: str
     instrument: Instrument
-    labels: tuple[int, ...] | None
+    labels: Labels | None
     scans: int
     mz: int
     parts: Annotated[tuple[int, ...], Field(min_length=PARTS, max_length=PARTS)]
