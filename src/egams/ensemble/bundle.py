@@ -279,6 +279,7 @@ class Bundle:
         calls[(calls == "absent") & (hidden != "")] = "uncertain"
         near = np.zeros(len(runs)) if distance is None else distance
         unlike = novelty.flags(context, near, instruments)
+        not_excluded = np.where(calls == "present", "", hidden)
         columns = (
             store.ids,
             instruments.tolist(),
@@ -287,7 +288,7 @@ class Bundle:
             np.std(single, axis=0),
             calls,
             hidden,
-            [one + unseen_flags(other) for one, other in zip(unlike, hidden, strict=True)],
+            [one + unseen_flags(other) for one, other in zip(unlike, not_excluded, strict=True)],
             nearest,
             store.notes,
         )
