@@ -155,7 +155,9 @@ def main() -> None:
             probabilities[held] = ensemble.probabilities(
                 members[:, held], instruments, lacks=lacks, distance=distance[held]
             )
-            called = ensemble.calls(probabilities[held], instruments, lacks)
+            called = ensemble.calls(
+                probabilities[held], instruments, lacks=lacks, distance=distance[held]
+            )
             called[(called == "absent") & (unseen(context) != "")] = "uncertain"
             calls[held] = called
         used = rows >= 0

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from egams.ensemble.calls import CALLS, MIN_RUNS, Calls, call_rates, fit_calls
+from egams.ensemble.calls import (
+    CALLS,
+    MIN_RUNS,
+    Calls,
+    CallsByDistance,
+    call_rates,
+    fit_calls,
+    fit_calls_by_distance,
+)
 from egams.errors import ConfigError, InputError
 
 
@@ -107,3 +115,26 @@ def test_it_survives_json_and_refuses_what_does_not_fit():
         fitted.of(p[:, :4], instruments)
     with pytest.raises(ValidationError, match="present_basis"):
         kept.validate_python({"wrongly_present": 0.05})
+
+
+def test_the_promise_holds_for_runs_that_are_like_no_other_too():
+    """Of far runs little is known: their probabilities are near to how frequent a family is."""
+    rng = np.random.default_rng(9)
+    distance = np.exp(rng.normal(0, 0.5, 4000))
+    y = (rng.random((4000, 10)) < 0.3).astype(np.float32)
+    skill = np.where(distance > 1.8, 0.3, 3.0)[:, None]
+    p = 1 / (1 + np.exp(-(skill * (2 * y - 1) - 0.8 + rng.normal(0, 0.5, y.shape))))
+    everyone, half = np.array(["commercial"] * 4000), np.arange(4000) < 2000
+    given = y[~half], p[~half], everyone[~half]
+    fitted = fit_calls_by_distance(y[half], p[half], everyone[half], distance[half])
+    far = distance[~half] > fitted.far_from
+    by_distance = fitted.of(*given[1:], distance[~half])
+    for some in (far, ~far):
+        assert call_rates(given[0][some], by_distance[some]).wrongly_absent <= 0.12
+    alike = fit_calls_by_distance(y[half], p[half], everyone[half])
+    assert alike.far is None
+    without = call_rates(given[0][far], alike.of(*given[1:])[far])
+    assert without.wrongly_absent > 0.3
+    kept = TypeAdapter(CallsByDistance)
+    assert kept.validate_json(kept.dump_json(fitted)) == fitted
+    assert kept.validate_json(kept.dump_json(alike)) == alike

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from egams.ensemble.calls import fit_calls
+from egams.ensemble.calls import fit_calls_by_distance
 from egams.ensemble.clip import clip_probabilities, run_clips
 from egams.ensemble.ensemble import Ensemble, ensemble_scores, fit_ensemble, nested_ensemble
 from egams.logloss import mean_log_loss
@@ -34,7 +34,7 @@ def test_stack_then_calibration_then_clip(ensemble: Ensemble) -> None:
     given = ensemble.probabilities(MEMBERS, SAMPLE.instruments)
     np.testing.assert_array_equal(given, expected)
     assert not np.allclose(stacked, calibrated, atol=1e-3)
-    refitted = fit_calls(SAMPLE.labels, given, SAMPLE.instruments)
+    refitted = fit_calls_by_distance(SAMPLE.labels, given, SAMPLE.instruments)
     assert whole.calls == refitted, "calls are of the probabilities that are given in the end"
 
 
@@ -130,7 +130,7 @@ def test_runs_that_lack_data_are_put_together_in_their_own_way(ensemble: Ensembl
     alone = both.lacking.probabilities(MEMBERS, SAMPLE.instruments)
     whole = ensemble.probabilities(MEMBERS, SAMPLE.instruments)
     np.testing.assert_array_equal(given, np.where(lacks[:, None], alone, whole))
-    calls = both.calls(given, SAMPLE.instruments, lacks)
+    calls = both.calls(given, SAMPLE.instruments, lacks=lacks)
     np.testing.assert_array_equal(
         calls[lacks], both.lacking.calls.of(given, SAMPLE.instruments)[lacks]
     )

@@ -91,6 +91,23 @@ def test_it_scores_as_recorded(bundle: Bundle, real_data: Path) -> None:
     )
 
 
+@pytest.mark.real
+def test_a_laboratory_s_own_file_is_unlike_the_training_runs(
+    bundle: Bundle, real_data: Path
+) -> None:
+    files = real_data / "lab-files"
+    curve = files / "mp2028_281122_LNO+C.txt"
+    run = egams.read(files / "20221128_134958_TGA_MS.asc", temperature=curve)
+    (predicted,) = bundle.predict(run)
+    assert any("unlike every training run" in flag for flag in predicted.flags)
+    assert any("begins 44 s after the recording" in note for note in predicted.notes)
+    places = [FAMILIES.index(family) for family in ("chloride", "sulfate", "sulfide")]
+    assert (predicted.unseen[places] != "").all(), "neither HCl nor SO2 nor H2S was measured"
+    assert predicted.calls[places].tolist() == ["uncertain"] * 3
+    base = np.mean(bundle.training_runs.labels, axis=0)
+    assert np.abs(predicted.probabilities - base).max() < 0.2, "little is known: near base rates"
+
+
 if __name__ == "__main__":
     shipped = load_bundle()
     predicted = shipped.predict(simulated())

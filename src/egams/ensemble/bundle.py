@@ -275,7 +275,7 @@ class Bundle:
             )
             for draw in range(members.shape[1])
         ]
-        calls = self.ensemble.calls(probabilities, instruments, lacks)
+        calls = self.ensemble.calls(probabilities, instruments, lacks=lacks, distance=distance)
         calls[(calls == "absent") & (hidden != "")] = "uncertain"
         near = np.zeros(len(runs)) if distance is None else distance
         unlike = novelty.flags(context, near, instruments)

@@ -5,6 +5,9 @@ One rule. A family is called `present` where its probability is at least one hal
 with it get, and `uncertain` elsewhere. So of the runs without a family at most 5 % are called
 `present`, of those with it at most 10 % `absent`, and no call contradicts its probability.
 
+Runs that are far from every training run have limits of their own, found on the farthest tenth:
+their probabilities come near to how frequent a family is, which elsewhere would mean `absent`.
+
 Split conformal prediction, for each class apart (Mondrian: Vovk, Gammerman & Shafer 2005, section
 4.5; Sadinle, Lei & Wasserman 2019). It holds for runs drawn as those it was fitted on were drawn,
 on average over such fits, and for nothing else.
@@ -51,6 +54,9 @@ has, the call is never made."""
 
 CALLS = ("absent", "uncertain", "present")
 
+FAR = 0.1
+"""Share of the runs that count as far: those whose nearest training run is furthest away."""
+
 
 @pydantic_dataclass(frozen=True, config=STRICT)
 class Calls:
@@ -85,6 +91,71 @@ class Calls:
         present, absent = (p > above) & (p >= EVEN), (p < below) & (p < EVEN)
         called: NDArray[np.str_] = np.array(CALLS)[1 + present.astype(int) - absent.astype(int)]
         return called
+
+
+@pydantic_dataclass(frozen=True, config=STRICT)
+class CallsByDistance:
+    """Limits for runs with a training run near to them, and for those that have none.
+
+    Parameters
+    ----------
+    near
+        For runs that are not far, and where the distance is not known.
+    far
+        For runs that are; None where no distance was known in the fit.
+    far_from
+        Distance from the nearest training run beyond which a run is far.
+    """
+
+    near: Calls
+    far: Calls | None = None
+    far_from: float = 0.0
+
+    def of(
+        self,
+        probability: ArrayLike,
+        instruments: Instruments,
+        distance: ArrayLike | None = None,
+    ) -> NDArray[np.str_]:
+        """One of `CALLS` for each probability ``[run, family]``.
+
+        Parameters and errors as `egams.ensemble.calibration.Calibration.apply`, which gives the
+        probabilities.
+        """
+        called = self.near.of(probability, instruments)
+        if self.far is None or distance is None:
+            return called
+        is_far = np.asarray(distance)[:, None] > self.far_from
+        return np.where(is_far, self.far.of(probability, instruments), called)
+
+
+def fit_calls_by_distance(
+    truth: ArrayLike,
+    probability: ArrayLike,
+    instruments: Instruments,
+    distance: ArrayLike | None = None,
+) -> CallsByDistance:
+    """Find the limits for near and for far runs.
+
+    Parameters
+    ----------
+    truth, probability, instruments
+        As for `fit_calls`.
+    distance
+        Of each run from its nearest training run ``[run]``; None where it is not known.
+
+    Raises
+    ------
+    InputError
+        As `fit_calls`.
+    """
+    if distance is None:
+        return CallsByDistance(fit_calls(truth, probability, instruments))
+    y, p, of, away = map(np.asarray, (truth, probability, instruments, distance))
+    far_from = float(np.quantile(away, 1 - FAR))
+    is_far = away > far_from
+    near, far = (fit_calls(y[some], p[some], of[some]) for some in (~is_far, is_far))
+    return CallsByDistance(near, far, far_from)
 
 
 def fit_calls(

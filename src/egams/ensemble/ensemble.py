@@ -19,7 +19,7 @@ from egams.arrays import BoolArray, FloatArray
 from egams.artifact import STRICT
 from egams.ensemble.average import mean_probability
 from egams.ensemble.calibration import Calibration, Instruments, OfInstrument, fit_calibration
-from egams.ensemble.calls import Calls, fit_calls
+from egams.ensemble.calls import CallsByDistance, fit_calls_by_distance
 from egams.ensemble.clip import choose_clip, clip_probabilities, run_clips
 from egams.ensemble.out_of_fold import OutOfFoldPredictions, held_out_masks
 from egams.ensemble.selection import select_members
@@ -49,7 +49,7 @@ class Combination:
     calibration: Calibration
     clips: OfInstrument[Annotated[float, Field(ge=0, lt=0.5)]]
     clip_notes: Mapping[str, str]
-    calls: Calls
+    calls: CallsByDistance
 
     def probabilities(
         self,
@@ -125,16 +125,22 @@ class Ensemble:
         return np.where(lacks[:, None], of_lacking, found)
 
     def calls(
-        self, probability: ArrayLike, instruments: Instruments, lacks: BoolArray | None = None
+        self,
+        probability: ArrayLike,
+        instruments: Instruments,
+        *,
+        lacks: BoolArray | None = None,
+        distance: ArrayLike | None = None,
     ) -> NDArray[np.str_]:
         """Calls ``[run, family]`` on probabilities ``[run, family]``: see `egams.ensemble.calls`.
 
         Parameters as `probabilities`, which gives the probabilities.
         """
-        called = self.whole.calls.of(probability, instruments)
+        called = self.whole.calls.of(probability, instruments, distance)
         if self.lacking is None or lacks is None:
             return called
-        return np.where(lacks[:, None], self.lacking.calls.of(probability, instruments), called)
+        of_lacking = self.lacking.calls.of(probability, instruments, distance)
+        return np.where(lacks[:, None], of_lacking, called)
 
     def without_unused(self) -> Ensemble:
         """Leave out members that have no weight."""
@@ -263,7 +269,7 @@ def _combination(
         calibration=calibration,
         clips=clips,
         clip_notes={name: choice.note for name, choice in choices.items() if choice.note},
-        calls=fit_calls(labels, clipped, instruments),
+        calls=fit_calls_by_distance(labels, clipped, instruments, distance),
     )
 
 
@@ -286,7 +292,7 @@ def nested_ensemble(
         probabilities[held] = fitted.probabilities(
             members[:, held], here.instruments, distance=here.distance
         )
-        calls[held] = fitted.calls(probabilities[held], here.instruments)
+        calls[held] = fitted.calls(probabilities[held], here.instruments, distance=here.distance)
     return NestedEnsemble(probabilities, calls)
 
 
