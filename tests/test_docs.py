@@ -23,6 +23,13 @@ SIMULATED = """
 egams simulate mars-spectrometry --train 24 --val 4 --sam-share 0 --folders
 cp mars-spectrometry/val_features/S0024.csv my_run.csv
 cp mars-spectrometry/truth/val_labels_truth.csv labels.csv
+mkdir runs my_runs
+cp my_run.csv runs
+for number in 0 1 2; do
+    cp mars-spectrometry/train_features/S000$number.csv my_runs/lab$number.csv
+done
+labels=mars-spectrometry/train_labels.csv
+sed -n '1p; s/^S000[012],/lab&/p' $labels | sed s/labS000/lab/ > my_labels.csv
 """
 
 

@@ -42,8 +42,9 @@ TINY = [
 COVERED = {
     *("simulate", "prepare", "cross-validate", "study", "bundle", "predict", "evaluate"),
     *("peaks", "plot", "report", "zoo", "demo", "compare", "export"),
+    "teach",  # in test_teach.py
 }
-"""Commands that a test here runs."""
+"""Commands that a test here runs, or one of a file of their own."""
 
 
 def experiment_options(folder: Path) -> list[str]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ def csvs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(1, 400):
         os.link(folder / "r0.csv", folder / f"r{number}.csv")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """What a shell began in the background ignores interrupts, and so would all it begins."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
