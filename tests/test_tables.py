@@ -244,6 +244,15 @@ def test_a_bad_row_is_named_with_its_line_and_header(tmp_path: Path) -> None:
             load(bad.encode(), tmp_path)
 
 
+def test_rows_above_a_second_header_are_not_lost_in_silence(tmp_path: Path) -> None:
+    header = "Time/s;Temp/C;QMID(s:1|m:18)/A;QMID(s:1|m:44)/A"
+    rows = [f"{k};{30 + 3 * k};{1e-9 + k * 1e-12:.3e};2.1e-10" for k in range(60)]
+    damaged = [row.replace(";2.1e-10", "") for row in rows[:20]]
+    text = "\n".join([header, *damaged, header, *rows]) + "\n"
+    with pytest.raises(InputError, match="row 2.*20 rows of numbers stand above the header"):
+        load(text.encode(), tmp_path)
+
+
 def test_a_mapping_lies_beside_the_data(tmp_path: Path) -> None:
     text = wide("A1", "Probe", "K1", "K2", "K3").encode()
     with pytest.raises(InputError, match="neither a column of abundance"):

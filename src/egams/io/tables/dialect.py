@@ -17,6 +17,7 @@ SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", " ": 
 DECIMALS: dict[Decimal, str] = {".": "point", ",": "comma"}
 COMMENT = ("#", "%", "//", "!", "'")
 _NEWLINE = re.compile(r"\r\n|\n|\r")
+_A_TABLE = 8  # rows
 _WINDOWS, _WINDOW = 6, 60
 MAX_COLUMNS = 4096
 Rows = list[list[str]]
@@ -149,6 +150,7 @@ def grid_of_rows(
     if _names_numbers(rows, first, like_rows):
         first = next(i for i in like_rows if i > first)
     names, units, header = _header(rows, first, file)
+    _refuse_rows_above(rows, [i for i in like_rows if i < header], usual, file)
     block = range(first, like_rows[-1] + 1)
     kept = [i for i in block if any(rows[i]) and not rows[i][0].startswith(COMMENT)]
     cells = [_as_wide(rows[i], len(names), i + 1, file, last=i == kept[-1]) for i in kept]
@@ -257,6 +259,22 @@ def _header(
     if not names[0] and len(names) > 1 and rows[place][0].startswith(COMMENT):
         names = names[1:]
     return names, [*units, *[""] * len(names)][: len(names)], place
+
+
+def _refuse_rows_above(
+    rows: Sequence[Sequence[str]], above: Sequence[int], width: int, file: str
+) -> None:
+    """A few lines of numbers above a header describe it; many are a table that would be lost."""
+    if len(above) >= _A_TABLE:
+        others = sorted({len(_trimmed(rows[i])) for i in above})
+        raise InputError(
+            f"{len(above)} rows of numbers stand above the header, in {others[0]} columns where "
+            f"those under it are in {width}",
+            file=file,
+            row=above[0] + 1,
+            expected="one table, all of its rows under one header",
+            hint="Keep one table in the file, or repair the rows.",
+        )
 
 
 def _no_names(file: str, first: int) -> InputError:
