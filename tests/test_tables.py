@@ -249,7 +249,7 @@ def test_rows_above_a_second_header_are_not_lost_in_silence(tmp_path: Path) -> N
     rows = [f"{k};{30 + 3 * k};{1e-9 + k * 1e-12:.3e};2.1e-10" for k in range(60)]
     damaged = [row.replace(";2.1e-10", "") for row in rows[:20]]
     text = "\n".join([header, *damaged, header, *rows]) + "\n"
-    with pytest.raises(InputError, match="row 2.*20 rows of numbers stand above the header"):
+    with pytest.raises(InputError, match=r"row 2.*20 rows of numbers stand above the header"):
         load(text.encode(), tmp_path)
 
 
