@@ -44,7 +44,9 @@ def mettler_curve(data: bytes, file: str) -> Curve:
     """
     text, _ = decode(data, file)
     lines = re.split(r"\r\n|\n|\r", text)
-    at = next(i for i, line in enumerate(lines) if line.strip() == _VALUES or _VALUES in line)
+    at = next((i for i, line in enumerate(lines) if _VALUES in line), None)
+    if at is None:  # its encoding is damaged: the bytes hold the mark, the text does not
+        raise InputError(f"no line '{_VALUES}' in it", file=file, expected="a Mettler curve")
     names = lines[at + 1].split() if at + 1 < len(lines) else []
     units = lines[at + 2].split() if at + 2 < len(lines) else []
     # The column of the index has no unit.
