@@ -60,27 +60,35 @@ SAMPLES: dict[str, tuple[str, bytes]] = {
 }
 
 
-def outcome(kind: str, data: bytes, folder: Path) -> Run | str:
-    """Read a spoilt file: a run, or why not. Anything but a message for people is raised."""
-    name, _ = SAMPLES[kind]
-    path, temperature = folder / name, Ramp(10, 30)
-    path.write_bytes(data)
+def lay(kind: str, data: bytes, folder: Path) -> None:
+    """Write a file of a kind, and those that belong to it."""
+    (folder / SAMPLES[kind][0]).write_bytes(data)
     if kind == "PDS label":
-        path = folder / "X_1.TAB"
-        path.write_bytes(SAMPLES["PDS table"][1])
+        (folder / "X_1.TAB").write_bytes(SAMPLES["PDS table"][1])
     if kind == "PDS table":
         (folder / "all.LBL").write_bytes(SAMPLES["PDS label"][1])
     if kind in ("curve", "mapping"):
-        path = folder / "x.asc"
-        path.write_bytes(SAMPLES["Quadera"][1])
-        temperature = folder / name if kind == "curve" else temperature
+        (folder / "x.asc").write_bytes(SAMPLES["Quadera"][1])
+
+
+def read(kind: str, folder: Path) -> Run:
+    """Read what `lay` wrote. Anything but a message for people is no `EgamsError`."""
+    runs = {"PDS label": "X_1.TAB", "curve": "x.asc", "mapping": "x.asc"}
+    path = folder / runs.get(kind, SAMPLES[kind][0])
+    temperature = folder / SAMPLES[kind][0] if kind == "curve" else Ramp(10, 30)
     needs = kind in ("Quadera", "QuadStar", "SRS", "PVMassSpec", "ANDI", "mzML", "curve", "mapping")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        try:
-            source = open_source(path, temperature=temperature if needs else None)
-            run = source.load(source.ids[0])
-        except EgamsError as error:
-            return str(error)
+        source = open_source(path, temperature=temperature if needs else None)
+        run = source.load(source.ids[0])
     assert np.isfinite(run.abundance[~np.isnan(run.abundance)]).all()
     return run
+
+
+def outcome(kind: str, data: bytes, folder: Path) -> Run | str:
+    """Read a spoilt file: a run, or why not."""
+    lay(kind, data, folder)
+    try:
+        return read(kind, folder)
+    except EgamsError as error:
+        return str(error)

@@ -220,6 +220,16 @@ def test_a_store_that_cannot_be_opened_says_why(folder: Path, damage: str):
     assert str(folder) in str(raised.value)
 
 
+@pytest.mark.parametrize("count", ["scans", "mz"])
+@pytest.mark.parametrize("forged", [-(10**6), 0, 10**12])
+def test_a_count_that_the_data_have_not_is_refused(folder: Path, count: str, forged: int):
+    runs = json.loads((folder / MANIFEST).read_text())["runs"]
+    runs[1][count] = forged
+    _rewrite(folder, runs=runs)
+    with pytest.raises(ArtifactError, match="not as its manifest says"):
+        RunStore.open(folder)[1]
+
+
 def test_a_changed_byte_is_noticed(folder: Path):
     entry = RunStore.open(folder).manifest.runs[1]
     start = len(to_block(prepared_samples()[0]).data)

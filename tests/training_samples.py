@@ -77,11 +77,16 @@ def batch(size: int = 8, seed: int = 0, norm: str = "max") -> tuple[torch.Tensor
     return render(runs, drawn, config), runs.context[positions]
 
 
-def tiny_experiment(name: str = "tiny", epochs: int = 2, **training: Any) -> Experiment:
-    """A network with dropout that trains in a blink."""
+TINY = {"kind": "conv1d", "width": 8, "dilations": (1,)}
+
+
+def tiny_experiment(
+    name: str = "tiny", epochs: int = 2, model: Any = TINY, **training: Any
+) -> Experiment:
+    """A network with dropout, or another model, that trains in a blink."""
     return Experiment(
         name=name,
-        model={"kind": "conv1d", "width": 8, "dilations": (1,)},
+        model=model,
         training=TrainingConfig(epochs=epochs, batch_size=8, **training),
     )
 

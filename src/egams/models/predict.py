@@ -82,10 +82,11 @@ def predict_draws(
     for batch in (slice(k, k + at_once) for k in range(0, len(positions), at_once)):
         drawn = draw_each(runs, table, positions[batch], config, draws, seed)
         spectrogram = render(runs, drawn, config)
-        given = [
-            predictor.probabilities(spectrogram, np.repeat(context[batch], draws, 0))
-            for predictor, context in zip(predictors, contexts, strict=True)
-        ]
+        with np.errstate(over="ignore", invalid="ignore"):  # the answer is looked at
+            given = [
+                predictor.probabilities(spectrogram, np.repeat(context[batch], draws, 0))
+                for predictor, context in zip(predictors, contexts, strict=True)
+            ]
         parts.append(np.stack(given))
         refuse_no_probabilities(parts[-1], "a trained model")
     by_run = np.concatenate(parts, 1).reshape(-1, len(positions), draws, len(FAMILIES))

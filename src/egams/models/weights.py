@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,12 @@ Shapes = dict[str, tuple[int, ...]]
 
 def sizes_of(content: Any) -> Sizes:
     """Sizes that an open file of weights is for."""
-    return TypeAdapter(Sizes).validate_json((content.metadata() or {})[SIZES], strict=True)
+    return _sizes().validate_json((content.metadata() or {})[SIZES], strict=True)
+
+
+@cache
+def _sizes() -> TypeAdapter[Sizes]:
+    return TypeAdapter(Sizes)
 
 
 def read_weights(path: Path, expected: Callable[[Sizes], Shapes]) -> tuple[Sizes, Weights]:

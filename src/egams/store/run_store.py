@@ -79,12 +79,14 @@ def from_block(data: NDArray[np.uint8], entry: StoredRun, where: Path | str) -> 
 
 def _decoded(data: NDArray[np.uint8], entry: StoredRun) -> PreparedRun:
     parts = np.split(data, np.cumsum(entry.parts)[:-1])
-    steps = parts[1].view("<f8").astype(np.float64)
+    temperature, steps = (part.view("<f8").astype(np.float64) for part in parts[:2])
+    if (len(temperature), len(steps)) != (entry.scans, entry.mz):
+        raise ArtifactError(f"{len(temperature)} scans of {len(steps)} m/z")
     return PreparedRun(
         run_id=entry.run_id,
         instrument=entry.instrument,
         labels=None if entry.labels is None else np.asarray(entry.labels, dtype=np.float32),
-        temperature=parts[0].view("<f8").astype(np.float64),
+        temperature=temperature,
         mz=parts[3].astype(np.intp),
         abundance=decode(parts[4], steps, entry.scans, order=ABUNDANCE_ORDER),
         baseline=decode(parts[5], steps, entry.scans, order=BASELINE_ORDER),
