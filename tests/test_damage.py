@@ -76,7 +76,7 @@ def use_study(folder: Path) -> Any:
     study = Study.open(folder / "study")
     run_ids, contexts = study.contexts()
     folds = Folds.load(study.folds_path, run_ids)
-    ((name, experiment),) = study.experiments().items()
+    name, experiment = next(iter(study.experiments().items()))
     names = [str(fold) for fold in range(FOLDS)]
     held_out = study.out_of_fold(name, names)
     return (

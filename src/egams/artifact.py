@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -78,7 +79,7 @@ class Artifact(BaseModel):
     def parse(cls, text: bytes, where: Path | str) -> Self:
         """Read it from bytes; `where` is what errors name. Errors as `load`."""
         try:
-            content = json.loads(text)
+            content = read_json(text)
         except (ValueError, RecursionError) as error:
             raise ArtifactError(f"{where}: not readable as JSON ({error}). {cls.again}") from error
         if not isinstance(content, dict):
@@ -156,6 +157,28 @@ class Artifact(BaseModel):
                     f"{json.dumps(requested[name])}. Request what it was made with to go on with "
                     "it, or choose another folder."
                 )
+
+
+def read_json(data: bytes) -> Any:
+    """Read JSON whose whole numbers are those of NumPy.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or has a whole number of more than 64 bits.
+    """
+    text = data.decode("utf-8")
+    return json.loads(text, parse_int=_of_64_bits) if _LONG.search(text) else json.loads(text)
+
+
+_LONG = re.compile(r"\d{19}")
+
+
+def _of_64_bits(digits: str) -> int:
+    number = int(digits)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return number
 
 
 def digest_of(content: Mapping[str, Any]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from egams.artifact import MANIFEST, file_digests, sealed
+from egams.artifact import DIGEST, MANIFEST, file_digests, sealed
 from egams.ensemble.bundle import SHIPPED, Bundle, load_bundle
 from egams.errors import ArtifactError, EgamsError
 from egams.models.predictor import Predictor
 from egams.models.trees import TREES
 from prepared_samples import simulated
+from test_damage import USES
+from test_damage import made as one_of_every_kind
+
+made = one_of_every_kind
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -74,6 +79,30 @@ def test_a_forged_manifest_is_refused(kind: str, bundle: Path) -> None:
     forge(bundle, HOSTILE[kind])
     with pytest.raises(ArtifactError):
         load_bundle(bundle)
+
+
+@pytest.mark.parametrize("kind", ["store", "study", "bundle"])
+def test_a_number_of_no_machine_is_refused(kind: str, made: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(made / kind, tmp_path / kind))
+    for path in sorted(folder.rglob("*.json")):
+        whole = path.read_bytes()
+        content = json.loads(whole)
+        for place, key in numbers_in(content):
+            before, place[key] = place[key], 10**400
+            path.write_text(json.dumps(sealed(content) if DIGEST in content else content))
+            with contextlib.suppress(EgamsError):
+                USES[kind][0](tmp_path)
+            place[key] = before
+        path.write_bytes(whole)
+
+
+def numbers_in(content: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield where the numbers of a tree are; of lists, in the first element."""
+    for key, value in content.items() if isinstance(content, dict) else enumerate(content[:1]):
+        if isinstance(value, dict | list):
+            yield from numbers_in(value)
+        elif isinstance(value, int | float):
+            yield content, key
 
 
 def test_trees_are_checked_before_they_are_walked(bundle: Path) -> None:

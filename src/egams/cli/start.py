@@ -37,8 +37,8 @@ def process() -> NoReturn:
         main()
     except SystemExit as end:
         code = end.code
-    except BaseException:  # an interrupt in the middle of an import may come as another error
-        if not interrupts:
+    except BaseException as error:  # an interrupt amid an import may come as another one
+        if not interrupts and not isinstance(error, KeyboardInterrupt):
             raise
         _say("interrupted; give the same command again to go on")
         code = INTERRUPTED
