@@ -1,0 +1,247 @@
+"""A laboratory's library: what is kept, found again and never lost."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from egams.errors import ArtifactError, InputError
+from egams.families import FAMILIES
+from egams.io import write_csv
+from egams.library.library import Library
+from egams.library.records import FoundRun, LostWorkError, TooMuchWorkError, Work
+from egams.simulate.runs import simulate_runs
+
+BUNDLE = "a" * 64
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Library.open(tmp_path / "lab.db") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("runs")
+    paths = []
+    for run in simulate_runs(3, np.random.default_rng(4)):
+        paths.append(folder / f"{run.run_id}.csv")
+        write_csv(run, paths[-1])
+    return paths
+
+
+def prediction(name: str, **calls: str) -> dict[str, Any]:
+    values = {"present": 0.9, "absent": 0.1, "uncertain": 0.5}
+    return {
+        "sample_id": name,
+        "instrument": "commercial",
+        "families": {
+            family: {
+                "probability": values[calls.get(family, "absent")],
+                "call": calls.get(family, "absent"),
+            }
+            for family in FAMILIES
+        },
+        "flags": ["far from the training runs"] if calls else [],
+        "nearest": [],
+        "notes": [],
+    }
+
+
+def found(name: str, **calls: str) -> FoundRun:
+    return FoundRun(name, "commercial", {"scans": 3}, (), prediction(name, **calls), BUNDLE)
+
+
+def read(library: Library, path: Path, name: str = "", **calls: str) -> Work:
+    """Do what a worker does with a file of one run."""
+    library.submit("read", name or path.name, {}, path)
+    work = library.claim("worker", ["read"])
+    assert work is not None
+    opened = library.opened(work)
+    for run_id in opened.ids:
+        library.keep_runs(work, [found(run_id, **calls)], 1, 1)
+    return library.finish(work, {})
+
+
+def test_a_file_becomes_a_run_that_is_read_as_it_was(library: Library, files: list[Path]) -> None:
+    work = read(library, files[0], sulfate="present")
+    assert (work.state, work.done, work.total, len(work.runs)) == ("done", 1, 1, 1)
+    stored = library.run(work.runs[0])
+    assert stored.name == files[0].stem
+    assert stored.prediction == prediction(files[0].stem, sulfate="present")
+    from egams.io import read as read_file
+
+    (straight,) = read_file(files[0])
+    again = library.load(stored.id)
+    np.testing.assert_array_equal(again.abundance, straight.abundance)
+    assert again.run_id == straight.run_id
+
+
+def test_the_same_file_is_one_run_and_another_of_its_name_has_a_number(
+    library: Library, files: list[Path]
+) -> None:
+    first = read(library, files[0])
+    assert read(library, files[0]).runs == first.runs
+    other = read(library, files[1], name=files[0].name)
+    assert library.run(other.runs[0]).name == f"{files[0].stem} (2)"
+    assert library.load(other.runs[0]).run_id == f"{files[0].stem} (2)"
+
+
+def test_what_a_dead_worker_left_is_claimed_again_and_it_cannot_write_any_more(
+    library: Library, files: list[Path]
+) -> None:
+    library.submit("read", files[0].name, {}, files[0])
+    assert library.claim("worker", ["teach"]) is None
+    dead = library.claim("worker", ["read"], lease_s=0.0)
+    assert dead is not None
+    alive = library.claim("worker", ["read"])
+    assert alive is not None
+    assert alive.id == dead.id
+    assert library.claim("worker", ["read"]) is None
+    for write in (
+        lambda: library.keep_runs(dead, [found("x")], 1, 1),
+        lambda: library.finish(dead),
+        lambda: library.renew(dead),
+    ):
+        with pytest.raises(LostWorkError):
+            write()
+    assert library.runs() == ([], 0)
+    library.renew(alive)
+    library.finish(alive)
+
+
+def test_work_that_ends_every_worker_is_refused(library: Library) -> None:
+    library.submit("teach", "teach", {})
+    for _ in range(5):
+        assert library.claim("worker", ["teach"], lease_s=0.0) is not None
+    assert library.claim("worker", ["teach"], lease_s=0.0) is None
+    (work,) = library.works(["refused"])
+    assert "5 times" in work.reason
+
+
+def test_work_that_asks_is_done_with_what_a_person_states(
+    library: Library, files: list[Path]
+) -> None:
+    library.submit("read", "a.csv", {}, files[0])
+    work = library.claim("worker", ["read"])
+    assert work is not None
+    library.keep_runs(work, [], 0, 1, skipped={"a": "no temperature"})
+    asked = library.refuse(work, "which temperature?", asking=True, result={"error": {}})
+    assert (asked.state, asked.skipped[0].reason) == ("asking", "no temperature")
+    library.again(work.id, {"reading": {"ramp": 35, "start": 20}})
+    again = library.claim("worker", ["read"])
+    assert again is not None
+    assert again.skipped == ()
+    opened = library.opened(again)
+    assert any("ramp of 35" in note for note in opened.load("a").notes)
+    with pytest.raises(InputError, match="Did you mean 'ramp'"):
+        library.again(work.id, {"reading": {"rampe": 35}})
+    with pytest.raises(InputError, match="columns"):
+        library.again(work.id, {"reading": {"columns": "/etc/egams.yaml"}})
+    with pytest.raises(InputError, match="no file"):
+        library.again(work.id, {"reading": {"temperature": "0" * 64}})
+
+
+def test_no_more_work_than_allowed(library: Library) -> None:
+    library.submit("teach", "teach", {}, most_open=1)
+    with pytest.raises(TooMuchWorkError):
+        library.submit("teach", "teach", {}, most_open=1)
+
+
+def test_runs_are_found_filtered_and_ordered(library: Library, files: list[Path]) -> None:
+    a = read(library, files[0], sulfate="present").runs[0]
+    b = read(library, files[1], sulfate="uncertain").runs[0]
+    c = read(library, files[2]).runs[0]
+    library.set_remark(b, "100 % Gips_1 vom MONTAG")
+    library.confirm(c, [1, *[0] * 9])
+
+    def ids(**query: Any) -> list[int]:
+        return [run.id for run in library.runs(**query)[0]]
+
+    assert ids() == [a, b, c]
+    assert ids(descending=True, limit=2) == [c, b]
+    assert ids(limit=1, offset=1) == [b]
+    assert ids(search="gips_1 montag") == ids(search="%") == ids(search="_1 v") == [b]
+    assert ids(search="100%") == []
+    assert ids(call=("sulfate", "present")) == [a]
+    assert ids(sort="sulfate", descending=True) == [a, b, c]
+    assert ids(flagged=True) == [a, b]
+    assert ids(labelled=True) == [c]
+    assert library.runs(limit=1)[1] == 3
+    with pytest.raises(InputError, match="Did you mean 'sulfate'"):
+        library.runs(sort="sulfat")
+
+
+def test_the_prediction_of_another_bundle_counts_only_where_there_is_none_of_this(
+    library: Library, files: list[Path]
+) -> None:
+    id = read(library, files[0], sulfate="present").runs[0]
+    newer = "b" * 64
+    library.keep_answer(id, newer, "prediction", prediction("x", sulfate="absent"))
+    library.keep_answer(id, newer, "explanation", {"windows": [1, 2]})
+    assert library.run(id).bundle == newer
+    assert library.run(id, BUNDLE).bundle == BUNDLE
+    assert library.run(id, "c" * 64).bundle == newer
+    assert library.answer(id, newer, "explanation") == {"windows": [1, 2]}
+    assert library.answer(id, BUNDLE, "explanation") is None
+    assert [answer["kind"] for answer in library.answers(id)][-1] == "prediction"
+
+
+def test_labels_make_a_source_that_other_processes_can_read(
+    library: Library, files: list[Path]
+) -> None:
+    a, b = (read(library, path).runs[0] for path in files[:2])
+    with pytest.raises(InputError, match="no runs whose labels"):
+        library.source(labelled=True)
+    library.confirm(a, dict.fromkeys(FAMILIES, 0) | {"sulfate": 1})
+    source = pickle.loads(pickle.dumps(library.source(labelled=True)))
+    (name,) = source.ids
+    run = source.load(name)
+    assert run.labels is not None
+    assert run.labels[FAMILIES.index("sulfate")] == 1
+    before = source.fingerprint(name)
+    library.confirm(a, dict.fromkeys(FAMILIES, 0))
+    assert library.source(labelled=True).fingerprint(name) != before
+    assert library.source([b]).ids == (files[1].stem,)
+    with pytest.raises(InputError, match="0 or 1"):
+        library.confirm(a, [2] * 10)
+
+
+def test_what_is_removed_is_gone_with_its_files(library: Library, files: list[Path]) -> None:
+    work = read(library, files[0])
+    stored = library.run(work.runs[0])
+    library.remove([stored.id, 999])
+    with pytest.raises(InputError, match="no run"):
+        library.run(stored.id)
+    with pytest.raises(ArtifactError, match="no file"):
+        library.content(stored.file)
+    assert library.works() == []
+
+
+def test_settings_and_the_revision(library: Library) -> None:
+    before = library.revision
+    library.set_setting("bundle", {"work": 3})
+    assert library.setting("bundle") == {"work": 3}
+    assert library.setting("other") is None
+    assert library.revision == before + 1
+
+
+def test_a_newer_library_and_another_file_are_refused(tmp_path: Path) -> None:
+    import sqlite3
+
+    with Library.open(tmp_path / "lab.db"):
+        pass
+    with sqlite3.connect(tmp_path / "lab.db") as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(ArtifactError, match="version 99"):
+        Library.open(tmp_path / "lab.db")
+    (tmp_path / "text.db").write_text("time,temp\n" * 1000)
+    with pytest.raises(ArtifactError, match="no library"):
+        Library.open(tmp_path / "text.db")
