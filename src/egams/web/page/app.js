@@ -1,0 +1,83 @@
+/* The workbench: the part that the address names, kept up to date. */
+
+import { announce, make } from "./dom.js";
+import { showHelp } from "./help.js";
+import { showTrouble, subscribe, watch } from "./live.js";
+import { address, place } from "./router.js";
+import { count } from "./words.js";
+
+const PARTS = {
+  runs: () => import("./runs.js"),
+  run: () => import("./run.js"),
+  compare: () => import("./compare.js"),
+  teach: () => import("./teach.js"),
+  library: () => import("./library.js"),
+};
+const main = document.getElementById("main");
+let shown = null;
+let turn = 0;
+
+async function show() {
+  const at = place();
+  const part = PARTS[at.part] ? at.part : "runs";
+  const mine = ++turn;
+  shown?.close?.();
+  shown = null;
+  for (const link of document.querySelectorAll("nav a")) {
+    const here = link.hash === address(part === "run" ? "runs" : part);
+    if (here) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  const { view } = await PARTS[part]();
+  if (mine !== turn) return;
+  const next = view(at);
+  main.replaceChildren(next.element);
+  document.title = `${next.title}: egams workbench`;
+  shown = next;
+  window.scrollTo(0, 0);
+  main.focus({ preventScroll: true });
+}
+
+function busy({ work }) {
+  const parts = [];
+  if (work.working) parts.push(`${work.working} working`);
+  if (work.queued) parts.push(`${work.queued} waiting`);
+  if (work.asking) parts.push(`${count(work.asking, "question")} to you`);
+  const line = document.getElementById("busy");
+  const text = parts.join(", ");
+  if (line.textContent !== text) {
+    if (line.textContent && !text) announce("All work is done.");
+    line.textContent = text;
+  }
+}
+
+function typing(target) {
+  return target.matches("input:not([type=checkbox]):not([type=radio]), textarea, select");
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (typing(event.target) && event.key !== "Escape") return;
+  if (event.key === "?") showHelp();
+  else if (!shown?.keys?.(event)) return;
+  event.preventDefault();
+});
+document.getElementById("help").addEventListener("click", showHelp);
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+window.addEventListener("hashchange", show);
+window.addEventListener("unhandledrejection", (event) => {
+  if (event.reason?.name !== "AbortError") showTrouble(event.reason?.message ?? String(event.reason));
+});
+// A file dropped beside the drop zone would replace the page.
+for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault());
+
+subscribe((now) => {
+  busy(now);
+  shown?.update?.(now);
+});
+main.replaceChildren(make("p", { class: "faint", text: "Loading…" }));
+watch();
+show();

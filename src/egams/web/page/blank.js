@@ -1,0 +1,48 @@
+/* The answer with another run, of the empty cup, subtracted. */
+
+import { send } from "./api.js";
+import { make, table } from "./dom.js";
+import { picker } from "./picker.js";
+import { MARK, plain, probability } from "./words.js";
+
+/* `retrace` is called with the id of the blank, or null, so that traces are drawn less it. */
+export function blankPanel(run, retrace) {
+  const answer = make("div", { "aria-live": "polite" });
+  const choose = picker("Blank run", subtract);
+
+  async function subtract(blank) {
+    if (blank === null) {
+      answer.replaceChildren();
+      return retrace(null);
+    }
+    answer.replaceChildren(make("progress", { "aria-label": "Subtracting" }));
+    try {
+      const found = await send("POST", `runs/${run.id}/blank`, { blank: blank.id });
+      answer.replaceChildren(...inWords(found.prediction ?? found, blank));
+      retrace(blank.id);
+    } catch (error) {
+      answer.replaceChildren(make("p", { class: "flag", role: "alert", text: error.message }));
+    }
+  }
+  function inWords(less, blank) {
+    const before = run.prediction.families;
+    const names = Object.keys(less.families).sort((a, b) => less.families[b].probability - less.families[a].probability);
+    const cell = ({ probability: value, call }) => make("td", { class: call, text: `${MARK[call] ?? ""} ${probability(value)} ${call}` });
+    const rows = names.map((name) => make("tr", {}, make("th", { scope: "row", text: plain(name) }), cell(less.families[name]), cell(before[name])));
+    const notes = (less.notes ?? []).filter((note) => !run.notes.includes(note));
+    return [
+      table(`Answer less ${blank.name}`, [make("th", { scope: "col", text: "family" }), make("th", { scope: "col", text: "less the blank" }), make("th", { scope: "col", text: "as measured" })], rows),
+      make("ul", { class: "small" }, notes.map((text) => make("li", { text }))),
+      make("p", { class: "faint small", text: `Traces above are drawn less ${blank.name}. The models learned from runs with their background: read both.` }),
+    ];
+  }
+  const element = make(
+    "section",
+    { "aria-label": "Blank" },
+    make("h2", { text: "Blank" }),
+    make("p", { class: "faint small", text: "A run of the empty cup, in this library: its signal is scaled and subtracted." }),
+    choose,
+    answer,
+  );
+  return { element };
+}

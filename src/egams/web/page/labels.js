@@ -1,0 +1,59 @@
+/* What the scientist knows to be in the sample: ten boxes, and a word that makes them labels. */
+
+import { send } from "./api.js";
+import { announce, button, make } from "./dom.js";
+import { look } from "./live.js";
+import { plain } from "./words.js";
+
+export function labelsPanel(run) {
+  let current = run;
+  let touched = false;
+  const boxes = new Map();
+  const problem = make("p", { class: "flag", role: "alert" });
+  const state = make("p", {});
+  const confirm = button("Confirm these labels", () => save(marked()), { class: "main" });
+  const withdraw = button("Withdraw", () => save(null), { class: "quiet" });
+  const fieldset = make("fieldset", { class: "boxes" }, make("legend", { class: "faint small", text: "In the sample, as far as you know:" }));
+  for (const family of Object.keys(run.calls)) {
+    const box = make("input", { type: "checkbox", onchange: () => { touched = true; draw(); } });
+    boxes.set(family, box);
+    fieldset.append(make("label", {}, box, plain(family)));
+  }
+  const marked = () => Object.fromEntries([...boxes].map(([family, box]) => [family, Number(box.checked)]));
+
+  async function save(labels) {
+    problem.textContent = "";
+    try {
+      await send("PUT", `runs/${current.id}/labels`, { labels });
+      touched = false;
+      announce(labels ? "Labels confirmed" : "Labels withdrawn");
+      await look();
+    } catch (error) {
+      problem.textContent = error.message;
+    }
+  }
+  function draw() {
+    const { labels, calls } = current;
+    if (!touched) for (const [family, box] of boxes) box.checked = labels ? labels[family] === 1 : calls[family] === "present";
+    const changed = labels && [...boxes].some(([family, box]) => Number(box.checked) !== labels[family]);
+    state.textContent = labels ? (changed ? "✓ Confirmed, and changed here since." : "✓ Confirmed.") : "Not confirmed: the boxes show what is called present.";
+    confirm.hidden = Boolean(labels) && !changed;
+    withdraw.hidden = !labels;
+  }
+  function update(next) {
+    current = next;
+    draw();
+  }
+  draw();
+  const element = make(
+    "section",
+    { "aria-label": "Labels" },
+    make("h2", { text: "Labels" }),
+    state,
+    fieldset,
+    make("p", { class: "buttons" }, confirm, withdraw),
+    problem,
+    make("p", { class: "faint small", text: "Confirmed labels are what egams can be taught with." }),
+  );
+  return { element, update };
+}

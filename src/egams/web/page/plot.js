@@ -1,0 +1,65 @@
+/* Plotly from its own wheel, loaded when the first plot is drawn; one look for all plots. */
+
+const FONT = { family: '"DejaVu Sans", Verdana, Helvetica, sans-serif', size: 12, color: "#222" };
+const QUIET = ["select2d", "lasso2d", "autoScale2d", "toggleSpikelines", "sendDataToCloud", "zoomIn2d", "zoomOut2d"];
+export const TEMPERATURE = "sample temperature, °C";
+
+let loading = null;
+
+export function plotly() {
+  loading ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = `/static/plotly.min.js?v=${document.documentElement.dataset.version}`;
+    script.onload = () => resolve(globalThis.Plotly);
+    script.onerror = () => {
+      loading = null;
+      reject(new Error("The plots could not be loaded: plotly is missing. Install it with: pip install 'egams[web]'"));
+    };
+    document.head.append(script);
+  });
+  return loading;
+}
+
+export const narrow = () => window.innerWidth < 600;
+
+export function axis(title, more = {}) {
+  return { title: { text: title, standoff: 8 }, gridcolor: "#e4e4e4", linecolor: "#8a8a8a", zeroline: false, automargin: true, ticks: "outside", tickcolor: "#8a8a8a", ...more };
+}
+
+export async function draw(place, data, layout, name) {
+  const Plotly = await plotly();
+  if (!place.isConnected) return;
+  const common = { font: FONT, margin: { t: 24, r: 12, b: 44, l: narrow() ? 50 : 64 }, showlegend: false, hovermode: "x", uirevision: "keep", paper_bgcolor: "#fff", plot_bgcolor: "#fff", hoverlabel: { bgcolor: "#fff", bordercolor: "#8a8a8a", font: FONT } };
+  const options = {
+    responsive: true,
+    displaylogo: false,
+    modeBarButtonsToRemove: QUIET,
+    displayModeBar: narrow() ? false : undefined,
+    toImageButtonOptions: { filename: name, format: "png", scale: 3 },
+  };
+  await Plotly.react(place, data, { ...common, ...layout }, options);
+}
+
+export function redrawSoon(place, doing) {
+  let due = false;
+  return () => {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => {
+      due = false;
+      doing().catch((error) => {
+        place.textContent = error.message;
+        place.classList.add("flag");
+      });
+    });
+  };
+}
+
+export function erase(place) {
+  globalThis.Plotly?.purge(place);
+}
+
+/* Plotly takes texts for a kind of HTML; a name is none. */
+export function escaped(name) {
+  return name.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}

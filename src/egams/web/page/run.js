@@ -1,0 +1,199 @@
+/* One run: the answer, what was measured, and why. */
+
+import { get, send } from "./api.js";
+import { announce, button, make } from "./dom.js";
+import { blankPanel } from "./blank.js";
+import { downloads } from "./downloads.js";
+import { familiesPanel } from "./families.js";
+import { labelsPanel } from "./labels.js";
+import { look, status } from "./live.js";
+import { nearestPanel } from "./nearest.js";
+import { peaksPanel } from "./peaks.js";
+import { remarkPanel } from "./remark.js";
+import { address } from "./router.js";
+import { wanted } from "./runs.js";
+import { spectrogramPanel } from "./spectrogram.js";
+import { tracesPanel } from "./traces.js";
+import { day } from "./words.js";
+
+export function view({ ids: [id], query }) {
+  const element = make("div", { class: "run" }, make("p", { class: "faint", text: "Loading…" }));
+  let panels = {};
+  let bundle = null;
+  let closed = false;
+
+  async function load() {
+    try {
+      const run = await get(`runs/${id}`);
+      if (!closed) build(run);
+    } catch (error) {
+      element.replaceChildren(backLink(query), make("p", { class: "flag", role: "alert", text: error.message }));
+    }
+  }
+
+  function build(run) {
+    bundle = run.bundle;
+    close();
+    if (run.prediction === null) {
+      element.replaceChildren(backLink(query), make("h1", { text: run.name }), make("p", { class: "flag", text: "This run has no answer yet." }));
+      return;
+    }
+    const { head, body, problem, tell } = frame(run, query);
+    const traces = make("div", {}, waiting("Traces"));
+    const spectrogram = make("div", {}, waiting("Spectrogram"));
+    const peaks = make("div");
+    const nearest = make("div");
+    panels = {
+      families: familiesPanel(run, (windows) => {
+        panels.traces?.shade(windows);
+        panels.spectrogram?.shade(windows);
+      }),
+      labels: labelsPanel(run),
+      remark: remarkPanel(run),
+      stale: staleLine(run, tell),
+    };
+    const blank = blankPanel(run, (other) => drawTraces(other));
+    body.replaceChildren(
+      panels.families.element,
+      make("div", { class: "measured" }, traces, spectrogram),
+      make("div", { class: "more" }, nearest, panels.labels.element, panels.remark.element, blank.element, provenance(run)),
+      make("div", { class: "peaks-area" }, peaks),
+    );
+    head.append(panels.stale.element, make("p", { class: "buttons" }, downloads([run.id], tell), make("a", { class: "button", href: address("compare", [run.id]), text: "Compare …" })));
+    element.replaceChildren(head, problem, body);
+    document.title = `${run.name}: egams workbench`;
+
+    async function drawTraces(other) {
+      try {
+        const found = await get(`runs/${id}/traces`, { blank: other });
+        panels.traces?.close();
+        panels.traces = tracesPanel(found, run.name);
+        traces.replaceChildren(make("h2", { text: other === null ? "Ion traces" : "Ion traces, less the blank" }), panels.traces.element);
+        return found;
+      } catch (error) {
+        traces.replaceChildren(make("p", { class: "flag", role: "alert", text: error.message }));
+        return null;
+      }
+    }
+    async function drawSpectrogram() {
+      panels.spectrogram = spectrogramPanel(await get(`runs/${id}/spectrogram`), run.name);
+      spectrogram.replaceChildren(panels.spectrogram.element);
+    }
+    async function drawPeaks() {
+      panels.peaks = peaksPanel(await get(`runs/${id}/peaks`), (peak) => panels.traces?.mark(peak));
+      peaks.replaceChildren(panels.peaks.element);
+    }
+    const failed = (place) => (error) => place.replaceChildren(make("p", { class: "flag", role: "alert", text: error.message }));
+    drawTraces(null).then((found) => {
+      const ions = found?.ions.filter((ion) => ion.chosen) ?? [];
+      nearest.replaceChildren(nearestPanel(run.prediction.nearest, ions, (other) => panels.traces?.layOver(other)).element);
+    });
+    drawSpectrogram().catch(failed(spectrogram));
+    drawPeaks().catch(failed(peaks));
+  }
+
+  async function update() {
+    if (bundle === null) return;
+    try {
+      const run = await get(`runs/${id}`);
+      if (run.bundle !== bundle) return build(run);
+      for (const panel of ["labels", "remark", "stale"]) panels[panel]?.update(run);
+    } catch (error) {
+      if (error.status === 404) element.replaceChildren(backLink(query), make("p", { class: "flag", role: "alert", text: "This run is no longer in the library." }));
+    }
+  }
+
+  function keys({ key }) {
+    if (key === "Escape") {
+      if (!panels.families?.clear() && !panels.peaks?.clear()) location.hash = backLink(query).hash;
+    } else if (key === "j" || key === "ArrowDown") return key === "j" && step(query, 1);
+    else if (key === "k" || key === "ArrowUp") return key === "k" && step(query, -1);
+    else if (/^\d$/.test(key)) panels.families?.choose(panels.families.order[(Number(key) + 9) % 10]);
+    else return false;
+    return true;
+  }
+  function close() {
+    panels.traces?.close();
+    panels.spectrogram?.close();
+  }
+  load();
+  return {
+    element,
+    title: "Run",
+    update,
+    keys,
+    close() {
+      closed = true;
+      close();
+    },
+  };
+}
+
+function frame(run, query) {
+  const problem = make("p", { class: "flag", role: "alert" });
+  const tell = (error) => (problem.textContent = error.message);
+  const neighbours = query.at === undefined ? [] : [button("Previous run", () => step(query, -1), { class: "quiet", disabled: query.at === "0" }), button("Next run", () => step(query, 1), { class: "quiet" })];
+  const head = make(
+    "header",
+    {},
+    make("p", { class: "buttons" }, backLink(query), neighbours),
+    make("h1", { text: run.name }),
+    make("p", { class: "faint", text: run.facts }),
+    run.answer.map((line) => make("p", { class: "answer" }, make("b", { class: line.startsWith("Present") ? "present" : "", text: line }))),
+    run.flags.map((flag) => make("p", { class: "flag", text: `⚑ ${flag}` })),
+  );
+  return { head, body: make("div", { class: "columns" }), problem, tell };
+}
+
+function backLink(query) {
+  const { at, ...filter } = query;
+  return make("a", { href: address("runs", [], filter), text: "← All runs" });
+}
+
+/* To the run before or after this one in the list that it was opened from. */
+function step(query, by) {
+  if (query.at === undefined) return false;
+  const at = Number(query.at) + by;
+  if (at < 0) return true;
+  get("runs", { ...wanted(query), offset: at, limit: 1 }).then(({ runs: [next] }) => {
+    if (next) location.hash = address("run", [next.id], { ...query, at });
+    else announce("This is the last run of the list");
+  });
+  return true;
+}
+
+function staleLine(run, tell) {
+  const again = button("Predict again", async () => {
+    try {
+      await send("POST", "runs/predict", { ids: [run.id] });
+      await look();
+    } catch (error) {
+      tell(error);
+    }
+  });
+  const element = make("p", { class: "flag" }, "This answer is of another bundle than the one in use. ", again);
+  const update = (next) => (element.hidden = !next.stale);
+  update(run);
+  return { element, update };
+}
+
+function waiting(what) {
+  return make("p", { class: "faint" }, make("progress", { "aria-label": what }), ` ${what}`);
+}
+
+function provenance(run) {
+  const facts = [
+    ["file", run.origin.file],
+    ["SHA-256", run.origin.sha256],
+    ["added", day(run.added)],
+    ...(run.answers ?? []).map((each) => ["answer", `of bundle ${each.bundle.slice(0, 12)}, egams ${each.egams}, ${day(each.made)}${each.bundle === status()?.bundle?.digest ? " (in use)" : ""}`]),
+  ];
+  return make(
+    "section",
+    { "aria-label": "Notes and provenance" },
+    make("h2", { text: "Notes of the reader" }),
+    run.notes.length ? make("ul", { class: "small" }, run.notes.map((text) => make("li", { text }))) : make("p", { class: "faint small", text: "None." }),
+    make("h2", { text: "Provenance" }),
+    make("dl", { class: "facts small" }, facts.flatMap(([key, text]) => [make("dt", { text: key }), make("dd", { text })])),
+  );
+}

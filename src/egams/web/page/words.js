@@ -1,0 +1,44 @@
+/* Numbers and names as people write them. */
+
+const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
+const RAISED = { "-": "⁻", ...Object.fromEntries([..."⁰¹²³⁴⁵⁶⁷⁸⁹"].map((mark, digit) => [digit, mark])) };
+
+export const MARK = { present: "●", uncertain: "◐", absent: "○" };
+
+export const plain = (family) => family.replaceAll("_", " ");
+export const probability = (value) => (value === null || value === undefined ? "" : value.toFixed(2));
+export const gas = (formula) => formula.replace(/\d/g, (digit) => SUBSCRIPTS[digit]);
+export const degrees = (value) => `${Math.round(value)} °C`;
+export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
+export const instrument = (name) => (name === "sam_testbed" ? "SAM testbed" : name);
+
+export function scientific(value) {
+  if (value === null || value === undefined) return "";
+  if (value === 0) return "0";
+  const [digits, power] = value.toExponential(1).split("e");
+  return Math.abs(power) < 3 ? String(Number(value.toPrecision(2))) : `${digits} × 10${raised(Number(power))}`;
+}
+
+export function raised(power) {
+  return [...String(power)].map((mark) => RAISED[mark]).join("");
+}
+
+export function day(iso) {
+  const date = new Date(iso);
+  return Number.isNaN(date.getTime()) ? iso : date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+
+export function called(row, call) {
+  return Object.keys(row.calls)
+    .filter((family) => row.calls[family] === call)
+    .sort((a, b) => row.probabilities[b] - row.probabilities[a]);
+}
+
+export function heating(row) {
+  const [low, high] = row.range_degC;
+  return `${instrument(row.instrument)}, ${Math.round(low)} to ${degrees(high)}`;
+}
+
+export function unitWords(unit) {
+  return { A: "ion current, A", "counts/s": "counts/s", "": "abundance" }[unit] ?? unit;
+}
