@@ -20,6 +20,10 @@ EXTRAS = {
     "ray": "ray",
     "xarray": "xarray",
     "plotly": "interactive",
+    "fastapi": "web",
+    "uvicorn": "web",
+    "python_multipart": "web",
+    "platformdirs": "web",
     "python_calamine": "excel",
     "xlsxwriter": "excel",
 }

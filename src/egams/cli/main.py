@@ -22,6 +22,7 @@ from egams.cli.plot import plot
 from egams.cli.predict import predict
 from egams.cli.prepare import prepare
 from egams.cli.report import report
+from egams.cli.serve import serve
 from egams.cli.simulate import simulate
 from egams.cli.start import INTERRUPTED, process
 from egams.cli.study import study_app
@@ -45,7 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 TRAIN = (demo, simulate, prepare, cross_validate, compare, bundle, export, teach)
-USE = (inspect, predict, explain, evaluate, peaks, plot, report, zoo, verify)
+USE = (inspect, predict, explain, evaluate, peaks, plot, report, serve, zoo, verify)
 for command in TRAIN + USE:
     app.command()(command)
 app.add_typer(study_app)

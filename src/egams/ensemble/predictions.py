@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from html import escape
@@ -137,6 +137,33 @@ class RunPrediction:
             of_family = zip(FAMILIES, self.as_measured.tolist(), strict=True)
             found["as_measured"] = {family: shown(value, 4) for family, value in of_family}
         return found
+
+    @classmethod
+    def of_details(cls, details: Mapping[str, Any]) -> RunPrediction:
+        """Return what `details` was made of, as exactly as it was rounded.
+
+        Parameters
+        ----------
+        details
+            As JSON held it.
+        """
+        families = [details["families"][family] for family in FAMILIES]
+        without = details.get("as_measured")
+        return cls(
+            details["sample_id"],
+            details["instrument"],
+            **{
+                attribute: np.array([family[name] for family in families])
+                for attribute, name in OF_A_FAMILY.items()
+            },
+            flags=tuple(details["flags"]),
+            nearest=tuple(
+                Neighbour(one["sample_id"], tuple(one["families"]), one["distance"])
+                for one in details["nearest"]
+            ),
+            notes=tuple(details["notes"]),
+            as_measured=without and np.array([without[family] for family in FAMILIES]),
+        )
 
 
 class Predictions(Sequence[RunPrediction]):

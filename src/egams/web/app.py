@@ -1,0 +1,116 @@
+"""`application`: the workbench as FastAPI answers it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from egams import __version__
+from egams.errors import ArtifactError, ConfigError, EgamsError, InputError
+from egams.full_disk import DiskFullError
+from egams.library.records import TooMuchWorkError
+from egams.web import (
+    routes_files,
+    routes_library,
+    routes_page,
+    routes_pictures,
+    routes_runs,
+    routes_status,
+    routes_work,
+)
+from egams.web.answers import Answer, error_details, refused
+from egams.web.guard import BodyError, Guard
+from egams.web.security import Rules
+from egams.web.workbench import Workbench
+
+ROUTES = (
+    *(routes_page, routes_status, routes_files, routes_work, routes_runs, routes_pictures),
+    routes_library,
+)
+DESCRIPTION = """
+What the page does, scripts may do too. All is JSON as `egams predict --details` writes it; what is
+wrong is `{"error": {"problem", "file", "row", "column", "expected", "hint", "text"}}`.
+"""
+
+
+def application(workbench: Workbench, rules: Rules) -> Guard:
+    """Return what answers requests.
+
+    Parameters
+    ----------
+    workbench
+        What it is about.
+    rules
+        Who may speak to it.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        workbench.start()
+        yield
+        workbench.stop()
+
+    app = FastAPI(
+        title="egams workbench",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # their scripts come from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+        default_response_class=Answer,
+    )
+    app.state.workbench = workbench
+    for routes in ROUTES:
+        app.include_router(routes.router)
+    for kind, answer in ANSWERS.items():
+        app.add_exception_handler(kind, answer)
+    return Guard(app, rules, workbench.limits)
+
+
+def _with_status(status: int) -> Callable[[Request, Exception], Answer]:
+    def answer(_: Request, error: Exception) -> Answer:
+        return Answer({"error": error_details(error)}, status)
+
+    return answer
+
+
+def _http(_: Request, error: Exception) -> Answer:
+    assert isinstance(error, HTTPException)
+    if isinstance(error, BodyError):
+        return refused(error.status_code, error.refusal.problem, error.refusal.hint)
+    return refused(error.status_code, str(error.detail))
+
+
+def _invalid(_: Request, error: Exception) -> Answer:
+    """Say which part of a request makes no sense."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(step) for step in first["loc"] if step != "body")
+    return refused(422, f"'{where}': {first['msg']}" if where else str(first["msg"]))
+
+
+def _fault(_: Request, error: Exception) -> Answer:
+    return refused(
+        500,
+        f"a fault in egams ({type(error).__name__})",
+        "Its traceback stands where egams serve runs.",
+    )
+
+
+ANSWERS: dict[type[Exception], Callable[[Request, Exception], Answer]] = {
+    InputError: _with_status(422),
+    ConfigError: _with_status(400),
+    ArtifactError: _with_status(500),
+    TooMuchWorkError: _with_status(429),
+    DiskFullError: _with_status(507),
+    EgamsError: _with_status(409),
+    HTTPException: _http,
+    RequestValidationError: _invalid,
+    Exception: _fault,
+}
+"""How each kind of error is answered."""

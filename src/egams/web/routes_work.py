@@ -1,0 +1,56 @@
+"""Work: how far it is, what it asks, and what a person states."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from egams.library.records import STATES
+from egams.web.answers import Answer
+from egams.web.routes_files import Statement, name_of, received, statement
+from egams.web.shapes import WorkList, WorkShape
+from egams.web.shown import shown_work
+from egams.web.workbench import Bench
+
+router = APIRouter(prefix="/api/work", tags=["work"])
+
+
+@router.get("", response_model=WorkList)
+def all_work(
+    bench: Bench,
+    state: Annotated[str, Query(description="States, commas between them; all if empty")] = "",
+    limit: Annotated[int, Query(ge=0, le=1000)] = 100,
+    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+) -> Answer:
+    """Return work, newest first."""
+    states = [each for each in STATES if each in state.split(",")] if state else None
+    counts = bench.library.work_counts()
+    total = sum(counts.get(each, 0) for each in (STATES if states is None else states))
+    found = bench.library.works(states, limit, offset)
+    return Answer({"work": list(map(shown_work, found)), "total": total})
+
+
+@router.get("/{id}", response_model=WorkShape)
+def one_work(bench: Bench, id: int) -> Answer:
+    """Return one piece of work."""
+    return Answer(shown_work(bench.library.work(id)))
+
+
+@router.delete("/{id}")
+def forget(bench: Bench, id: int) -> Answer:
+    """Forget work; runs that it brought stay."""
+    bench.library.forget(id)
+    return Answer({"forgotten": id})
+
+
+@router.post("/{id}/reading", response_model=WorkShape)
+def read_again(bench: Bench, id: int, given: Annotated[Statement, Depends(statement)]) -> Answer:
+    """Read a file again, as a person states it: JSON, or a form with a file ``temperature``."""
+    settings = {**bench.library.work(id).settings, "reading": given.reading}
+    with received(bench.scratch, given.temperature) as curve:
+        named = given.temperature
+        joined = None if named is None or curve is None else (name_of(named), curve)
+        work = bench.library.again(id, settings, joined)
+    bench.wake()
+    return Answer(shown_work(work))

@@ -1,0 +1,99 @@
+"""`Workbench`: what the routes work with: the library, the bundle in use, and the workers."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, TypeVar, cast
+
+import anyio.to_thread
+from anyio import CapacityLimiter
+from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
+
+from egams.library.library import Library
+from egams.web.active import ActiveBundle
+from egams.web.guard import Limits
+from egams.web.reading_work import read_files
+from egams.web.worker import Worker
+
+Found = TypeVar("Found")
+AT_ONCE, MOST_WAITING = 2, 32
+"""Requests that compute for seconds: so many at once, so many more may wait."""
+
+
+@dataclass(eq=False)
+class Workbench:
+    """What the routes work with.
+
+    Parameters
+    ----------
+    library
+        Where runs and work are.
+    bundle
+        What predicts.
+    scratch
+        Folder for files on their way.
+    limits
+        What a request may take.
+    """
+
+    library: Library
+    bundle: ActiveBundle
+    scratch: Path
+    limits: Limits = field(default_factory=Limits)
+    _waiting: int = 0
+
+    @cached_property
+    def workers(self) -> tuple[Worker, ...]:
+        """One for files, one for what takes longer, so that files need not wait for it."""
+        owner = f"{os.getpid()}-{secrets.token_hex(4)}"
+        return (Worker(self.library, self.bundle, f"{owner}-files", {"read": read_files}),)
+
+    @cached_property
+    def _heavy(self) -> CapacityLimiter:
+        return CapacityLimiter(AT_ONCE)
+
+    def start(self) -> None:
+        """Begin to work."""
+        for worker in self.workers:
+            worker.start()
+
+    def stop(self) -> None:
+        """End; what is under way goes on at the next start."""
+        for worker in self.workers:
+            worker.stop()
+
+    def wake(self) -> None:
+        """Look for work now."""
+        for worker in self.workers:
+            worker.wake()
+
+    async def heavy(self, work: Callable[[], Found]) -> Found:
+        """Do what takes seconds in a thread, few of them at once: the page goes on answering.
+
+        Parameters
+        ----------
+        work
+            What is done.
+        """
+        if self._waiting >= AT_ONCE + MOST_WAITING:
+            raise HTTPException(429, "too much is being computed already")
+        self._waiting += 1
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=self._heavy)
+        finally:
+            self._waiting -= 1
+
+
+def workbench_of(request: Request) -> Workbench:
+    """Return the workbench that a request is about."""
+    return cast("Workbench", request.app.state.workbench)
+
+
+Bench = Annotated[Workbench, Depends(workbench_of)]
+"""The workbench, as routes are given it."""
