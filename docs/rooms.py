@@ -16,7 +16,7 @@ GROUND = "the ground"
 ORDER = (
     *(GROUND, "simulate", "io", "preprocess", "store", "spectrogram", "models", "experiments"),
     *("jobs", "ensemble", "explain", "study", "training", "onboard", "evaluate", "report"),
-    *("library", "cli"),
+    *("library", "web", "cli"),
 )
 """A room imports from rooms to its left, never to its right."""
 FRONT_DOOR = {"__init__.py", "__main__.py"}

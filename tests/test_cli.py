@@ -29,7 +29,7 @@ def commands_of(group, *before):
 
 COMMANDS = dict(sorted(commands_of(GROUP)))
 NAMED = ["bundle", "compare", "cross-validate", "demo", "evaluate", "explain", "export"]
-NAMED += ["inspect", "peaks", "plot", "predict", "prepare", "report", "simulate", "study"]
+NAMED += ["inspect", "peaks", "plot", "predict", "prepare", "report", "serve", "simulate", "study"]
 NAMED += ["study oof", "study report", "study status", "teach", "verify", "zoo"]
 HEAVY = {"torch", "pyarrow", "scipy", "matplotlib", "numpy", "rich", "lightgbm", "timm"}
 HEAVY |= {"ray", "fsspec"}

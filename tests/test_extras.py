@@ -19,6 +19,9 @@ LEARNS = (
     "onnx",
     "fsspec",
     "plotly",
+    "fastapi",
+    "uvicorn",
+    "platformdirs",
 )
 
 WITHOUT = f"""
@@ -85,6 +88,8 @@ def test_the_small_install_answers(runs: Path) -> None:
         ("export study runs --onnx student", "train"),
         ("predict runs --split train --device cuda", "train"),
         ("report runs --interactive -o report.html", "interactive"),
+        ("serve --library lab.db --no-browser", "web"),
+        ("serve --no-browser", "web"),
     ],
 )
 def test_what_needs_more_names_the_extra(runs: Path, words: str, extra: str) -> None:

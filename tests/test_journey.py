@@ -43,6 +43,7 @@ COVERED = {
     *("simulate", "prepare", "cross-validate", "study", "bundle", "predict", "evaluate"),
     *("peaks", "plot", "report", "zoo", "demo", "compare", "export"),
     "teach",  # in test_teach.py
+    "serve",  # in test_web.py
 }
 """Commands that a test here runs, or one of a file of their own."""
 

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -76,7 +76,7 @@ def serve(
         say("Ctrl-C ends it; what is under way goes on at the next start")
         if browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        uvicorn.Server(
+        server = uvicorn.Server(
             uvicorn.Config(
                 application(workbench, rules),
                 log_level="error",
@@ -87,7 +87,9 @@ def serve(
                 limit_concurrency=MOST_OPEN,
                 timeout_graceful_shutdown=CTRL_C_SECONDS,
             )
-        ).run(sockets=[listening])
+        )
+        with suppress(KeyboardInterrupt):  # raised again when everything has ended
+            server.run(sockets=[listening])
 
 
 def listen(host: str, port: int | None) -> socket.socket:

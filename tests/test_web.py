@@ -1,0 +1,124 @@
+"""The workbench's server: files in, answers out, the same as the command line's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from command_line import ROOT, egams
+from egams.families import FAMILIES
+from prepared_samples import simulated
+from table_samples import Dialect, text_of
+from web_samples import Served, csv_of, finished, sent, served
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("web")
+
+
+@pytest.fixture(scope="module")
+def client(place: Path) -> Iterator[TestClient]:
+    with served(place) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def run(client: TestClient) -> int:
+    work = finished(client, sent(client, "first.csv", csv_of(1)))
+    assert work["state"] == "done", work
+    return int(work["runs"][0])
+
+
+def test_an_answer_is_that_of_the_command_line(
+    client: TestClient, run: int, tmp_path: Path
+) -> None:
+    (tmp_path / "first.csv").write_bytes(csv_of(1))
+    egams("predict", tmp_path / "first.csv", "-o", tmp_path / "answer.json")
+    (expected,) = json.loads((tmp_path / "answer.json").read_text())["runs"]
+    found = client.get(f"/api/runs/{run}").json()
+    assert found["prediction"] == expected
+    row = client.get("/api/runs").json()["runs"][0]
+    for family in FAMILIES:
+        assert row["calls"][family] == expected["families"][family]["call"]
+        assert row["probabilities"][family] == expected["families"][family]["probability"]
+    assert found["answers"][0]["probabilities"] == row["probabilities"]
+    assert not row["stale"]
+
+
+def test_many_files_at_once_are_answered_as_if_each_came_alone(
+    client: TestClient, tmp_path: Path
+) -> None:
+    names = [f"many{number}.csv" for number in range(2, 8)]
+    works = [sent(client, name, csv_of(2 + at)) for at, name in enumerate(names)]
+    works.append(sent(client, "hot.csv", b"time,temp,m/z,abundance\n0,hot,18,1\n"))
+    done = [finished(client, work) for work in works]
+    assert [work["state"] for work in done] == [*["done"] * len(names), "refused"]
+    assert done[-1]["error"]["column"] == "temp"
+    assert done[-1]["error"]["file"] == "hot.csv"
+    for at, name in enumerate(names):
+        (tmp_path / name).write_bytes(csv_of(2 + at))
+    files = [tmp_path / name for name in names]
+    for path in files:
+        egams("predict", path, "-o", path.with_suffix(".json"))
+    for path, work in zip(files, done, strict=False):
+        (expected,) = json.loads(path.with_suffix(".json").read_text())["runs"]
+        assert client.get(f"/api/runs/{work['runs'][0]}").json()["prediction"] == expected
+
+
+def test_a_question_is_asked_and_its_answer_is_taken(client: TestClient) -> None:
+    table = text_of(simulated(9), Dialect(time="min", temp="K")).replace(b"temp", b"probe")
+    lacks = "\n".join(
+        ",".join(line.split(",")[:1] + line.split(",")[2:]) for line in table.decode().splitlines()
+    )
+    work = finished(client, sent(client, "no temperature.csv", lacks.encode()))
+    assert work["state"] == "asking", work
+    assert "temp" in work["needs"]
+
+
+def test_the_pictures_of_a_run_hold_no_nan(client: TestClient, run: int) -> None:
+    traces = client.get(f"/api/runs/{run}/traces").json()
+    assert traces["unit"] == "A"
+    assert {ion["mz"] for ion in traces["ions"] if ion["chosen"]} <= set(map(int, traces["signal"]))
+    for values in traces["signal"].values():
+        assert len(values) == len(traces["temperature"])
+    picture = client.get(f"/api/runs/{run}/spectrogram").json()
+    assert len(picture["log10"]) == len(picture["mz"])
+    assert {len(row) for row in picture["log10"]} == {len(picture["temperature"])}
+    found = client.get(f"/api/runs/{run}/peaks").json()
+    assert found["peaks"][0]["mz"] in {ion["mz"] for ion in traces["ions"]}
+
+
+def test_the_server_says_where_it_is_and_ends_at_once(
+    tmp_path: Path,
+) -> None:
+    server = Served(tmp_path / "lab.db")
+    work = finished(server.client, sent(server.client, "a.csv", csv_of(1)))
+    assert work["state"] == "done"
+    status, said = server.interrupt()
+    assert status == 0, said
+    assert str(tmp_path / "lab.db") in said
+    assert "Traceback" not in said
+
+
+def test_reading_and_answering_load_nothing_that_only_training_needs(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from web_samples import finished, sent, served\n"
+        "folder = Path(sys.argv[1])\n"
+        "with served(folder) as client:\n"
+        "    work = sent(client, 'a.csv', (folder / 'a.csv').read_bytes())\n"
+        "    (run,) = finished(client, work)['runs']\n"
+        "    client.get(f'/api/runs/{run}/traces')\n"
+        "print(*{'torch', 'sklearn', 'pandas', 'lightgbm', 'timm'} & {*sys.modules})"
+    )
+    (tmp_path / "a.csv").write_bytes(csv_of(1))
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT / "tests", capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

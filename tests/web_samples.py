@@ -1,0 +1,117 @@
+"""The workbench as tests use it: in this process, or as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+from starlette.testclient import TestClient
+
+from egams.io import write_csv
+from egams.library.library import Library
+from egams.web.active import ActiveBundle
+from egams.web.app import application
+from egams.web.guard import Limits
+from egams.web.security import Rules, rules_for
+from egams.web.workbench import Workbench
+from prepared_samples import simulated
+
+ADDRESS = "http://127.0.0.1:8765"
+HERE = rules_for("127.0.0.1", "here")
+
+
+@contextmanager
+def served(
+    folder: Path, limits: Limits | None = None, rules: Rules = HERE, **options: Any
+) -> Iterator[TestClient]:
+    """Serve ``lab.db`` in a folder, in this process."""
+    scratch = folder / "scratch"
+    scratch.mkdir(exist_ok=True)
+    with Library.open(folder / "lab.db") as library:
+        bench = Workbench(library, ActiveBundle(library), scratch, limits or Limits())
+        with TestClient(application(bench, rules), ADDRESS, **options) as client:
+            yield client
+
+
+@cache
+def csv_of(number: int) -> bytes:
+    """A simulated run, as the challenge writes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_csv(simulated(number), Path(folder) / "run.csv")
+        return (Path(folder) / "run.csv").read_bytes()
+
+
+def sent(client: Any, name: str, content: bytes, **fields: str) -> dict[str, Any]:
+    """Send a file; the work of reading it."""
+    answer = client.post("/api/files", files={"file": (name, content)}, data=fields)
+    assert answer.status_code == 202, answer.text
+    return dict(answer.json())
+
+
+def finished(client: Any, work: dict[str, Any], seconds: float = 60.0) -> dict[str, Any]:
+    """Wait until work is done, refused or asking."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = client.get(f"/api/work/{work['id']}").json()
+        if found["state"] not in ("queued", "working"):
+            return dict(found)
+        time.sleep(0.05)
+    raise AssertionError(f"not done after {seconds:g} s: {found}")
+
+
+class Served:
+    """`egams serve` as a process of its own."""
+
+    def __init__(self, library: Path, *options: str) -> None:
+        command = [sys.executable, "-m", "egams", "serve", "--library", str(library)]
+        self.begun = time.monotonic()
+        self.process = subprocess.Popen(
+            [*command, "--no-browser", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        found = re.search(r"http://\S+", line)
+        assert found is not None, line + self.process.stdout.read()
+        self.address = found[0]
+        self.client = httpx.Client(base_url=self.address.partition("?")[0], timeout=60)
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait until it answers."""
+        while True:
+            try:
+                self.client.get("/api/status")
+            except httpx.TransportError:
+                assert self.process.poll() is None
+                time.sleep(0.02)
+            else:
+                return
+
+    def kill(self) -> None:
+        """End it as a loss of power would."""
+        self.process.kill()
+        self.process.wait()
+        self.client.close()
+
+    def interrupt(self) -> tuple[int, str]:
+        """End it as Ctrl-C does; its status and what it printed."""
+        import signal
+
+        self.process.send_signal(signal.SIGINT)
+        said, _ = self.process.communicate(timeout=20)
+        self.client.close()
+        return self.process.returncode, said
