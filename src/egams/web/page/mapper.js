@@ -5,7 +5,7 @@ import { button, chooser, make, table } from "./dom.js";
 import { temperatureFields } from "./temperature.js";
 
 const ROLES = [
-  ["", "as recognised"],
+  ["", ""],
   ["time", "time"],
   ["temp", "temperature"],
   ["m/z", "m/z"],
@@ -13,6 +13,7 @@ const ROLES = [
   ["ion", "ion with m/z …"],
   ["unused", "not used"],
 ];
+const NAMED_ROLES = Object.fromEntries(ROLES);
 const UNITS = {
   time: ["", "s", "ms", "min", "h"],
   temp: ["", "degC", "K", "degF"],
@@ -32,7 +33,7 @@ export async function mapColumns(work, act) {
     "form",
     { method: "dialog", onsubmit: answer },
     make("h2", { id: "map-title", text: work.name }),
-    make("p", {}, make("b", { text: preview.question || work.reason })),
+    make("p", {}, make("b", { text: work.error?.problem || preview.question || work.reason })),
     account(preview),
     columns.length
       ? [
@@ -100,7 +101,7 @@ function columnChoice(column, index, stated) {
   const role = make(
     "select",
     { "aria-label": `What column ${name} is`, onchange: turn },
-    ROLES.map(([value, text]) => make("option", { value, text: value === "" && column.role ? `${text}: ${recognised(column)}` : text, selected: value === was.role })),
+    ROLES.map(([value, text]) => make("option", { value, text: value === "" ? recognised(column) : text, selected: value === was.role })),
   );
   const unit = make("select", { "aria-label": `Unit of column ${name}`, hidden: true });
   const mz = make("input", { inputmode: "decimal", class: "short", "aria-label": `m/z of column ${name}`, placeholder: "m/z", hidden: true, value: was.mz ?? column.mz ?? guess(name) });
@@ -139,7 +140,8 @@ function statedRole(name, stated) {
 }
 
 function recognised(column) {
-  return [column.role === "ion" || column.mz ? `m/z ${column.mz}` : column.role, column.unit].filter(Boolean).join(", ");
+  const role = column.mz ? `m/z ${column.mz}` : (NAMED_ROLES[column.role] ?? column.role);
+  return role ? `✓ ${[role, NAMED[column.unit] ?? column.unit].filter(Boolean).join(", ")}` : "not recognised";
 }
 
 function guess(name) {

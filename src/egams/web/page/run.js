@@ -85,7 +85,7 @@ export function view({ ids: [id], query }) {
     }
     const failed = (place) => (error) => place.replaceChildren(make("p", { class: "flag", role: "alert", text: error.message }));
     drawTraces(null).then((found) => {
-      const ions = found?.ions.filter((ion) => ion.chosen) ?? [];
+      const ions = found ? byRise(found) : [];
       nearest.replaceChildren(nearestPanel(run.prediction.nearest, ions, (other) => panels.traces?.layOver(other)).element);
     });
     drawSpectrogram().catch(failed(spectrogram));
@@ -175,6 +175,12 @@ function staleLine(run, tell) {
   const update = (next) => (element.hidden = !next.stale);
   update(run);
   return { element, update };
+}
+
+/* The chosen ions, that which rises highest over its background first. */
+function byRise({ ions, signal, baseline }) {
+  const rise = ({ mz }) => Math.max(...signal[mz].map((value, at) => (baseline[mz][at] > 0 ? value / baseline[mz][at] : 0)));
+  return ions.filter((ion) => ion.chosen).sort((a, b) => rise(b) - rise(a));
 }
 
 function waiting(what) {

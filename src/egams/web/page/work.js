@@ -70,7 +70,7 @@ export function workLine(work, act) {
     "li",
     {},
     make("div", { class: "line" }, parts),
-    work.reason ? make("p", { class: state === "refused" ? "flag reason" : "reason", text: work.reason }) : null,
+    work.reason ? make("p", { class: state === "refused" ? "flag reason" : "reason", text: (state === "asking" && work.error?.problem) || work.reason }) : null,
     skipped.length ? make("p", { class: "flag", text: `${count(skipped.length, "run")} of it not used:` }) : null,
     skipped.length
       ? make("ul", { class: "flag" }, skipped.slice(0, 5).map((each) => make("li", { text: `${each.sample_id}: ${each.reason}` })))
