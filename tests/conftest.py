@@ -25,3 +25,11 @@ def real_data() -> Path:
     if not (folder / "mars-ega").is_dir():
         pytest.skip("the challenge's runs are not at EGAMS_DATA or ../shared/data")
     return folder
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One artifact of every kind; whoever spoils one mends it, or spoils a copy."""
+    from test_damage import make_all
+
+    return make_all(tmp_path_factory.mktemp("made"))

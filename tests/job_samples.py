@@ -17,14 +17,12 @@ STEPS = 4
 def work(
     name: str, folder: Path, *, report: Callable[[JobReport], None] | None, stop: Callable[[], bool]
 ) -> None:
-    """Report once, and leave a file that says how many threads there were.
+    """Report once, and leave a file that says how many threads there are, by torch for job "c".
 
     Or, as the name begins: fail, die, be out of memory, lose the GPU (always or ``-once``), or
     wait for a stop.
     Every try leaves a mark of its process.
     """
-    import torch
-
     if report is not None:
         report(JobReport(name, 1, 2, 0.5))
     first = not list(folder.glob(f"{name}.try-*"))
@@ -37,6 +35,8 @@ def work(
         if name.startswith("hogs"):
             raise RuntimeError("[enforce fail at alloc_cpu.cpp] can't allocate memory: 8 bytes")
         if name.startswith("halts"):
+            import torch
+
             raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
         if name.startswith("fails"):
             raise ValueError(f"{name} was asked to")
@@ -47,7 +47,13 @@ def work(
             time.sleep(0.01)
         (folder / f"checkpoint-{name}").touch()
         raise StoppedError("stopped after 1 of 2")
-    (folder / name).write_text(str(torch.get_num_threads()), encoding="utf-8")
+    (folder / name).write_text(threads_of_torch() if name == "c" else os.environ["OMP_NUM_THREADS"])
+
+
+def threads_of_torch() -> str:
+    import torch
+
+    return str(torch.get_num_threads())
 
 
 def on_device(name: str, folder: Path, device: str, **_: object) -> None:

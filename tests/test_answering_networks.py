@@ -39,7 +39,7 @@ from training_samples import MODELS, SIMULATION, kind_of, small
 
 onnx = pytest.importorskip("onnx", reason='ONNX files need pip install "egams[onboard]"')
 
-TRAINED_ON, COMPARED = 40, 100
+TRAINED_ON, COMPARED = 30, 40
 CLOSE = 1e-5
 
 

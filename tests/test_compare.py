@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
-from command_line import egams
 from egams.artifact import sealed, write_json
+from egams.cli.main import app
 from egams.errors import ArtifactError, ConfigError, InputError
 from egams.evaluate.bootstrap import Interval, interval
 from egams.evaluate.compare import (
@@ -164,9 +165,13 @@ def test_what_cannot_be_compared_is_refused(study: Study, tmp_path: Path) -> Non
 
 
 def test_command_prints_the_table(study: Study, grouped: Study) -> None:
-    said = egams("compare", study.folder, "few", "more").stdout
+    def compared(*words: object) -> str:
+        asked = ["compare", *map(str, words)]
+        return CliRunner().invoke(app, asked, catch_exceptions=False).stdout
+
+    said = compared(study.folder, "few", "more")
     assert "sam_testbed" in said
     assert "the interval" in said
-    assert egams("compare", study.folder, "few", "more").stdout == said
-    both = egams("compare", study.folder, "few", "few", "--study-b", grouped.folder).stdout
+    assert compared(study.folder, "few", "more") == said
+    both = compared(study.folder, "few", "few", "--study-b", grouped.folder)
     assert "groups of near-duplicate" in both

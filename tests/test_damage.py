@@ -47,12 +47,6 @@ def runs() -> list[Run]:
     return labelled_runs(RUNS, 3, sam=2)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One artifact of every kind."""
-    return make_all(tmp_path_factory.mktemp("made"))
-
-
 def make_all(folder: Path) -> Path:
     store = prepare(runs(), folder / "store", jobs=1)
     study = cross_validate(store, EXPERIMENT, folder / "study", folds=FOLDS, draws=2, jobs=1)

@@ -75,7 +75,7 @@ def study(place, challenge) -> Path:
     said = egams("prepare", challenge, "--split", "train", "-o", place / "train.store", "--verify")
     assert "24 runs used" in said.stdout
     assert "24 of them labelled" in said.stdout
-    size = ("--folds", 2, "--sam-fold", "--whole", "--draws", 2, "--jobs", 2)
+    size = ("--folds", 2, "--sam-fold", "--whole", "--draws", 2, "--jobs", 1)
     said = egams(
         *("cross-validate", place / "train.store", "-o", place / "study"),
         *(*experiment_options(place), *size),
@@ -157,13 +157,13 @@ def test_one_csv_gives_the_same_from_the_command_line_and_from_python(place, cha
         assert reason in said
 
     picture = place / "run.png"
-    egams("plot", run_csv, "-o", picture, "--bundle", bundle)
+    here("plot", run_csv, "-o", picture, "--bundle", bundle)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
-    egams("report", run_csv, "-o", place / "report.html", "--no-evidence", "--bundle", bundle)
+    here("report", run_csv, "-o", place / "report.html", "--no-evidence", "--bundle", bundle)
     assert "<svg" in (place / "report.html").read_text(encoding="utf-8")
 
-    said = egams("peaks", run_csv, "-o", place / "peaks.csv", "--mz", "18,44-45").stdout
+    said = here("peaks", run_csv, "-o", place / "peaks.csv", "--mz", "18,44-45")
     with (place / "peaks.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     expected = library.peaks(run, [18, 44, 45])
@@ -353,6 +353,11 @@ def test_real_runs_go_the_whole_way(place, real_data):
         assert rows(output)[0] == rows(mini / "submission_format.csv")[0]
         predicted |= set(column(output))
     assert predicted == set(column(mini / "submission_format.csv"))
+
+
+def here(*words: object) -> str:
+    """Run a command in this process and return what it said."""
+    return CliRunner().invoke(app, [*map(str, words)], catch_exceptions=False).stdout
 
 
 def predict(bundle: Path) -> tuple[object, ...]:

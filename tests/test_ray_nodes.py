@@ -1,4 +1,4 @@
-"""A study on two Ray nodes: one is killed, the process that asked for it is killed."""
+"""A study on two Ray nodes: the process that asked for it is killed, then one of the nodes."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from training_samples import labelled_runs, tiny_experiment
 
 ray = pytest.importorskip("ray")
 
-FOLDS = 4
+FOLDS = 5
 SETTINGS: dict[str, Any] = {"folds": FOLDS, "draws": 2, "seed": 5}
-EXPERIMENT = tiny_experiment(epochs=150)
+EXPERIMENT = tiny_experiment(epochs=100)
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +78,10 @@ cross_validate(store, EXPERIMENT, output, compute=compute, **SETTINGS)
 """
 
 
-def test_killed_driver_and_the_same_command_again(
+def test_killed_driver_and_killed_node_lose_nothing_and_nothing_is_trained_twice(
     nodes: tuple[Any, Any], store_path: Path, local: dict[str, bytes], tmp_path: Path
 ) -> None:
-    cluster, _ = nodes
+    cluster, second = nodes
     url, output = f"file://{tmp_path}/storage", tmp_path / "study"
     command = [sys.executable, "-c", DRIVER, store_path, output, url, cluster.address]
     path = ":".join([str(Path(__file__).parent), *(entry for entry in sys.path if entry)])
@@ -98,20 +98,9 @@ def test_killed_driver_and_the_same_command_again(
         time.sleep(0.05)
     driver.kill()
     driver.communicate()
-    assert len(trained(url)) < FOLDS
-    study = cross_validate(
-        store_path, EXPERIMENT, output, compute=Compute(RayExecutor(), url), **SETTINGS
-    )
-    assert trained(url) == {str(fold): 1 for fold in range(FOLDS)}
-    assert contents(study) == local
+    assert 0 < len(trained(url)) < FOLDS - 1
 
-
-def test_killed_node_loses_nothing_and_nothing_is_trained_twice(
-    nodes: tuple[Any, Any], store_path: Path, local: dict[str, bytes], tmp_path: Path
-) -> None:
-    cluster, second = nodes
-    url, killed = f"file://{tmp_path}/storage", threading.Event()
-    begun: set[str] = set()
+    killed, begun = threading.Event(), set[str]()
 
     def kill(report: Any) -> None:
         begun.add(report.job)
@@ -119,14 +108,8 @@ def test_killed_node_loses_nothing_and_nothing_is_trained_twice(
             killed.set()
             cluster.remove_node(second, allow_graceful=False)
 
-    study = cross_validate(
-        store_path,
-        EXPERIMENT,
-        tmp_path / "study",
-        compute=Compute(RayExecutor(), url),
-        report=kill,
-        **SETTINGS,
-    )
+    compute = Compute(RayExecutor(), url)
+    study = cross_validate(store_path, EXPERIMENT, output, compute=compute, report=kill, **SETTINGS)
     assert killed.is_set()
     # What was lost with the node is known at once by whom it served, the cluster learns it later.
     deadline = time.monotonic() + 60

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -23,11 +22,12 @@ from egams.cli.main import app
 from egams.ensemble import shards
 from egams.ensemble.bundle import NEAREST_SHOWN, SHIPPED, load_bundle
 from egams.ensemble.predictions import Predictions, RunPrediction
-from egams.ensemble.shards import SHARDS, ShardTask, predict_shards, read_shards
+from egams.ensemble.shards import SHARDS, predict_shards, read_shards
 from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.families import FAMILIES
 from egams.io import write_csv
 from egams.jobs import device
+from shard_samples import predict_shard_or_die_once
 from training_samples import labelled_runs
 
 RUNS, IN_SHARD, DRAWS = 10, 4, 2
@@ -146,22 +146,10 @@ def test_a_killed_command_goes_on_and_writes_no_shard_twice(
     assert_same(joined(list(read_shards(folder))), joined(list(read_shards(whole))))
 
 
-def die_once(task: ShardTask, *, report: object, stop: object) -> None:
-    """Predict a shard; the first process that comes to the second one is killed."""
-    mark = task.output.parent.parent / "died"
-    if "00001" in task.name and not mark.exists():
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    shards_predict(task, report=report, stop=stop)  # type: ignore[arg-type]
-
-
-shards_predict = shards.predict_shard
-
-
 def test_a_killed_worker_loses_nothing(
     csvs: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "predict_shard", die_once)
+    monkeypatch.setattr(shards, "predict_shard", predict_shard_or_die_once)
     folder = predicted(csvs, tmp_path / "out", jobs=2)
     assert (folder / "died").exists()
     assert_same(joined(list(read_shards(folder))), joined(list(read_shards(whole))))

@@ -19,7 +19,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -153,12 +153,10 @@ def ended_those_left(group: int) -> bool:
 
 
 def fuzz(
-    place: Path, seed: int, until: Callable[[int], bool], *, native: bool = True, only: str = ""
+    found: Mapping[str, Kind], seed: int, until: Callable[[int], bool], place: Path
 ) -> Counter:
     """Try slices of every kind in turn until `until` of their number is true."""
     counts: Counter[tuple[str, str]] = Counter()
-    wanted = tuple(only.split(","))
-    found = {name: kind for name, kind in kinds(place, native=native) if name.startswith(wanted)}
     expected = {name: kind.use(kind.folder) if kind.exact else None for name, kind in found.items()}
     rounds = 0
     while not until(rounds):
@@ -187,10 +185,10 @@ def main() -> None:
     given.add_argument("--only", default="", help="beginnings of kinds' names, by commas")
     settings = given.parse_args()
     ends = time.monotonic() + 60 * settings.minutes
+    wanted = tuple(settings.only.split(","))
     with tempfile.TemporaryDirectory() as folder:
-        counts = fuzz(
-            Path(folder), settings.seed, lambda _: time.monotonic() > ends, only=settings.only
-        )
+        found = {name: kind for name, kind in kinds(Path(folder)) if name.startswith(wanted)}
+        counts = fuzz(found, settings.seed, lambda _: time.monotonic() > ends, Path(folder))
     for (name, came), count in sorted(counts.items()):
         print(f"{count:>9,} {came:<24} {name}")
     if set(total(counts)) - set(GOOD):

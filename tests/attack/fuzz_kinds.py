@@ -52,10 +52,12 @@ class Kind:
     exact: bool = False
 
 
-def kinds(place: Path, *, native: bool) -> Iterator[tuple[str, Kind]]:
+def kinds(
+    place: Path, *, native: bool = True, made: Path | None = None
+) -> Iterator[tuple[str, Kind]]:
     """Lay down whole files of every kind; `native` with networks in ONNX, which take a while."""
     yield from readers(place)
-    yield from artifacts(place)
+    yield from artifacts(place, made or damage.make_all(place / "made"))
     yield from answers(place)
     folder = under(place / "settings")
     (folder / "mine.yaml").write_text("experiments:\n  a: {model: {kind: gru, hidden: 3}}\n")
@@ -77,8 +79,7 @@ def readers(place: Path) -> Iterator[tuple[str, Kind]]:
         yield folder.name, Kind(folder, bytes_of_any, read_all)
 
 
-def artifacts(place: Path) -> Iterator[tuple[str, Kind]]:
-    made = damage.make_all(place / "made")
+def artifacts(place: Path, made: Path) -> Iterator[tuple[str, Kind]]:
     for name, (use, _) in damage.USES.items():
         of_shards = name == "shards"
         for part in made.glob(f"*{name}"):

@@ -12,12 +12,15 @@ from typing import Any
 import fuzz
 import pytest
 from fuzz_changes import bytes_of_any
-from fuzz_kinds import Kind
+from fuzz_kinds import Kind, kinds
 
 
-def test_mutants_are_refused_or_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mutants_are_refused_or_read(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fuzz, "SLICE", 2)
-    counts = fuzz.fuzz(tmp_path, 1, lambda rounds: rounds == 1, native=False)
+    found = dict(kinds(tmp_path, native=False, made=made))
+    counts = fuzz.fuzz(found, 1, lambda rounds: rounds == 1, tmp_path)
     assert set(fuzz.total(counts)) <= set(fuzz.GOOD)
     assert len({name for name, _ in counts}) > 30
 

@@ -20,9 +20,6 @@ from egams.models.predictor import Predictor
 from egams.models.trees import TREES
 from prepared_samples import simulated
 from test_damage import USES
-from test_damage import made as one_of_every_kind
-
-made = one_of_every_kind
 
 Change = Callable[[dict[str, Any]], None]
 

@@ -18,9 +18,6 @@ from egams.ensemble.shards import SHARDS
 from egams.errors import EgamsError
 from egams.io import open_source
 from io_samples import RUNS, long_table
-from test_damage import made as one_of_every_kind
-
-made = one_of_every_kind
 
 PARTS = {
     "store": ["store/runs.bin", "store/manifest.json"],

@@ -15,6 +15,7 @@ from egams.errors import ConfigError
 from egams.evaluate.submission import evaluate_files
 from egams.experiments.experiment import Experiment
 from egams.experiments.zoo import experiment_named
+from egams.extras import load
 from egams.report.figure import draw_run
 from egams.simulate import SimulationConfig, simulate_challenge
 from egams.study.make_bundle import make_bundle
@@ -41,8 +42,9 @@ def run_demo(folder: Path, seed: int = 0, jobs: int | None = None) -> None:
     Raises
     ------
     ConfigError
-        If the folder holds something else.
+        If the folder holds something else, or what trains is not installed.
     """
+    load("torch")
     _begin(folder, seed)
     _simulate(folder / CHALLENGE, seed)
     say("\nPrepare the training runs")
