@@ -107,7 +107,7 @@ def test_parts(csvs):
 
 def test_processes_that_cannot_start_are_needed_only_where_requested(csvs, tmp_path, monkeypatch):
     monkeypatch.setattr("egams.processes._main_is_in_no_file", lambda: True)
-    monkeypatch.setattr(prepare_module, "ProcessPoolExecutor", None)
+    monkeypatch.setattr("egams.pool.ProcessPoolExecutor", None)
     monkeypatch.setattr(prepare_module, "RUNS_PER_TASK", 16)
     assert len(prepare(csvs, jobs=2)) > 0, "one task needs no process"
     monkeypatch.setattr(prepare_module, "RUNS_PER_TASK", 2)

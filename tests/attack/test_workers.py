@@ -17,6 +17,7 @@ from prepared_samples import simulated
 from test_stopping import processes_of, until
 
 ENDINGS = {"killed": signal.SIGKILL, "terminated": signal.SIGTERM, "interrupted": signal.SIGINT}
+OUTPUTS = {"prepare": "out", "predict": "out.csv", "report": "out.html"}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def interruptible() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("command", ["prepare", "predict"])
+@pytest.mark.parametrize("command", OUTPUTS)
 def test_workers_end_with_the_first_process(
     command: str, ending: str, csvs: Path, tmp_path: Path
 ) -> None:
@@ -49,7 +50,7 @@ def test_workers_end_with_the_first_process(
             command,
             csvs,
             "-o",
-            tmp_path / ("out.csv" if command == "predict" else "out"),
+            tmp_path / OUTPUTS[command],
             "--jobs",
             "2",
         ],

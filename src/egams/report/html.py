@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import re
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -18,6 +16,7 @@ from egams.ensemble.bundle import Bundle, load_bundle
 from egams.errors import InputError
 from egams.extras import load
 from egams.io import RunSource, SkippedRun
+from egams.pool import in_order
 from egams.processes import processes
 from egams.report.run_page import RunPage, page_of, peak_cells
 
@@ -78,10 +77,10 @@ def write_report(
     script = _plotly() if interactive else ""
     evidence = len(source.ids) <= EVIDENCE_UP_TO if evidence is None else evidence
     place = None if bundle is None else str(bundle)
-    work = partial(_page, source, place, evidence, interactive)
+    work = partial(_page, place, evidence, interactive)
     pages: list[RunPage] = []
     skipped: list[SkippedRun] = []
-    for done, found in enumerate(_in_processes(work, source.ids, jobs), 1):
+    for done, found in enumerate(_in_processes(work, source, jobs), 1):
         if isinstance(found, RunPage):
             pages.append(found)
         else:
@@ -103,10 +102,10 @@ def write_report(
 
 
 def _page(
-    source: RunSource, place: str | None, evidence: bool, interactive: bool, run_id: str
+    place: str | None, evidence: bool, interactive: bool, one: RunSource
 ) -> RunPage | SkippedRun:
-    loaded = _bundle(place)
-    return page_of(source, run_id, loaded, evidence=evidence, interactive=interactive)
+    loaded, (run_id,) = _bundle(place), one.ids
+    return page_of(one, run_id, loaded, evidence=evidence, interactive=interactive)
 
 
 def _bundle(place: str | None) -> Bundle:
@@ -117,14 +116,10 @@ def _bundle(place: str | None) -> Bundle:
 
 
 def _in_processes(
-    work: Callable[[str], RunPage | SkippedRun], ids: tuple[str, ...], jobs: int | None
+    work: Callable[[RunSource], RunPage | SkippedRun], source: RunSource, jobs: int | None
 ) -> Iterator[RunPage | SkippedRun]:
-    count = processes(jobs, len(ids))
-    if count == 1:
-        yield from map(work, ids)
-        return
-    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(work, ids)
+    count, each = processes(jobs, len(source.ids)), (source.only([run]) for run in source.ids)
+    return map(work, each) if count == 1 else in_order(work, each, count, start="spawn")
 
 
 def _html(

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from egams.artifact import move_over, refuse_to_replace, remove
-from egams.errors import EgamsError, InputError
+from egams.errors import InputError
 from egams.io import RunSource, SkippedRun, open_source
 from egams.io.sniff import Runs
 from egams.lock import alone_on
 from egams.memory import CELL, budget
+from egams.pool import in_order
 from egams.preprocess.prepare_runs import PreparedRun, prepare_runs
-from egams.processes import end_with_parent, processes, signals_held_back
+from egams.processes import processes
 from egams.run import Run
 from egams.store.journal import Journal, Outcome
 from egams.store.manifest import StoreManifest
@@ -109,42 +107,16 @@ def _outcomes(source: RunSource, ids: Sequence[str], jobs: int) -> Iterator[Outc
         for task in tasks:
             yield from _prepare_task(source, task)
         return
-    with _pool(min(jobs, len(tasks))) as pool:
-        # A bounded window of tasks: memory does not grow with the number of runs.
-        waiting: list[Future[list[Outcome]]] = []
-        try:
-            for task in tasks:
-                with signals_held_back():  # processes begin here
-                    waiting.append(pool.submit(_prepare_task, source.only(task), task))
-                if len(waiting) > jobs:
-                    yield from waiting.pop(0).result()
-            for future in waiting:
-                yield from future.result()
-        except BrokenProcessPool as error:
-            raise EgamsError(
-                "A worker process died, perhaps for lack of memory. Prepare again with fewer jobs: "
-                "what is in the output so far is kept. (A script must do its work behind "
-                "`if __name__ == '__main__':`.)"
-            ) from error
+    parts = (source.only(task) for task in tasks)
+    for outcomes in in_order(_prepare_in_worker, parts, min(jobs, len(tasks))):
+        yield from outcomes
 
 
-@contextmanager
-def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Give processes that end when the block does, whatever they are at, or this process does."""
-    pool = ProcessPoolExecutor(jobs, initializer=_begin)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
-
-
-def _begin() -> None:
+def _prepare_in_worker(source: RunSource) -> list[Outcome]:
     import pyarrow as pa
 
-    end_with_parent()
     pa.set_cpu_count(1)
+    return _prepare_task(source, source.ids)
 
 
 def _prepare_task(source: RunSource, ids: Sequence[str]) -> list[Outcome]:
