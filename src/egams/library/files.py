@@ -194,12 +194,15 @@ class OpenedFile:
         Of that file.
     name
         What the file was called.
+    curve
+        Name that a file of the temperature has in the folder, and what it was called.
     """
 
     source: RunSource
     folder: TemporaryFolder
     path: Path
     name: str
+    curve: tuple[str, str] | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -220,7 +223,11 @@ class OpenedFile:
             If it is unknown or cannot be used.
         """
         with shown_as(self.path, self.name):
-            return replace(self.source.load(self._own(run_id)), run_id=run_id)
+            run = self.source.load(self._own(run_id))
+        notes = run.notes
+        if self.curve is not None:
+            notes = tuple(note.replace(*self.curve) for note in notes)
+        return replace(run, run_id=run_id, notes=notes)
 
     def fingerprint(self, run_id: str) -> str:
         """Return a string that changes with the run."""

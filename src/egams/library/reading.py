@@ -146,15 +146,17 @@ class Reading:
         folder = TemporaryFolder()
         path = folder.add(content, name, "file")
         curve: Path | Ramp | None = self.program()
+        names = None
         with shown_as(path, name):
             if temperature is None:
                 source = self._open(path, curve)
             else:
                 called = self.temperature_name or "temperature"
                 curve = folder.add(temperature, called, "temperature")
+                names = (curve.name, called)
                 with shown_as(curve, called):
                     source = self._open(path, curve)
-        return OpenedFile(source, folder, path, name)
+        return OpenedFile(source, folder, path, name, names)
 
     def _open(self, path: Path, temperature: Path | Ramp | None) -> RunSource:
         return open_source(

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from egams.errors import EgamsError
+from egams.errors import EgamsError, InputError
 from egams.families import FAMILIES
 from egams.io import SkippedRun
 from egams.run import Run
@@ -24,6 +24,10 @@ OPEN = (QUEUED, WORKING)
 
 class LostWorkError(EgamsError):
     """Work that another worker has taken over, or that was removed meanwhile."""
+
+
+class UnknownIdError(InputError):
+    """A run or work that is not in the library."""
 
 
 class TooMuchWorkError(EgamsError):
@@ -237,8 +241,6 @@ def label_text(labels: Mapping[str, int] | Sequence[int] | None) -> str | None:
     labels
         0 or 1 by family, or in that order.
     """
-    from egams.errors import InputError
-
     if labels is None:
         return None
     if isinstance(labels, Mapping):

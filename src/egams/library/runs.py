@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from egams.errors import InputError
 from egams.families import FAMILIES
 from egams.library.database import damaged, loads, whole
 from egams.library.files import remove_unused
@@ -15,6 +14,7 @@ from egams.library.reading import Reading
 from egams.library.records import (
     FoundRun,
     StoredRun,
+    UnknownIdError,
     Work,
     compact,
     label_text,
@@ -101,6 +101,7 @@ class Runs(Works):
         limit: int = 50,
         offset: int = 0,
         bundle: str | None = None,
+        stale: bool | None = None,
     ) -> tuple[list[StoredRun], int]:
         """Return some runs in order, and how many there are of that kind.
 
@@ -122,13 +123,15 @@ class Runs(Works):
             How many, after how many.
         bundle
             Digest of the bundle whose predictions count, where there are such; else the last ones.
+        stale
+            Whether that bundle has not predicted the run.
 
         Raises
         ------
         InputError
             If there is no such family, call or order.
         """
-        query = Search(search, call, labelled, flagged, sort, descending)
+        query = Search(search, call, labelled, flagged, sort, descending, stale)
         with self.reading() as db:
             total = db.execute(*query.count(bundle)).fetchone()[0]
             found = db.execute(*query.page(bundle, limit, offset)).fetchall()
@@ -152,7 +155,7 @@ class Runs(Works):
         with self.reading() as db:
             row = db.execute(*Search.one(id, bundle)).fetchone()
             if row is None:
-                raise InputError(f"there is no run {id}", file=self.path)
+                raise UnknownIdError(f"there is no run {id}", file=self.path)
             return self._stored(db, row)
 
     def keep_answer(
@@ -328,7 +331,7 @@ class Runs(Works):
     def _run_id(self, db: sqlite3.Connection, id: int) -> str:
         row = db.execute("SELECT run_id FROM runs WHERE id = ?", (id,)).fetchone()
         if row is None:
-            raise InputError(f"there is no run {id}", file=self.path)
+            raise UnknownIdError(f"there is no run {id}", file=self.path)
         return str(row["run_id"])
 
     def _content(self, row: sqlite3.Row) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class Search:
 
     Parameters
     ----------
-    search, call, labelled, flagged, sort, descending
+    search, call, labelled, flagged, sort, descending, stale
         As there.
 
     Raises
@@ -44,6 +44,7 @@ class Search:
     flagged: bool | None = None
     sort: str = "added"
     descending: bool = False
+    stale: bool | None = None
 
     def __post_init__(self) -> None:
         asked = [("order", self.sort, tuple(_ORDERS))]
@@ -65,7 +66,7 @@ class Search:
         bundle
             Whose predictions count.
         """
-        where, values = self._where()
+        where, values = self._where(bundle)
         if "p." in where:
             return f"SELECT count(*) {_FROM} WHERE {where}", (bundle, *values)
         return f"SELECT count(*) FROM runs r WHERE {where}", values
@@ -80,7 +81,7 @@ class Search:
         limit, offset
             How many, after how many.
         """
-        where, values = self._where()
+        where, values = self._where(bundle)
         order, way = _ORDERS[self.sort], "DESC" if self.descending else "ASC"
         chosen = (
             f"SELECT r.id {_FROM} WHERE {where} ORDER BY {order} {way} NULLS LAST, r.id {way} "
@@ -105,7 +106,7 @@ class Search:
         """
         return f"SELECT {_COLUMNS} {_FROM} WHERE r.id = ?", (bundle, id)
 
-    def _where(self) -> Query:
+    def _where(self, bundle: str | None) -> Query:
         parts: list[str] = ["1"]
         values: list[object] = []
         for word in self.search.casefold().split():
@@ -120,4 +121,7 @@ class Search:
         if self.flagged is not None:
             parts.append("p.flagged = ?")
             values.append(self.flagged)
+        if self.stale is not None:
+            parts.append(f"p.bundle IS {'NOT ' if self.stale else ''}?")
+            values.append(bundle)
         return " AND ".join(parts), tuple(values)

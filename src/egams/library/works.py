@@ -23,6 +23,7 @@ from egams.library.records import (
     WORKING,
     LostWorkError,
     TooMuchWorkError,
+    UnknownIdError,
     Work,
     compact,
     now,
@@ -336,7 +337,7 @@ class Works(Database):
     def _work(self, db: sqlite3.Connection, id: int) -> Work:
         rows = db.execute(f"SELECT *, {whole('work')} FROM work WHERE id = ?", (id,)).fetchall()
         if not rows:
-            raise InputError(f"there is no work {id}", file=self.path)
+            raise UnknownIdError(f"there is no work {id}", file=self.path)
         return self._works(db, rows)[0]
 
     def _works(self, db: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[Work]:

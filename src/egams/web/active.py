@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from egams.ensemble.bundle import Bundle, load_bundle
-from egams.errors import ConfigError
+from egams.errors import ArtifactError, ConfigError
 from egams.library.library import Library
 
 SETTING = "bundle"
@@ -25,10 +25,13 @@ class Loaded:
         What predicts.
     path
         Its folder; None for the one that egams ships.
+    problem
+        Why it stands in for another one.
     """
 
     bundle: Bundle
     path: Path | None
+    problem: str | None = None
 
     @property
     def digest(self) -> str:
@@ -44,7 +47,8 @@ class Loaded:
             "taught": manifest.get("taught", 0),
             "path": None if self.path is None else str(self.path),
             "shipped": self.path is None,
-            "score": manifest.get("scores"),
+            "score": {"what": manifest["score"], **manifest["scores"]},
+            "problem": self.problem,
             "ready": True,
         }
 
@@ -61,7 +65,8 @@ class ActiveBundle:
     """
 
     def __init__(self, library: Library, given: Path | None = None) -> None:
-        self._library, self._given = library, given
+        self._library = library
+        self.given = given
         self._lock = threading.Lock()
         self._loaded: Loaded | None = None
 
@@ -75,8 +80,13 @@ class ActiveBundle:
         """Return the bundle in use, and load it where nobody has."""
         with self._lock:
             if self._loaded is None:
-                path = self._given or self.taught(self._library.setting(SETTING))
-                self._loaded = Loaded(load_bundle(path), path)
+                path = self.given or self.taught(self._library.setting(SETTING))
+                try:
+                    self._loaded = Loaded(load_bundle(path), path)
+                except ArtifactError as error:
+                    if path is None or path == self.given:
+                        raise
+                    self._loaded = Loaded(load_bundle(), None, problem=str(error))
             return self._loaded
 
     @property
@@ -89,7 +99,7 @@ class ActiveBundle:
         loaded = self._loaded
         if loaded is not None:
             return loaded.details()
-        names = ("digest", "runs", "taught", "path", "shipped", "score")
+        names = ("digest", "runs", "taught", "path", "shipped", "score", "problem")
         return dict.fromkeys(names) | {"ready": False}
 
     def use(self, digest: str | None) -> Loaded:

@@ -12,14 +12,16 @@ from starlette.exceptions import HTTPException
 from egams import __version__
 from egams.errors import ArtifactError, ConfigError, EgamsError, InputError
 from egams.full_disk import DiskFullError
-from egams.library.records import TooMuchWorkError
+from egams.library.records import TooMuchWorkError, UnknownIdError
 from egams.web import (
+    routes_evidence,
     routes_files,
-    routes_library,
+    routes_outputs,
     routes_page,
     routes_pictures,
     routes_runs,
     routes_status,
+    routes_teach,
     routes_work,
 )
 from egams.web.answers import Answer, error_details, refused
@@ -29,7 +31,7 @@ from egams.web.workbench import Workbench
 
 ROUTES = (
     *(routes_page, routes_status, routes_files, routes_work, routes_runs, routes_pictures),
-    routes_library,
+    *(routes_evidence, routes_teach, routes_outputs),
 )
 DESCRIPTION = """
 What the page does, scripts may do too. All is JSON as `egams predict --details` writes it; what is
@@ -103,6 +105,7 @@ def _fault(_: Request, error: Exception) -> Answer:
 
 
 ANSWERS: dict[type[Exception], Callable[[Request, Exception], Answer]] = {
+    UnknownIdError: _with_status(404),
     InputError: _with_status(422),
     ConfigError: _with_status(400),
     ArtifactError: _with_status(500),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Body, Query
 
 from egams.web.answers import Answer
-from egams.web.shapes import RowList, RunShape
-from egams.web.shown import row, whole_run
+from egams.web.shapes import RowList, RunShape, WorkShape
+from egams.web.shown import row, shown_work, whole_run
 from egams.web.workbench import Bench
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
@@ -22,6 +22,7 @@ def runs(
     call: str = "",
     labelled: bool | None = None,
     flagged: bool | None = None,
+    stale: bool | None = None,
     sort: str = "added",
     descending: bool = False,
     limit: Annotated[int, Query(ge=0, le=1000)] = 50,
@@ -31,7 +32,7 @@ def runs(
     digest = bench.bundle.digest
     called = (family, call) if family and call else None
     found, total = bench.library.runs(
-        search, called, labelled, flagged, sort, descending, limit, offset, digest
+        search, called, labelled, flagged, sort, descending, limit, offset, digest, stale
     )
     return Answer({"runs": [row(run, digest) for run in found], "total": total})
 
@@ -42,3 +43,37 @@ def run(bench: Bench, id: int) -> Answer:
     digest = bench.bundle.digest
     found = bench.library.run(id, digest)
     return Answer(whole_run(found, digest, bench.library.answers(id)))
+
+
+@router.put("/{id}/remark")
+def remark(
+    bench: Bench, id: int, remark: Annotated[str, Body(embed=True, max_length=100_000)]
+) -> Answer:
+    """Write a remark in place of the earlier one."""
+    bench.library.set_remark(id, remark)
+    return Answer({"remark": bench.library.run(id).remark})
+
+
+@router.put("/{id}/labels")
+def labels(
+    bench: Bench, id: int, labels: Annotated[dict[str, int] | None, Body(embed=True)]
+) -> Answer:
+    """Confirm labels, 0 or 1 for every family; null takes them back."""
+    bench.library.confirm(id, labels)
+    return Answer({"labels": bench.library.run(id).labels})
+
+
+@router.post("/delete")
+def delete(bench: Bench, ids: Annotated[list[int], Body(embed=True, max_length=100_000)]) -> Answer:
+    """Remove runs, what was computed of them, and files that no other run is in."""
+    bench.library.remove(ids)
+    return Answer({"deleted": ids})
+
+
+@router.post("/predict", status_code=202, response_model=WorkShape)
+def predict(bench: Bench, ids: Annotated[list[int] | None, Body(embed=True)] = None) -> Answer:
+    """Predict runs with the bundle in use where another one predicted them; all if null."""
+    name = "predict all runs again" if ids is None else f"predict {len(ids)} runs again"
+    work = bench.library.submit("predict", name, {"ids": ids}, most_open=bench.limits.open_work)
+    bench.wake()
+    return Answer(shown_work(work), 202)

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Depends, Query
 
 from egams.library.records import STATES
 from egams.web.answers import Answer
+from egams.web.long_work import report_of
+from egams.web.preview import preview
 from egams.web.routes_files import Statement, name_of, received, statement
 from egams.web.shapes import WorkList, WorkShape
 from egams.web.shown import shown_work
@@ -37,10 +39,17 @@ def one_work(bench: Bench, id: int) -> Answer:
     return Answer(shown_work(bench.library.work(id)))
 
 
+@router.get("/{id}/preview")
+async def preview_of(bench: Bench, id: int) -> Answer:
+    """Return the first rows of a file, what its columns look like, and what is asked."""
+    return await bench.heavy(lambda: Answer(preview(bench.library, bench.library.work(id))))
+
+
 @router.delete("/{id}")
 def forget(bench: Bench, id: int) -> Answer:
     """Forget work; runs that it brought stay."""
     bench.library.forget(id)
+    report_of(bench.library, id).unlink(missing_ok=True)
     return Answer({"forgotten": id})
 
 

@@ -18,8 +18,9 @@ from starlette.exceptions import HTTPException
 from egams.library.library import Library
 from egams.web.active import ActiveBundle
 from egams.web.guard import Limits
+from egams.web.long_work import learn, predict_again, report
 from egams.web.reading_work import read_files
-from egams.web.worker import Worker
+from egams.web.worker import Job, Worker
 
 Found = TypeVar("Found")
 AT_ONCE, MOST_WAITING = 2, 32
@@ -52,7 +53,12 @@ class Workbench:
     def workers(self) -> tuple[Worker, ...]:
         """One for files, one for what takes longer, so that files need not wait for it."""
         owner = f"{os.getpid()}-{secrets.token_hex(4)}"
-        return (Worker(self.library, self.bundle, f"{owner}-files", {"read": read_files}),)
+        files: dict[str, Job] = {"read": read_files}
+        longer: dict[str, Job] = {"predict": predict_again, "report": report, "teach": learn}
+        return (
+            Worker(self.library, self.bundle, f"{owner}-files", files),
+            Worker(self.library, self.bundle, f"{owner}-long", longer),
+        )
 
     @cached_property
     def _heavy(self) -> CapacityLimiter:

@@ -1,7 +1,0 @@
-"""The library as a whole."""
-
-from __future__ import annotations
-
-from fastapi import APIRouter
-
-router = APIRouter(prefix="/api/library", tags=["library"])

@@ -1,0 +1,154 @@
+"""What leaves the workbench: predictions as a file, reports, the library itself."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Query
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse
+
+from egams.ensemble.predictions import Predictions, RunPrediction
+from egams.errors import InputError
+from egams.library.records import StoredRun
+from egams.web.answers import Answer
+from egams.web.long_work import report_of
+from egams.web.shapes import WorkShape
+from egams.web.shown import shown_work
+from egams.web.workbench import Bench, Workbench
+
+router = APIRouter(prefix="/api", tags=["outputs"])
+Ids = Annotated[str, Query(description="Such as 1,2; all runs if empty")]
+
+
+@router.get("/predictions.csv")
+async def as_csv(bench: Bench, ids: Ids = "") -> FileResponse:
+    """Return probabilities in the challenge's layout, as ``egams predict -o answers.csv``."""
+    return await predictions(bench, ids, "csv")
+
+
+@router.get("/predictions.xlsx")
+async def as_workbook(bench: Bench, ids: Ids = "") -> FileResponse:
+    """Return everything as a workbook, as ``egams predict -o answers.xlsx``."""
+    return await predictions(bench, ids, "xlsx")
+
+
+@router.get("/predictions.json")
+async def as_json(bench: Bench, ids: Ids = "") -> FileResponse:
+    """Return everything as JSON, as ``egams predict -o answers.json``."""
+    return await predictions(bench, ids, "json")
+
+
+async def predictions(bench: Workbench, ids: str, kind: str) -> FileResponse:
+    """Return predictions of runs, under their names in the library, as a file.
+
+    Parameters
+    ----------
+    bench
+        The workbench.
+    ids
+        Of the runs, commas between them; all if empty.
+    kind
+        Suffix of the file.
+    """
+
+    def write(path: Path) -> None:
+        stored = _stored(bench, numbers(ids))
+        Predictions(
+            replace(RunPrediction.of_details(run.prediction), run_id=run.name)
+            for run in stored
+            if run.prediction is not None
+        ).save(path)
+
+    return await bench.heavy(lambda: made_file(bench, write, f"predictions.{kind}"))
+
+
+@router.post("/report", status_code=202, response_model=WorkShape)
+def report(
+    bench: Bench,
+    ids: Annotated[list[int] | None, Body()] = None,
+    evidence: Annotated[bool | None, Body()] = None,
+    interactive: Annotated[bool, Body()] = False,
+) -> Answer:
+    """Write a report of runs, all if none are named; ``GET /work/{id}/file`` returns it."""
+    settings = {"ids": ids, "evidence": evidence, "interactive": interactive}
+    name = "report of all runs" if ids is None else f"report of {len(ids)} runs"
+    work = bench.library.submit("report", name, settings, most_open=bench.limits.open_work)
+    bench.wake()
+    return Answer(shown_work(work), 202)
+
+
+@router.get("/work/{id}/file")
+def file_of(bench: Bench, id: int) -> FileResponse:
+    """Return the report that a work wrote."""
+    work = bench.library.work(id)
+    path = report_of(bench.library, work.id)
+    if work.kind != "report" or work.state != "done" or not path.is_file():
+        raise InputError(f"work {id} has no file", expected="a report that is done")
+    return FileResponse(path, media_type="text/html", filename=f"egams-report-{id}.html")
+
+
+@router.get("/library/backup")
+async def backup(bench: Bench) -> FileResponse:
+    """Return the library as it is at one moment, checked."""
+
+    def write(path: Path) -> None:
+        bench.library.backup(path)
+
+    return await bench.heavy(lambda: made_file(bench, write, "library.db"))
+
+
+def numbers(ids: str) -> list[int] | None:
+    """Read ``1,2``; None where it is empty.
+
+    Parameters
+    ----------
+    ids
+        As they stand in an address.
+
+    Raises
+    ------
+    InputError
+        If one is no number.
+    """
+    parts = [part.strip() for part in ids.split(",") if part.strip()]
+    wrong = next((part for part in parts if not (part.isascii() and part.isdigit())), None)
+    if wrong is not None:
+        raise InputError(f"'{wrong[:80]}' is no id", expected="ids such as 1,2")
+    return [int(part[:18]) for part in parts] or None
+
+
+def made_file(bench: Workbench, write: Callable[[Path], None], name: str) -> FileResponse:
+    """Return a file that is made for this answer alone.
+
+    Parameters
+    ----------
+    bench
+        The workbench.
+    write
+        Writes it to a path.
+    name
+        What it is called where it is saved.
+    """
+    handle, made = tempfile.mkstemp(suffix=Path(name).suffix, dir=bench.scratch)
+    os.close(handle)
+    path = Path(made)
+    try:
+        write(path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    task = BackgroundTask(path.unlink, missing_ok=True)
+    return FileResponse(path, filename=name, background=task)
+
+
+def _stored(bench: Workbench, ids: list[int] | None) -> list[StoredRun]:
+    digest = bench.bundle.digest
+    if ids is None:
+        return bench.library.runs(limit=-1, bundle=digest)[0]
+    return [bench.library.run(id, digest) for id in ids]

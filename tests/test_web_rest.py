@@ -1,0 +1,238 @@
+"""Every address of the workbench once, and all of them in its description."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from command_line import egams
+from egams.families import FAMILIES
+from egams.io import write_csv
+from egams.io.run_rows import read_submission
+from egams.library.database import Database
+from prepared_samples import simulated
+from table_samples import Dialect, text_of
+from web_samples import csv_of, finished, sent, served
+
+PRESENT = {family: int(family in ("sulfate", "carbonate")) for family in FAMILIES}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("rest")
+
+
+@pytest.fixture(scope="module")
+def client(place: Path) -> Iterator[TestClient]:
+    with served(place) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def runs(client: TestClient, place: Path) -> list[int]:
+    """Four runs that are alike, the last of which gave off next to nothing."""
+    works = [sent(client, f"lab{number}.csv", csv_of(number)) for number in (1, 2, 3)]
+    run = simulated(1)
+    quiet = replace(run, abundance=np.minimum(run.abundance, np.nanmedian(run.abundance, 0)))
+    path = place / "blank.csv"
+    write_csv(quiet, path)
+    works.append(sent(client, "blank.csv", path.read_bytes()))
+    return [finished(client, work)["runs"][0] for work in works]
+
+
+def test_the_description_lists_every_address_and_each_says_what_it_does(client: TestClient) -> None:
+    described = client.get("/api/openapi.json").json()["paths"]
+    assert set(described) >= {
+        *("/api/status", "/api/files", "/api/work", "/api/work/{id}", "/api/work/{id}/preview"),
+        *("/api/work/{id}/reading", "/api/work/{id}/file", "/api/runs", "/api/runs/{id}"),
+        *("/api/runs/{id}/traces", "/api/runs/{id}/spectrogram", "/api/runs/{id}/peaks"),
+        *("/api/runs/{id}/explanation", "/api/training/{run_id}", "/api/runs/{id}/remark"),
+        *("/api/runs/{id}/labels", "/api/runs/delete", "/api/runs/{id}/blank"),
+        *("/api/runs/predict", "/api/predictions.csv", "/api/predictions.xlsx"),
+        *("/api/predictions.json", "/api/report", "/api/teach", "/api/bundle"),
+        *("/api/library/backup",),
+    }
+    for path, methods in described.items():
+        for method in methods.values():
+            assert method["description"].endswith("."), path
+
+
+def test_an_explanation_is_that_of_the_command_line_and_is_kept(
+    client: TestClient, runs: list[int], tmp_path: Path
+) -> None:
+    (tmp_path / "lab1.csv").write_bytes(csv_of(1))
+    egams("explain", tmp_path / "lab1.csv", "-o", tmp_path / "why.json")
+    expected = json.loads((tmp_path / "why.json").read_text())
+    one = next(iter(expected["families"]))
+    found = client.get(f"/api/runs/{runs[0]}/explanation", params={"family": one}).json()
+    assert found["families"] == {one: expected["families"][one]}
+    found = client.get(f"/api/runs/{runs[0]}/explanation").json()
+    lines = found.pop("lines")
+    assert found == expected
+    assert set(lines) == set(expected["families"])
+    assert client.get(f"/api/runs/{runs[0]}/explanation").json()["lines"] == lines
+    wrong = client.get(f"/api/runs/{runs[0]}/explanation", params={"family": "gold"})
+    assert wrong.status_code == 400
+
+
+def test_the_nearest_training_run_can_be_drawn(client: TestClient, runs: list[int]) -> None:
+    nearest = client.get(f"/api/runs/{runs[0]}").json()["prediction"]["nearest"][0]
+    known = client.get(f"/api/training/{nearest['sample_id']}").json()
+    assert known["families"] == nearest["families"]
+    assert {len(row) for row in known["abundance"]} == {len(known["temperature"])}
+    assert len(known["abundance"]) == len(known["mz"])
+    assert client.get("/api/training/nobody").status_code == 422
+
+
+def test_a_blank_is_subtracted(client: TestClient, runs: list[int]) -> None:
+    answer = client.post(f"/api/runs/{runs[0]}/blank", json={"blank": runs[3]})
+    assert answer.status_code == 200, answer.text
+    prediction = answer.json()["prediction"]
+    row = client.get(f"/api/runs/{runs[0]}").json()
+    assert prediction["as_measured"] == row["probabilities"]
+    assert "blank" in " ".join(prediction["notes"])
+    without = client.get(f"/api/runs/{runs[0]}/traces", params={"blank": runs[3]}).json()
+    whole = client.get(f"/api/runs/{runs[0]}/traces").json()
+    assert without["signal"] != whole["signal"]
+
+
+def test_remarks_and_labels_are_kept(client: TestClient, runs: list[int]) -> None:
+    path = f"/api/runs/{runs[1]}"
+    assert client.put(f"{path}/remark", json={"remark": "from the quarry"}).status_code == 200
+    assert client.put(f"{path}/labels", json={"labels": PRESENT}).json()["labels"] == PRESENT
+    found = client.get("/api/runs", params={"search": "quarry", "labelled": True}).json()
+    assert [run["id"] for run in found["runs"]] == [runs[1]]
+    for wrong in ({"basalt": 1}, PRESENT | {"basalt": 2}, PRESENT | {"gold": 1}, {"basalt": "x"}):
+        assert client.put(f"{path}/labels", json={"labels": wrong}).status_code == 422
+    assert client.get(path).json()["labels"] == PRESENT
+    assert client.put(f"{path}/labels", json={"labels": None}).json()["labels"] is None
+    assert client.put("/api/runs/4711/remark", json={"remark": "x"}).status_code == 404
+
+
+def test_predictions_leave_as_the_command_line_writes_them(
+    client: TestClient, runs: list[int], tmp_path: Path
+) -> None:
+    (tmp_path / "lab1.csv").write_bytes(csv_of(1))
+    egams("predict", tmp_path / "lab1.csv", "-o", tmp_path / "answer.csv")
+    answer = client.get("/api/predictions.csv", params={"ids": runs[0]})
+    (tmp_path / "found.csv").write_bytes(answer.content)
+    (ids, found), (expected_ids, expected) = map(
+        read_submission, (tmp_path / "found.csv", tmp_path / "answer.csv")
+    )
+    assert ids == expected_ids
+    np.testing.assert_allclose(found, expected, atol=1e-6)  # sums in batches of other sizes
+    assert "attachment" in answer.headers["content-disposition"]
+    everything = client.get("/api/predictions.csv").text
+    assert len(list(csv.DictReader(io.StringIO(everything)))) == 4
+    assert client.get("/api/predictions.xlsx").content.startswith(b"PK")
+    both = client.get("/api/predictions.json", params={"ids": f"{runs[0]},{runs[1]}"}).json()
+    assert [run["sample_id"] for run in both["runs"]] == ["lab1", "lab2"]
+    assert client.get("/api/predictions.csv", params={"ids": "1,../2"}).status_code == 422
+
+
+def test_a_report_is_written_and_handed_on(client: TestClient, runs: list[int]) -> None:
+    work = client.post("/api/report", json={"ids": runs[:1], "evidence": False}).json()
+    done = finished(client, work)
+    assert done["state"] == "done", done
+    answer = client.get(f"/api/work/{work['id']}/file")
+    assert "<svg" in answer.text
+    assert "attachment" in answer.headers["content-disposition"]
+    assert client.delete(f"/api/work/{work['id']}").status_code == 200
+    assert client.get(f"/api/work/{work['id']}/file").status_code == 404
+
+
+def test_a_lesson_is_shown_before_it_is_used(client: TestClient, runs: list[int]) -> None:
+    assert client.post("/api/teach", json={}).status_code == 422
+    for run in runs[:3]:
+        client.put(f"/api/runs/{run}/labels", json={"labels": PRESENT})
+    before = client.get("/api/status").json()["bundle"]
+    assert before["shipped"]
+    work = finished(client, client.post("/api/teach", json={}).json())
+    assert work["state"] == "done", work
+    lesson = work["result"]
+    assert lesson["runs"] == 3
+    assert lesson["after"] < lesson["before"]
+    assert client.get("/api/status").json()["bundle"] == before
+    used = client.post("/api/bundle", json={"work": work["id"]}).json()
+    assert used["digest"] == lesson["bundle"]
+    assert used["runs"] == before["runs"] + 3
+    assert client.get("/api/runs", params={"stale": True}).json()["total"] == 4
+    again = finished(client, client.post("/api/runs/predict", json={"ids": None}).json())
+    assert (again["state"], again["done"], again["total"]) == ("done", 4, 4)
+    assert client.get("/api/runs", params={"stale": True}).json()["total"] == 0
+    answers = client.get(f"/api/runs/{runs[0]}").json()["answers"]
+    assert {each["bundle"] for each in answers} == {before["digest"], lesson["bundle"]}
+    for wrong in (4711, "elsewhere", "../x", None):
+        assert client.post("/api/bundle", json={"work": wrong}).status_code in (404, 422)
+    assert client.post("/api/bundle", json={"work": "shipped"}).json()["shipped"]
+
+
+def test_a_mapper_is_shown_the_table_and_its_answer_is_read(client: TestClient) -> None:
+    table = text_of(simulated(4), Dialect(separator=";", decimal=",")).decode()
+    head, _, body = table.partition("\n")
+    work = finished(client, sent(client, "odd.txt", f"a;b;c;d\n{body}".encode()))
+    assert work["state"] == "asking", work
+    shown = client.get(f"/api/work/{work['id']}/preview").json()
+    assert shown["needs"] == ["columns"]
+    assert [column["name"] for column in shown["columns"]] == ["a", "b", "c", "d"]
+    assert len(shown["rows"]) == 12
+    names = [part.split(" [")[0] for part in head.split(";")]
+    roles = {"time": "a [s]", "temp": "b [degC]", "m/z": "c", "abundance": "d"}
+    assert len(names) == 4
+    answer = client.post(f"/api/work/{work['id']}/reading", json={"columns": roles})
+    done = finished(client, answer.json())
+    assert done["state"] == "done", done
+    wrong = client.post(f"/api/work/{work['id']}/reading", json={"column": roles})
+    assert wrong.status_code == 422
+
+
+def test_a_temperature_is_joined_from_a_file_or_a_ramp(client: TestClient) -> None:
+    run = simulated(5)
+    wide = (
+        text_of(
+            run,
+            Dialect(channels="m/z {}"),
+        )
+        .decode()
+        .splitlines()
+    )
+    place = next(i for i, name in enumerate(wide[0].split(",")) if "emp" in name)
+    lacks = "\n".join(
+        ",".join(cell for i, cell in enumerate(line.split(",")) if i != place) for line in wide
+    )
+    work = finished(client, sent(client, "balance.csv", lacks.encode()))
+    assert (work["state"], work["needs"]) == ("asking", ["temp"]), work
+    curve = "time [s];temp [degC]\n" + "\n".join(
+        f"{time:.2f};{temp:.2f}" for time, temp in zip(run.time, run.temperature, strict=True)
+    )
+    answer = client.post(
+        f"/api/work/{work['id']}/reading",
+        data={"reading": json.dumps({"offset": 0})},
+        files={"temperature": ("curve.csv", curve.encode())},
+    )
+    assert answer.status_code == 200, answer.text
+    done = finished(client, answer.json())
+    assert done["state"] == "done", done
+    notes = client.get(f"/api/runs/{done['runs'][0]}").json()["notes"]
+    assert any("curve.csv" in note for note in notes)
+    ramp = sent(client, "ramp.csv", lacks.encode(), reading='{"ramp": 35, "start": 30}')
+    assert finished(client, ramp)["state"] == "done"
+
+
+def test_runs_are_removed_and_a_backup_is_whole(
+    client: TestClient, runs: list[int], tmp_path: Path
+) -> None:
+    assert client.post("/api/runs/delete", json={"ids": [runs[2], 4711]}).status_code == 200
+    assert client.get(f"/api/runs/{runs[2]}").status_code == 404
+    copy = tmp_path / "copy.db"
+    copy.write_bytes(client.get("/api/library/backup").content)
+    with Database.open(copy) as opened:
+        assert opened.revision == client.get("/api/status").json()["revision"]
