@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,12 +21,13 @@ from prepared_samples import simulated
 
 LATIN_1 = b"gr\xfcn.csv"
 FORGED = "x\nskipped y: all is well.csv"
+ENTRIES = ["dangling", "pipe", "folder", "latin-1", "newline", "escape"]
 ESCAPE = "\x1b]0;owned\x07.csv"
 
 
-@pytest.fixture(params=["dangling", "pipe", "folder", "latin-1", "newline", "escape"])
+@pytest.fixture(params=[*ENTRIES, "in a zip"])
 def bad(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A folder with one good run and one entry that is none."""
+    """A folder or archive with one good run and one entry that is none."""
     folder = tmp_path / "runs"
     folder.mkdir()
     run = simulated(1, tiny=True)
@@ -44,7 +46,20 @@ def bad(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
             (folder / FORGED).write_bytes(content)
         case "escape":
             (folder / ESCAPE).write_bytes(content)
+        case "in a zip":
+            folder = packed(folder.with_suffix(".zip"), content)
     yield folder
+
+
+def packed(archive: Path, content: bytes) -> Path:
+    """Put runs into an archive, one under a name that is not the UTF-8 that it says."""
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("good.csv", content)
+        opened.writestr("grün.csv", content)
+    whole = archive.read_bytes()
+    assert whole.count("grün.csv".encode()) == 2
+    archive.write_bytes(whole.replace("grün.csv".encode(), b"gr\xfc\xfcn.csv"))
+    return archive
 
 
 def test_it_is_skipped_by_all(bad: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from egams.io.readers import own_suffixes
 from egams.io.source import IndexedSource
 from egams.io.tables.hints import FILE as MAPPING
 from egams.io.tables.recording import Recording
+from egams.io.zip_names import members_of
 from egams.plain import plain_text
 from egams.run import Run
 
@@ -163,8 +164,8 @@ def zip_blobs(archive: Path) -> dict[str, Blob]:
     """
     refuse_no_file(archive)
     try:
-        with input_errors(str(archive)), zipfile.ZipFile(archive) as opened:
-            members = opened.infolist()
+        with input_errors(str(archive)):
+            members, no_utf_8 = members_of(archive)
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise InputError(
             f"is not a whole zip archive: it is cut off or damaged ({error})",
@@ -178,7 +179,10 @@ def zip_blobs(archive: Path) -> dict[str, Blob]:
             continue
         if info.filename in blobs:
             raise InputError(f"two members '{info.filename}'", file=archive, expected="one of each")
-        blobs[plain_text(info.filename)] = _blob(archive, info)
+        blob = _blob(archive, info)
+        if info.filename in no_utf_8:
+            blob = RefusedBlob(blob.name, NO_TEXT)
+        blobs[plain_text(info.filename)] = blob
     return blobs
 
 
