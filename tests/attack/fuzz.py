@@ -33,7 +33,8 @@ from fuzz_kinds import Kind, kinds
 
 from egams.errors import EgamsError
 
-SLICE = 500
+SLICE, SLICE_SECONDS = 500, 1.0
+"""Mutants of one kind before the next kind's turn, and what they may take of a processor."""
 SECONDS = 30
 """That one mutant may take."""
 GOOD = ("refused", "read", "same")
@@ -109,8 +110,8 @@ class Trial:
 
 def slice_of(kind: Kind, expected: Any, seed: int, first: int, place: Path) -> Iterator[str]:
     """Try some mutants in a process of their own; begin another where one kills it."""
-    done = 0
-    while done < SLICE:
+    done, killed = 0, True
+    while killed and done < SLICE:
         ours, theirs = os.pipe()
         child = os.fork()
         if not child:
@@ -121,7 +122,10 @@ def slice_of(kind: Kind, expected: Any, seed: int, first: int, place: Path) -> I
             os.dup2(quiet, 1), os.dup2(quiet, 2)
             trial = Trial(kind, expected, place)
             with os.fdopen(theirs, "w") as out:
+                ends = time.process_time() + SLICE_SECONDS
                 for number in range(done, SLICE):
+                    if time.process_time() > ends:
+                        break
                     signal.alarm(SECONDS)
                     out.write(json.dumps(trial.tried((seed, first + number))) + "\n")
                     out.flush()
@@ -134,7 +138,8 @@ def slice_of(kind: Kind, expected: Any, seed: int, first: int, place: Path) -> I
                 done += 1
                 yield json.loads(line)
         status = os.waitpid(child, 0)[1]
-        if os.WIFSIGNALED(status):
+        killed = os.WIFSIGNALED(status)
+        if killed:
             name = signal.Signals(os.WTERMSIG(status)).name
             what = "too slow" if name == "SIGALRM" else f"crash by {name}"
             yield f"{what} at {(seed, first + done)}"
