@@ -190,8 +190,9 @@ def test_a_mapper_is_shown_the_table_and_its_answer_is_read(client: TestClient) 
     answer = client.post(f"/api/work/{work['id']}/reading", json={"columns": roles})
     done = finished(client, answer.json())
     assert done["state"] == "done", done
-    wrong = client.post(f"/api/work/{work['id']}/reading", json={"column": roles})
-    assert wrong.status_code == 422
+    for wrong in ({"column": roles}, {"temperature": "0" * 64}, {"columns": "x.yaml"}, {"ramp": 1}):
+        answer = client.post(f"/api/work/{work['id']}/reading", json=wrong)
+        assert answer.status_code == 422, wrong
 
 
 def test_a_temperature_is_joined_from_a_file_or_a_ramp(client: TestClient) -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from egams.web.active import ActiveBundle
 from egams.web.app import application
 from egams.web.guard import Limits
 from egams.web.security import Rules, rules_for
+from egams.web.serve import listen, server_of
 from egams.web.workbench import Workbench
 from prepared_samples import simulated
 
@@ -41,6 +43,25 @@ def served(
         bench = Workbench(library, ActiveBundle(library), scratch, limits or Limits())
         with TestClient(application(bench, rules), ADDRESS, **options) as client:
             yield client
+
+
+@contextmanager
+def listening(folder: Path, limits: Limits) -> Iterator[int]:
+    """Serve ``lab.db`` in a folder on a port of this machine, in a thread; gives the port."""
+    scratch = folder / "scratch"
+    scratch.mkdir(exist_ok=True)
+    with Library.open(folder / "lab.db") as library:
+        bench = Workbench(library, ActiveBundle(library), scratch, limits)
+        opened = listen("127.0.0.1", None)
+        server = server_of(bench, HERE)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
+        thread.start()
+        try:
+            yield int(opened.getsockname()[1])
+        finally:
+            server.should_exit = True
+            thread.join()
+            opened.close()
 
 
 @cache

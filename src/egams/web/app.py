@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from egams import __version__
@@ -33,6 +34,14 @@ ROUTES = (
     *(routes_page, routes_status, routes_files, routes_work, routes_runs, routes_pictures),
     *(routes_evidence, routes_teach, routes_outputs),
 )
+SILENT: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""Whatever the variables of OpenTelemetry say: nothing of a run leaves this machine."""
 DESCRIPTION = """
 What the page does, scripts may do too. All is JSON as `egams predict --details` writes it; what is
 wrong is `{"error": {"problem", "file", "row", "column", "expected", "hint", "text"}}`.
@@ -64,6 +73,7 @@ def application(workbench: Workbench, rules: Rules) -> Guard:
         docs_url=None,  # their scripts come from elsewhere
         redoc_url=None,
         lifespan=lifespan,
+        telemetry=SILENT,
         default_response_class=Answer,
     )
     app.state.workbench = workbench

@@ -14,14 +14,14 @@ from egams.families import FAMILIES
 from egams.spectrogram.coarse import COARSE_BINS, COARSE_STEP
 from egams.web.answers import Answer
 from egams.web.pictures import digits
-from egams.web.workbench import Bench, Workbench
+from egams.web.workbench import Bench, Id, Workbench
 
 router = APIRouter(prefix="/api", tags=["evidence"])
 KIND = "explanation"
 
 
 @router.get("/runs/{id}/explanation")
-async def explanation(bench: Bench, id: int, family: str | None = None) -> Answer:
+async def explanation(bench: Bench, id: Id, family: str | None = None) -> Answer:
     """Return what ``egams explain --json`` does, and ``lines`` in words by family.
 
     Without a family, of those that are present or uncertain. It is kept in the library.
@@ -48,7 +48,7 @@ def training_run(bench: Bench, run_id: str) -> Answer:
 
 
 @router.post("/runs/{id}/blank")
-async def blank(bench: Bench, id: int, blank: Annotated[int, Body(embed=True)]) -> Answer:
+async def blank(bench: Bench, id: Id, blank: Annotated[Id, Body(embed=True)]) -> Answer:
     """Predict a run less another one, a blank; ``as_measured`` has the answer with it."""
 
     def without() -> Answer:
@@ -61,7 +61,7 @@ async def blank(bench: Bench, id: int, blank: Annotated[int, Body(embed=True)]) 
     return await bench.heavy(without)
 
 
-def explained(bench: Workbench, id: int, family: str | None) -> dict[str, Any]:
+def explained(bench: Workbench, id: Id, family: str | None) -> dict[str, Any]:
     """Return the explanation of a run; computed where it is not kept.
 
     Parameters

@@ -20,7 +20,7 @@ from egams.web.answers import Answer
 from egams.web.long_work import report_of
 from egams.web.shapes import WorkShape
 from egams.web.shown import shown_work
-from egams.web.workbench import Bench, Workbench
+from egams.web.workbench import Bench, Id, Workbench
 
 router = APIRouter(prefix="/api", tags=["outputs"])
 Ids = Annotated[str, Query(description="Such as 1,2; all runs if empty")]
@@ -71,7 +71,7 @@ async def predictions(bench: Workbench, ids: str, kind: str) -> FileResponse:
 @router.post("/report", status_code=202, response_model=WorkShape)
 def report(
     bench: Bench,
-    ids: Annotated[list[int] | None, Body()] = None,
+    ids: Annotated[list[Id] | None, Body()] = None,
     evidence: Annotated[bool | None, Body()] = None,
     interactive: Annotated[bool, Body()] = False,
 ) -> Answer:
@@ -84,7 +84,7 @@ def report(
 
 
 @router.get("/work/{id}/file")
-def file_of(bench: Bench, id: int) -> FileResponse:
+def file_of(bench: Bench, id: Id) -> FileResponse:
     """Return the report that a work wrote."""
     work = bench.library.work(id)
     path = report_of(bench.library, work.id)

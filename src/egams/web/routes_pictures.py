@@ -9,13 +9,13 @@ from egams.preprocess.blank import Blank, subtract_blank
 from egams.run import Run
 from egams.web.answers import Answer
 from egams.web.pictures import peaks_picture, spectrogram_picture, traces_picture
-from egams.web.workbench import Bench, Workbench
+from egams.web.workbench import Bench, Id, Workbench
 
 router = APIRouter(prefix="/api/runs/{id}", tags=["pictures"])
 
 
 @router.get("/traces")
-async def traces(bench: Bench, id: int, blank: int | None = None) -> Answer:
+async def traces(bench: Bench, id: Id, blank: Id | None = None) -> Answer:
     """Return ions over temperature, with baselines; less a blank, if one is named."""
 
     def picture() -> Answer:
@@ -27,17 +27,17 @@ async def traces(bench: Bench, id: int, blank: int | None = None) -> Answer:
 
 
 @router.get("/spectrogram")
-async def spectrogram(bench: Bench, id: int) -> Answer:
+async def spectrogram(bench: Bench, id: Id) -> Answer:
     """Return all m/z over temperature, as log10 of the largest signal above background."""
     return await bench.heavy(lambda: Answer(spectrogram_picture(bench.library.load(id))))
 
 
 @router.get("/peaks")
-async def peaks(bench: Bench, id: int) -> Answer:
+async def peaks(bench: Bench, id: Id) -> Answer:
     """Return the peaks of the usual gases."""
     return await bench.heavy(lambda: Answer(peaks_picture(bench.library.load(id))))
 
 
-def _run(bench: Workbench, id: int, blank: int | None) -> Run:
+def _run(bench: Workbench, id: Id, blank: Id | None) -> Run:
     run = bench.library.load(id)
     return run if blank is None else subtract_blank(run, Blank.of(bench.library.load(blank)))

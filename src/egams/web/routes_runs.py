@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Query
 from egams.web.answers import Answer
 from egams.web.shapes import RowList, RunShape, WorkShape
 from egams.web.shown import row, shown_work, whole_run
-from egams.web.workbench import Bench
+from egams.web.workbench import Bench, Id
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
 
@@ -38,7 +38,7 @@ def runs(
 
 
 @router.get("/{id}", response_model=RunShape)
-def run(bench: Bench, id: int) -> Answer:
+def run(bench: Bench, id: Id) -> Answer:
     """Return a run and its answer."""
     digest = bench.bundle.digest
     found = bench.library.run(id, digest)
@@ -47,7 +47,7 @@ def run(bench: Bench, id: int) -> Answer:
 
 @router.put("/{id}/remark")
 def remark(
-    bench: Bench, id: int, remark: Annotated[str, Body(embed=True, max_length=100_000)]
+    bench: Bench, id: Id, remark: Annotated[str, Body(embed=True, max_length=100_000)]
 ) -> Answer:
     """Write a remark in place of the earlier one."""
     bench.library.set_remark(id, remark)
@@ -56,7 +56,7 @@ def remark(
 
 @router.put("/{id}/labels")
 def labels(
-    bench: Bench, id: int, labels: Annotated[dict[str, int] | None, Body(embed=True)]
+    bench: Bench, id: Id, labels: Annotated[dict[str, int] | None, Body(embed=True)]
 ) -> Answer:
     """Confirm labels, 0 or 1 for every family; null takes them back."""
     bench.library.confirm(id, labels)
@@ -64,14 +64,14 @@ def labels(
 
 
 @router.post("/delete")
-def delete(bench: Bench, ids: Annotated[list[int], Body(embed=True, max_length=100_000)]) -> Answer:
+def delete(bench: Bench, ids: Annotated[list[Id], Body(embed=True, max_length=100_000)]) -> Answer:
     """Remove runs, what was computed of them, and files that no other run is in."""
     bench.library.remove(ids)
     return Answer({"deleted": ids})
 
 
 @router.post("/predict", status_code=202, response_model=WorkShape)
-def predict(bench: Bench, ids: Annotated[list[int] | None, Body(embed=True)] = None) -> Answer:
+def predict(bench: Bench, ids: Annotated[list[Id] | None, Body(embed=True)] = None) -> Answer:
     """Predict runs with the bundle in use where another one predicted them; all if null."""
     name = "predict all runs again" if ids is None else f"predict {len(ids)} runs again"
     work = bench.library.submit("predict", name, {"ids": ids}, most_open=bench.limits.open_work)

@@ -10,7 +10,7 @@ from egams.errors import InputError
 from egams.web.answers import Answer
 from egams.web.shapes import WorkShape
 from egams.web.shown import shown_work
-from egams.web.workbench import Bench
+from egams.web.workbench import Bench, Id
 
 router = APIRouter(prefix="/api", tags=["teach"])
 
@@ -29,7 +29,7 @@ def teach(bench: Bench) -> Answer:
 
 
 @router.post("/bundle")
-def use(bench: Bench, work: Annotated[int | Literal["shipped"], Body(embed=True)]) -> Answer:
+def use(bench: Bench, work: Annotated[Id | Literal["shipped"], Body(embed=True)]) -> Answer:
     """Use the bundle of a lesson from now on, or again the one that egams ships."""
     if work == "shipped":
         bench.bundle.use(None)

@@ -13,7 +13,7 @@ from egams.web.preview import preview
 from egams.web.routes_files import Statement, name_of, received, statement
 from egams.web.shapes import WorkList, WorkShape
 from egams.web.shown import shown_work
-from egams.web.workbench import Bench
+from egams.web.workbench import Bench, Id
 
 router = APIRouter(prefix="/api/work", tags=["work"])
 
@@ -34,19 +34,19 @@ def all_work(
 
 
 @router.get("/{id}", response_model=WorkShape)
-def one_work(bench: Bench, id: int) -> Answer:
+def one_work(bench: Bench, id: Id) -> Answer:
     """Return one piece of work."""
     return Answer(shown_work(bench.library.work(id)))
 
 
 @router.get("/{id}/preview")
-async def preview_of(bench: Bench, id: int) -> Answer:
+async def preview_of(bench: Bench, id: Id) -> Answer:
     """Return the first rows of a file, what its columns look like, and what is asked."""
     return await bench.heavy(lambda: Answer(preview(bench.library, bench.library.work(id))))
 
 
 @router.delete("/{id}")
-def forget(bench: Bench, id: int) -> Answer:
+def forget(bench: Bench, id: Id) -> Answer:
     """Forget work; runs that it brought stay."""
     bench.library.forget(id)
     report_of(bench.library, id).unlink(missing_ok=True)
@@ -54,7 +54,7 @@ def forget(bench: Bench, id: int) -> Answer:
 
 
 @router.post("/{id}/reading", response_model=WorkShape)
-def read_again(bench: Bench, id: int, given: Annotated[Statement, Depends(statement)]) -> Answer:
+def read_again(bench: Bench, id: Id, given: Annotated[Statement, Depends(statement)]) -> Answer:
     """Read a file again, as a person states it: JSON, or a form with a file ``temperature``."""
     settings = {**bench.library.work(id).settings, "reading": given.reading}
     with received(bench.scratch, given.temperature) as curve:

@@ -76,20 +76,32 @@ def serve(
         say("Ctrl-C ends it; what is under way goes on at the next start")
         if browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        server = uvicorn.Server(
-            uvicorn.Config(
-                application(workbench, rules),
-                log_level="error",
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                ws="none",
-                limit_concurrency=MOST_OPEN,
-                timeout_graceful_shutdown=CTRL_C_SECONDS,
-            )
-        )
         with suppress(KeyboardInterrupt):  # raised again when everything has ended
-            server.run(sockets=[listening])
+            server_of(workbench, rules).run(sockets=[listening])
+
+
+def server_of(workbench: Workbench, rules: Rules) -> uvicorn.Server:
+    """Return what answers on sockets.
+
+    Parameters
+    ----------
+    workbench
+        What it is about.
+    rules
+        Who may speak to it.
+    """
+    return uvicorn.Server(
+        uvicorn.Config(
+            application(workbench, rules),
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            limit_concurrency=MOST_OPEN,
+            timeout_graceful_shutdown=CTRL_C_SECONDS,
+        )
+    )
 
 
 def listen(host: str, port: int | None) -> socket.socket:

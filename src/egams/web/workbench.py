@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar, cast
 import anyio.to_thread
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
+from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from egams.library.library import Library
@@ -101,5 +102,7 @@ def workbench_of(request: Request) -> Workbench:
     return cast("Workbench", request.app.state.workbench)
 
 
+Id = Annotated[int, Field(ge=0, le=2**62)]
+"""Of a run or a work; SQLite knows no larger ones."""
 Bench = Annotated[Workbench, Depends(workbench_of)]
 """The workbench, as routes are given it."""
