@@ -35,7 +35,7 @@ async function show() {
   document.title = `${next.title}: egams workbench`;
   shown = next;
   window.scrollTo(0, 0);
-  main.focus({ preventScroll: true });
+  if (mine > 1) main.focus({ preventScroll: true });
 }
 
 function busy({ work }) {

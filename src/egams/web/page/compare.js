@@ -52,7 +52,7 @@ function overlay(runs, traces) {
     else if (ion.chosen) ions[same] = { ...ions[same], chosen: true };
   }
   const choice = ionChoice(ions.sort((a, b) => a.mz - b.mz), () => redraw());
-  const place = make("div", { class: "plot", role: "img" });
+  const place = make("div", { class: "plot", role: "img", "aria-label": "Traces of both runs" });
   const redraw = redrawSoon(place, show);
 
   async function show() {

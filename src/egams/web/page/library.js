@@ -42,7 +42,11 @@ export function view() {
     ];
     facts.replaceChildren(...shown.flatMap(([key, text]) => [make("dt", { text: key }), make("dd", { text })]));
     const found = await get("work", { limit: SHOWN });
-    work.replaceChildren(...found.work.map((each) => make("div", { class: "dated" }, workLine(each, act), make("span", { class: "faint small", text: day(each.made) }))));
+    work.replaceChildren(...found.work.map((each) => {
+      const line = workLine(each, act);
+      line.firstElementChild.append(make("span", { class: "faint small", text: day(each.made) }));
+      return line;
+    }));
   }
   async function act(doing) {
     problem.textContent = "";

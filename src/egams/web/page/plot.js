@@ -38,6 +38,7 @@ export async function draw(place, data, layout, name) {
     toImageButtonOptions: { filename: name, format: "png", scale: 3 },
   };
   await Plotly.react(place, data, { ...common, ...layout }, options);
+  document.getElementById("js-plotly-tester")?.setAttribute("aria-hidden", "true");
 }
 
 export function redrawSoon(place, doing) {

@@ -160,6 +160,8 @@ export function view({ query }) {
 
   function drawSelected() {
     const ids = [...selected];
+    if (chosen.dataset.ids === ids.join()) return; // a report that is being made goes on there
+    chosen.dataset.ids = ids.join();
     chosen.hidden = !ids.length;
     if (!ids.length) return chosen.replaceChildren();
     replaceKeepingFocus(

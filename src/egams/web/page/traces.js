@@ -7,7 +7,7 @@ import { degrees, gas, scientific, unitWords } from "./words.js";
 
 export function tracesPanel(traces, name) {
   const choice = ionChoice(traces.ions, () => redraw());
-  const place = make("div", { class: "plot traces", role: "img" });
+  const place = make("div", { class: "plot traces", role: "img", "aria-label": `Traces of ${name}` });
   const words = make("figcaption", { class: "unseen" });
   const element = make("figure", {}, choice.element, place, words);
   let windows = [];

@@ -22,7 +22,7 @@ export function workList() {
     const lines = work.filter(isShown);
     element.hidden = !lines.length;
     const clear = lines.filter((each) => each.state === "refused");
-    replaceKeepingFocus(list, ...lines.slice(0, SHOWN).map((each) => workLine(each, act)));
+    replaceKeepingFocus(list, ...lines.slice(0, SHOWN).map((each) => workLine(each, act, true)));
     more.replaceChildren();
     if (lines.length > SHOWN) more.append(`and ${lines.length - SHOWN}${total > 200 ? " or more" : ""} others `);
     if (clear.length > 1) more.append(button(`Clear all ${clear.length} that were not used`, () => forget(clear), { class: "quiet" }));
@@ -47,7 +47,7 @@ function isShown(work) {
 }
 
 /* One piece of work; `act` runs what a button of it does, and shows what goes wrong. */
-export function workLine(work, act) {
+export function workLine(work, act, clears = false) {
   const { id, name, state } = work;
   const parts = [make("span", { class: `state ${state}`, text: WORDS[state] ?? state }), make("b", { class: "file", text: name })];
   if (state === "working") {
@@ -59,10 +59,10 @@ export function workLine(work, act) {
   if (state === "done" && work.kind === "report") {
     parts.push(make("a", { href: `/api/work/${id}/file`, download: "", text: "Download", "data-key": `file-${id}` }));
   }
-  if (state === "done" && work.runs.length === 1) parts.push(make("a", { href: address("run", work.runs), text: "Open" }));
+  if (state === "done" && work.runs.length === 1) parts.push(make("a", { href: address("run", work.runs), text: "Open", "aria-label": `Open ${name}` }));
   if (["asking", "refused", "queued"].includes(state)) {
     parts.push(button("Remove", () => act(() => send("DELETE", `work/${id}`)), { class: "quiet", "data-key": `remove-${id}`, "aria-label": `Remove ${name}` }));
-  } else if (state === "done") {
+  } else if (clears && state === "done") {
     parts.push(button("Clear", () => act(async () => seen.add(id)), { class: "quiet", "data-key": `clear-${id}`, "aria-label": `Clear ${name}` }));
   }
   const skipped = work.skipped ?? [];

@@ -1,0 +1,387 @@
+"""The workbench as a person uses it: a real Chromium before a real `egams serve`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from egams.io import write_csv
+from egams.simulate import simulate_run
+from web_samples import Served, finished, sent
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on PATH")
+PICTURES = os.environ.get("EGAMS_PICTURES")
+WIDTHS = (1280, 390)
+EVIL = "<img src=x onerror=alert(1)>"
+SAMPLES = {
+    "calcite": ["carbonate"],
+    "gypsum": ["sulfate"],
+    "clay": ["phyllosilicate"],
+    "iron oxalate": ["oxalate", "iron_oxide"],
+    EVIL: ["sulfate", "sulfide"],
+}
+
+
+def simulated_csv(number: int, families: list[str], folder: Path) -> bytes:
+    run = simulate_run(np.random.default_rng(number), families=families)
+    write_csv(run, folder / "run.csv")
+    return (folder / "run.csv").read_bytes()
+
+
+def foreign_table() -> bytes:
+    """A run of another program: two temperatures, an ion without its m/z, decimal commas."""
+    run = simulate_run(np.random.default_rng(9), families=["carbonate"])
+    assert run.time is not None
+    columns = [int(np.flatnonzero(run.mz == mz)[0]) for mz in (18, 28, 32, 44, 64)]
+    lines = ["Zeit/s;T1/K;T2/K;m/z 18;m/z 28;m/z 32;m/z 44;Kanal 7"]
+    for at, scan in enumerate(run.time):
+        kelvin = run.scan_temperature[at] + 273.15
+        cells = [f"{scan:.1f}", f"{kelvin:.2f}", f"{kelvin * 1.02:.2f}"]
+        cells += [f"{value:.4e}" for value in run.abundance[at, columns]]
+        lines.append(";".join(cells).replace(".", ","))
+    return "\n".join(lines).encode()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server whose library holds a few runs."""
+    folder = tmp_path_factory.mktemp("lab")
+    server = Served(folder / "lab.db")
+    try:
+        for number, (name, families) in enumerate(SAMPLES.items()):
+            work = sent(server.client, f"{name}.csv", simulated_csv(number, families, folder))
+        finished(server.client, work)
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else []
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, lab: Served) -> Iterator[Page]:
+    """A page that asks nobody but the server, and of which the browser complains of nothing."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    context.set_default_timeout(15_000)
+    complaints: list[str] = []
+    elsewhere: list[str] = []
+    context.on(
+        "console",
+        lambda line: complaints.append(line.text) if line.type in ("error", "warning") else None,
+    )
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on("dialog", lambda dialog: complaints.append(dialog.message) or dialog.dismiss())
+    context.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith((lab.address, "data:", f"blob:{lab.address}"))
+            else elsewhere.append(request.url)
+        ),
+    )
+    page = context.new_page()
+    page.goto(lab.address)
+    yield page
+    context.close()
+    assert not complaints
+    assert not elsewhere
+
+
+def drop(page: Page, files: dict[str, bytes]) -> None:
+    """Drop files on the page, as from a folder of the desktop."""
+    transfer = page.evaluate_handle(
+        """(files) => {
+            const transfer = new DataTransfer();
+            for (const [name, text] of files) transfer.items.add(new File([text], name));
+            return transfer;
+        }""",
+        [[name, content.decode()] for name, content in files.items()],
+    )
+    page.dispatch_event(".drop", "drop", {"dataTransfer": transfer})
+
+
+def open_run(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    for plot in (".traces", ".spectrogram"):
+        page.locator(f"{plot} .main-svg").first.wait_for()
+    page.locator("table.peaks").wait_for()
+
+
+def drawn(page: Page, plot: str) -> Any:
+    """What plotly draws: traces and shapes."""
+    return page.evaluate(
+        """(plot) => {
+            const { data, layout } = document.querySelector(plot);
+            return {
+                dashes: data.map((each) => each.line?.dash), fills: data.map((each) => each.fill),
+                shapes: layout.shapes.length, kind: layout.yaxis.type,
+                notes: layout.annotations.map((each) => each.text),
+            };
+        }""",
+        plot,
+    )
+
+
+def picture(page: Page, name: str) -> None:
+    """Nothing runs off sideways; a picture is kept where a folder for them is named."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(150)  # plots follow the width
+        wide = page.evaluate("document.scrollingElement.scrollWidth")
+        assert wide <= width, f"{name} is {wide} wide at {width}"
+        if PICTURES:
+            page.wait_for_timeout(400)
+            page.screenshot(path=Path(PICTURES) / f"{name}-{width}.png", full_page=True)
+    page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+
+
+def test_files_are_dropped_mapped_and_survive_a_reload(page: Page, tmp_path: Path) -> None:
+    drop(
+        page,
+        {
+            "dropped.csv": simulated_csv(20, ["carbonate"], tmp_path),
+            "laboratory.csv": foreign_table(),
+            "notes.txt": b"nothing but words\n",
+        },
+    )
+    expect(page.locator(".uploads progress")).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("link", name="dropped", exact=True)).to_be_visible()
+    refused = page.locator(".work li").filter(has_text="notes.txt")
+    expect(refused).to_contain_text("not used")
+    picture(page, "work")
+    refused.get_by_role("button", name="Remove notes.txt").click()
+    expect(refused).to_have_count(0)
+
+    page.get_by_role("button", name="Answer for laboratory.csv").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("'T1/K' and 'T2/K' may both be")
+    expect(dialog.get_by_role("row")).to_have_count(1 + 12)
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    page.get_by_role("button", name="Answer for laboratory.csv").click()
+    dialog.get_by_label("What column T1/K is").select_option("temp")
+    dialog.get_by_label("What column Kanal 7 is").select_option("ion")
+    dialog.get_by_label("m/z of column Kanal 7").fill("heavy")
+    dialog.get_by_role("button", name="Read it so").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Which m/z is column Kanal 7?")
+    dialog.get_by_label("m/z of column Kanal 7").fill("64")
+    picture(page, "mapper")
+    dialog.get_by_role("button", name="Read it so").click()
+    open_run(page, "laboratory")
+    expect(page.get_by_label("Notes and provenance")).to_contain_text("'Kanal 7' is m/z 64")
+
+
+def test_a_family_is_explained_in_words_and_in_the_plots(page: Page) -> None:
+    open_run(page, "gypsum")
+    before = drawn(page, ".traces")
+    page.get_by_role("button", name="sulfate").click()
+    why = page.locator(".why")
+    expect(why.get_by_role("table")).to_contain_text("SO₂")
+    expect(why).to_contain_text("without the labels of the nearest training runs")
+    page.wait_for_function("document.querySelector('.traces').layout.shapes.length > 0")
+    shaded = drawn(page, ".traces")
+    assert shaded["shapes"] == why.locator("tbody tr").count()
+    assert "tonexty" in shaded["fills"] and "tonexty" not in before["fills"]
+    assert {"A"} <= set(shaded["notes"])
+    assert drawn(page, ".spectrogram")["shapes"] >= shaded["shapes"]
+
+    page.get_by_role("button", name=re.compile("m/z 64, SO2, .*mark it")).first.click()
+    page.get_by_role("button", name=re.compile("Lay .* over the traces")).first.click()
+    page.get_by_label("Ion", exact=True).select_option(label="SO₂ 64")
+    page.wait_for_function(
+        "document.querySelector('.traces').data.some((each) => each.line.dash === 'dash')"
+    )
+    marked = drawn(page, ".traces")
+    assert marked["shapes"] == shaded["shapes"] + 3
+    assert any("SO₂ 64" in note and "°C" in note for note in marked["notes"])
+    picture(page, "run")
+
+    page.get_by_label("linear").check()
+    page.wait_for_function("document.querySelector('.traces').layout.yaxis.type === 'linear'")
+    page.get_by_role("button", name="SO₂ 64: drawn 1 times; draw it larger").click()
+    page.wait_for_function(
+        "document.querySelector('.traces').data.some(({ name }) => name?.startsWith('SO₂ 64 '))"
+    )
+    page.get_by_label("Blank run").fill("clay")
+    expect(page.get_by_label("Blank", exact=True)).to_contain_text("as measured")
+    expect(page.get_by_role("heading", name="Ion traces, less the blank")).to_be_visible()
+
+
+def test_labels_are_confirmed_taught_used_and_taken_back(page: Page, lab: Served) -> None:
+    for name in ("calcite", "gypsum", "clay"):
+        open_run(page, name)
+        for box in page.get_by_role("group", name="In the sample").get_by_role("checkbox").all():
+            box.set_checked(
+                box.evaluate("(box) => box.parentElement.textContent")
+                in [family.replace("_", " ") for family in SAMPLES[name]]
+            )
+        page.get_by_role("button", name="Confirm these labels").click()
+        expect(page.get_by_label("Labels", exact=True)).to_contain_text("✓ Confirmed.")
+        page.get_by_role("link", name="← All runs").click()
+    page.get_by_label("Labels").select_option("true")
+    expect(page.locator("table.list tbody tr")).to_have_count(3)
+
+    page.get_by_role("link", name="Teach").click()
+    page.get_by_role("button", name="Teach these 3 runs").click()
+    lesson = page.locator(".lesson")
+    lesson.wait_for(timeout=60_000)
+    expect(lesson).to_contain_text("nothing is lost on those known before")
+    picture(page, "teach")
+    lesson.get_by_role("button", name=re.compile("Use the lesson")).click()
+    expect(lesson).to_contain_text("✓ In use")
+    assert lab.client.get("/api/status").json()["bundle"]["runs"] == 1056 + 3
+    page.get_by_role("link", name="Runs", exact=True).click()
+    expect(page.locator("table.list")).to_contain_text("answer of another bundle")
+    page.get_by_role("link", name="Teach").click()
+    page.get_by_role("button", name="Go back to the shipped bundle").click()
+    expect(page.get_by_label("In use")).to_contain_text("The bundle that comes with egams")
+
+
+def test_runs_are_compared_reported_and_downloaded(page: Page) -> None:
+    for name in ("calcite", "gypsum"):
+        page.get_by_label(f"Select {name}").check()
+    selected = page.get_by_role("region", name="Selected runs")
+    with page.expect_download() as csv:
+        selected.get_by_role("link", name="Answers as CSV").click()
+    rows = Path(csv.value.path()).read_text(encoding="utf-8").splitlines()
+    assert rows[0].startswith("sample_id,basalt") and len(rows) == 3
+    selected.get_by_role("button", name="Report").click()
+    with page.expect_download(timeout=60_000) as report:
+        selected.get_by_role("link", name="Download the report").click(timeout=60_000)
+    html = Path(report.value.path()).read_text(encoding="utf-8")
+    assert "calcite" in html and "<h3>Peaks</h3>" in html
+
+    selected.get_by_role("link", name="Compare").click()
+    page.locator(".plot .main-svg").first.wait_for()
+    differences = page.get_by_role("table", name="Probabilities of both runs")
+    expect(differences.get_by_role("row")).to_have_count(11)
+    dashes = page.evaluate("document.querySelector('.plot').data.map((each) => each.line.dash)")
+    assert dashes.count("solid") == dashes.count("dash") > 2
+    picture(page, "compare")
+
+
+def test_all_can_be_done_with_keys_alone(page: Page) -> None:
+    page.locator("table.list").wait_for()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("/")
+    page.keyboard.type("oxalate")
+    expect(page.locator("table.list tbody tr")).to_have_count(1)
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.get_by_label("Select iron oxalate")).to_be_checked()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.locator(".families").wait_for()
+    page.keyboard.press("1")
+    expect(page.locator(".why h3")).to_contain_text("Why")
+    page.keyboard.press("Escape")
+    expect(page.locator(".why h3")).to_have_count(0)
+    page.locator("table.peaks").wait_for()
+    until = page.get_by_role("button", name="Confirm these labels")
+    reach(page, until)
+    page.keyboard.press("Enter")
+    reach(page, page.get_by_role("button", name="Withdraw"))
+    page.keyboard.press("Enter")
+    expect(until).to_be_visible()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Select iron oxalate")).to_be_visible()
+
+
+def reach(page: Page, wanted: Locator) -> None:
+    """Press Tab until an element has the focus, which can be seen there."""
+    wanted.wait_for()
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("(element) => element === document.activeElement"):
+            assert wanted.evaluate("(element) => getComputedStyle(element).outlineStyle") == "solid"
+            return
+    raise AssertionError("Tab does not lead there")
+
+
+def test_tabs_are_in_step_and_names_are_text(page: Page) -> None:
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.locator("table.list").wait_for()
+    open_run(page, EVIL)
+    page.get_by_label("Remark").last.fill(f"from the other tab {EVIL}")
+    page.get_by_role("button", name="Save the remark").click()
+    expect(other.locator("table.list")).to_contain_text(f"from the other tab {EVIL}")
+    page.get_by_role("link", name="Compare …").click()
+    page.get_by_label("The second run").fill("calcite")
+    page.locator(".plot .main-svg").first.wait_for()
+    assert page.locator("img[src=x], .plot img").count() == 0
+
+
+CONTRAST = """() => {
+    const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+    const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+        .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, v, at) => sum + v * [0.2126, 0.7152, 0.0722][at], 0);
+    const under = (element) => {
+        for (let at = element; at; at = at.parentElement) {
+            const colour = parse(getComputedStyle(at).backgroundColor);
+            if (colour.length < 4 || colour[3] > 0) return colour;
+        }
+        return [255, 255, 255];
+    };
+    const faint = [];
+    for (const element of document.querySelectorAll("body *:not(svg *, option, noscript)")) {
+        const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+        if (!own || element.disabled || !element.checkVisibility()) continue;
+        const [a, b] = [light(parse(getComputedStyle(element).color)), light(under(element))];
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < 4.5) faint.push(`${element.textContent.slice(0, 40)}: ${ratio.toFixed(1)}`);
+    }
+    return faint;
+}"""
+NAMED = {"button", "link", "checkbox", "radio", "combobox", "textbox", "searchbox", "image"}
+NAMED |= {"table", "dialog", "progressbar", "listbox", "spinbutton", "region"}
+
+
+def test_every_control_has_a_name_and_every_text_contrast(page: Page) -> None:
+    page.locator("table.list").wait_for()
+    number = page.locator("table.list tbody a").first.get_attribute("href").partition("?")[0]
+    session = page.context.new_cdp_session(page)
+    for part, there in {
+        "#/runs": "table.list",
+        number: "table.peaks",
+        "#/compare": ".picker",
+        "#/teach": "h2",
+        "#/library": ".facts dt",
+    }.items():
+        page.evaluate("(part) => { location.hash = part; }", part)
+        page.locator(there).first.wait_for()
+        nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+        roles = [
+            (node["role"]["value"], node.get("name", {}).get("value", "").strip())
+            for node in nodes
+            if not node["ignored"]
+        ]
+        assert len(roles) > 20
+        assert not [role for role, name in roles if role in NAMED and not name], part
+        assert not page.evaluate(CONTRAST), part
+        picture(page, f"part{part.replace('#/', '-').replace('/', '-')}")
