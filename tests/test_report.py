@@ -24,7 +24,7 @@ from egams.report.compare import draw_mirrored, draw_overlay, draw_with_blank
 from egams.report.figure import draw_run
 from egams.report.labels import spread
 from egams.report.page import LOOKS
-from egams.report.spectrogram_panel import signal_picture
+from egams.report.signal_picture import signal_picture
 from egams.run import Run
 from egams.simulate import SimulationConfig, simulate_run
 

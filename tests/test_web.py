@@ -116,7 +116,8 @@ def test_reading_and_answering_load_nothing_that_only_training_needs(tmp_path: P
         "    work = sent(client, 'a.csv', (folder / 'a.csv').read_bytes())\n"
         "    (run,) = finished(client, work)['runs']\n"
         "    client.get(f'/api/runs/{run}/traces')\n"
-        "print(*{'torch', 'sklearn', 'pandas', 'lightgbm', 'timm'} & {*sys.modules})"
+        "    client.get(f'/api/runs/{run}/spectrogram')\n"
+        "print(*{'torch', 'sklearn', 'pandas', 'lightgbm', 'timm', 'matplotlib'} & {*sys.modules})"
     )
     (tmp_path / "a.csv").write_bytes(csv_of(1))
     command = [sys.executable, "-c", code, str(tmp_path)]

@@ -95,21 +95,25 @@ class Served:
 
     def __init__(self, library: Path, *options: str) -> None:
         command = [sys.executable, "-m", "egams", "serve", "--library", str(library)]
-        self.begun = time.monotonic()
+        said, name = tempfile.mkstemp()
+        self.said = Path(name)  # a pipe may be read in parts
         self.process = subprocess.Popen(
             [*command, "--no-browser", *options],
-            stdout=subprocess.PIPE,
+            stdout=said,
             stderr=subprocess.STDOUT,
-            text=True,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        found = re.search(r"http://\S+", line)
-        assert found is not None, line + self.process.stdout.read()
+        os.close(said)
+        while (found := re.search(r"http://\S+(?=\n)", self.text())) is None:
+            assert self.process.poll() is None, self.text()
+            time.sleep(0.02)
         self.address = found[0]
         self.client = httpx.Client(base_url=self.address.partition("?")[0], timeout=60)
         self.ready()
+
+    def text(self) -> str:
+        """What it printed so far."""
+        return self.said.read_text(encoding="utf-8")
 
     def ready(self) -> None:
         """Wait until it answers."""
@@ -133,6 +137,6 @@ class Served:
         import signal
 
         self.process.send_signal(signal.SIGINT)
-        said, _ = self.process.communicate(timeout=20)
+        status = self.process.wait(timeout=20)
         self.client.close()
-        return self.process.returncode, said
+        return status, self.text()

@@ -1,6 +1,6 @@
 """`egams serve` that is killed at any moment, or beside another: nothing lost, nothing half.
 
-``python tests/attack/test_web_kills.py 20`` kills it twenty times.
+``PYTHONPATH=tests python tests/attack/test_web_kills.py 20`` kills it twenty times.
 """
 
 from __future__ import annotations

@@ -15,20 +15,9 @@ from egams.ensemble.predictions import Neighbour
 from egams.errors import ConfigError
 from egams.explain.peaks import peaks
 from egams.explain.traces import Traces, traces_of
+from egams.report.colours import BLUE, FAINT, GREEN, INK, NOT_MEASURED, ORANGE, PURPLE, VERMILION
 from egams.report.ions import MOST, Ion, choose_ions
-from egams.report.page import (
-    BLUE,
-    FAINT,
-    GREEN,
-    INK,
-    LOOKS,
-    NOT_MEASURED,
-    ORANGE,
-    PURPLE,
-    VERMILION,
-    Look,
-    page,
-)
+from egams.report.page import LOOKS, Look, page
 from egams.report.traces_panel import UNITS
 from egams.run import Run
 from egams.spectrogram.coarse import COARSE_BINS, COARSE_STEP

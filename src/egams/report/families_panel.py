@@ -9,7 +9,7 @@ import numpy as np
 
 from egams.ensemble.predictions import RunPrediction
 from egams.families import FAMILIES
-from egams.report.page import BLUE, FAINT, INK, NOT_MEASURED, SKY
+from egams.report.colours import BLUE, FAINT, INK, NOT_MEASURED, SKY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,10 +14,11 @@ from egams.ensemble.predictions import Predictions, RunPrediction
 from egams.explain.explanation import Explanation
 from egams.explain.peaks import Peak, peaks
 from egams.explain.traces import Traces, traces_of
+from egams.report.colours import FAINT, INK, VERMILION
 from egams.report.evidence import Evidence, mark
 from egams.report.families_panel import draw_families
 from egams.report.ions import Ion, choose_ions
-from egams.report.page import FAINT, INK, LOOKS, VERMILION, Look, page, styled_figure
+from egams.report.page import LOOKS, Look, page, styled_figure
 from egams.report.spectrogram_panel import draw_spectrogram
 from egams.report.traces_panel import draw_traces
 from egams.report.words import (

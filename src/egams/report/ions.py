@@ -14,7 +14,7 @@ from egams.explain.peaks import Peak
 from egams.explain.species import BY_MZ, SPECIES, Species
 from egams.explain.traces import Traces
 from egams.families import FAMILIES
-from egams.report.page import BLUE, BROWN, GREEN, INK, OLIVE, ORANGE, PURPLE, SKY, VERMILION
+from egams.report.colours import BLUE, BROWN, GREEN, INK, OLIVE, ORANGE, PURPLE, SKY, VERMILION
 
 MOST = 6
 """Traces of a figure: more are not told apart."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from egams.report.page import BLUE, FAINT, Look, page
+from egams.report.colours import BLUE, FAINT
+from egams.report.page import Look, page
 from egams.study.study import Study
 
 ACROSS = 3

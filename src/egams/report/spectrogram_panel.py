@@ -6,43 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from egams.arrays import FloatArray
-from egams.conventions import BIN_WIDTH, HELIUM, HELIUM_SCALE, HIGHEST_TEMPERATURE, MZ_COUNT
+from egams.conventions import BIN_WIDTH, HIGHEST_TEMPERATURE, MZ_COUNT
 from egams.explain.traces import Traces
+from egams.report.colours import NOT_MEASURED
 from egams.report.ions import Ion
 from egams.report.labels import Label, write_at_right
-from egams.report.page import NOT_MEASURED
+from egams.report.signal_picture import FLOOR, signal_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-FLOOR = 1e-4
-"""Of the largest signal: what is below is shown as this."""
-BACKGROUND = 0.1
-"""Quantile over the run that is taken for the background of an m/z."""
-
-
-def signal_picture(traces: Traces) -> NDArray[np.float32]:
-    """Log10 of signal above background, relative to the largest ``[m/z 0 to 99, bin]``.
-
-    NaN where an m/z was not measured. The carrier gas is a tenth, as models get it.
-
-    Parameters
-    ----------
-    traces
-        Of all m/z.
-    """
-    inside = traces.mz < MZ_COUNT
-    signal: FloatArray = traces.signal[:, inside]
-    above = signal - np.nanquantile(signal, BACKGROUND, axis=0)
-    above[:, traces.mz[inside] == HELIUM] *= HELIUM_SCALE
-    largest = float(np.nanmax(above)) or 1.0
-    picture = np.full((MZ_COUNT, len(traces.temperature)), np.nan, np.float32)
-    with np.errstate(invalid="ignore"):
-        picture[traces.mz[inside]] = np.log10(np.clip(above / largest, FLOOR, 1.0)).T
-    return picture
 
 
 def draw_spectrogram(axes: Axes, bar: Axes, traces: Traces, ions: Sequence[Ion]) -> None:

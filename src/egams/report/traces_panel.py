@@ -10,10 +10,10 @@ import numpy as np
 from egams.arrays import FloatArray
 from egams.explain.peaks import Peak
 from egams.explain.traces import Traces
+from egams.report.colours import INK, NOT_MEASURED
 from egams.report.evidence import Marked
 from egams.report.ions import Ion
 from egams.report.labels import Label, place_labels, write_at_right
-from egams.report.page import INK, NOT_MEASURED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

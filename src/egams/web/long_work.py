@@ -14,7 +14,6 @@ from egams.ensemble.teach import teach
 from egams.errors import InputError
 from egams.library.library import Library
 from egams.library.records import FoundRun, LostWorkError, Work
-from egams.report.html import write_report
 from egams.store.prepare import prepare
 from egams.web.active import ActiveBundle
 from egams.web.batch import Place, predicted
@@ -56,6 +55,8 @@ def report(library: Library, bundle: ActiveBundle, works: Sequence[Work]) -> Non
     library, bundle, works
         As `egams.web.reading_work.read_files` has them.
     """
+    from egams.report.html import write_report  # matplotlib takes most of a second
+
     for work in works:
         settings = work.settings
         skipped = write_report(

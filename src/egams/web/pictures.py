@@ -14,7 +14,7 @@ from egams.explain.peaks import peaks
 from egams.explain.species import BY_MZ
 from egams.explain.traces import Traces, traces_of
 from egams.report.ions import SPARE, Ion, choose_ions, printed
-from egams.report.spectrogram_panel import signal_picture
+from egams.report.signal_picture import signal_picture
 from egams.run import Run
 
 BINS_TOGETHER = 2
