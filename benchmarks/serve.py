@@ -28,7 +28,7 @@ import numpy as np
 from egams.io import open_source, write_csv
 from egams.simulate import simulate_runs
 
-DISTINCT = 200
+DISTINCT = 60
 EVERY = 0.2
 LOOKED_AT = ("/", "/api/status", "/api/runs?limit=50")
 EGAMS = (sys.executable, "-m", "egams")

@@ -101,6 +101,13 @@ def test_the_server_says_where_it_is_and_ends_at_once(
     server = Served(tmp_path / "lab.db")
     work = finished(server.client, sent(server.client, "a.csv", csv_of(1)))
     assert work["state"] == "done"
+    page = (ROOT / "docs" / "rest.md").read_text(encoding="utf-8")
+    script = page.partition('title="send.py"\n')[2].partition("```")[0]
+    script = script.replace("http://127.0.0.1:8765", server.address)
+    (tmp_path / "b.csv").write_bytes(csv_of(2))
+    command = [sys.executable, "-c", script, str(tmp_path / "b.csv")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "resent" in done.stdout, "the script of the page prints the answer"
     status, said = server.interrupt()
     assert status == 0, said
     assert str(tmp_path / "lab.db") in said
