@@ -149,7 +149,9 @@ def test_a_report_is_written_and_handed_on(client: TestClient, runs: list[int]) 
     assert client.get(f"/api/work/{work['id']}/file").status_code == 404
 
 
-def test_a_lesson_is_shown_before_it_is_used(client: TestClient, runs: list[int]) -> None:
+def test_a_lesson_is_shown_before_it_is_used(
+    client: TestClient, runs: list[int], place: Path
+) -> None:
     assert client.post("/api/teach", json={}).status_code == 422
     for run in runs[:3]:
         client.put(f"/api/runs/{run}/labels", json={"labels": PRESENT})
@@ -172,7 +174,14 @@ def test_a_lesson_is_shown_before_it_is_used(client: TestClient, runs: list[int]
     assert {each["bundle"] for each in answers} == {before["digest"], lesson["bundle"]}
     for wrong in (4711, "elsewhere", "../x", None):
         assert client.post("/api/bundle", json={"work": wrong}).status_code in (404, 422)
+    folder = place / "lab.db.bundles" / lesson["bundle"]
+    assert client.delete(f"/api/work/{work['id']}").status_code == 200
+    assert folder.is_dir(), "it is in use"
+    again = finished(client, client.post("/api/teach", json={}).json())
+    assert again["result"]["bundle"] == lesson["bundle"]
     assert client.post("/api/bundle", json={"work": "shipped"}).json()["shipped"]
+    assert client.delete(f"/api/work/{again['id']}").status_code == 200
+    assert not folder.exists()
 
 
 def test_a_mapper_is_shown_the_table_and_its_answer_is_read(client: TestClient) -> None:

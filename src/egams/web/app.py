@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 
 from egams import __version__
 from egams.errors import ArtifactError, ConfigError, EgamsError, InputError
@@ -42,6 +43,7 @@ SILENT: TelemetryConfig = {
     "auto_configure": False,
 }
 """Whatever the variables of OpenTelemetry say: nothing of a run leaves this machine."""
+PACKED_FROM = 4096
 DESCRIPTION = """
 What the page does, scripts may do too. All is JSON as `egams predict --details` writes it; what is
 wrong is `{"error": {"problem", "file", "row", "column", "expected", "hint", "text"}}`.
@@ -77,6 +79,8 @@ def application(workbench: Workbench, rules: Rules) -> Guard:
         default_response_class=Answer,
     )
     app.state.workbench = workbench
+    if rules.any_address:  # within this machine it would only cost time
+        app.add_middleware(GZipMiddleware, minimum_size=PACKED_FROM, compresslevel=3)
     for routes in ROUTES:
         app.include_router(routes.router)
     for kind, answer in ANSWERS.items():

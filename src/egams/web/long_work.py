@@ -84,6 +84,31 @@ def report_of(library: Library, work: int) -> Path:
     return library.path.with_name(f"{library.path.name}.reports") / f"{work}.html"
 
 
+def remove_outputs(library: Library, bundle: ActiveBundle, work: Work) -> None:
+    """Remove the report of a work, or its bundle, unless that is in use.
+
+    Parameters
+    ----------
+    library
+        That the work is of.
+    bundle
+        In use.
+    work
+        That is forgotten.
+    """
+    if work.kind == "report":
+        remove(report_of(library, work.id))
+    digest = work.result.get("bundle") if isinstance(work.result, dict) else None
+    folder = bundle.taught(digest) if work.kind == "teach" else None
+    others = (other for other in library.works(limit=-1) if other.kind == "teach")
+    if folder is None or digest == bundle.digest:
+        return
+    if not any(
+        other.id != work.id and (other.result or {}).get("bundle") == digest for other in others
+    ):
+        remove(folder)
+
+
 def learn(library: Library, bundle: ActiveBundle, works: Sequence[Work]) -> None:
     """Teach the labelled runs of the library to the bundle that egams ships, or was started with.
 

@@ -33,7 +33,11 @@ def add_file(
 ) -> Answer:
     """Keep a file, to be read and predicted; the answer is the work of doing so."""
     settings = {"reading": stated(reading)}
-    with received(bench.scratch, file) as path, received(bench.scratch, temperature) as curve:
+    with (
+        received(bench.scratch, file) as path,
+        received(bench.scratch, temperature) as curve,
+        bench.room_for(path, curve),
+    ):
         work = bench.library.submit(
             "read",
             name_of(file),

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 
 from egams.library.records import STATES
 from egams.web.answers import Answer
-from egams.web.long_work import report_of
+from egams.web.long_work import remove_outputs
 from egams.web.preview import preview
 from egams.web.routes_files import Statement, name_of, received, statement
 from egams.web.shapes import WorkList, WorkShape
@@ -47,9 +47,9 @@ async def preview_of(bench: Bench, id: Id) -> Answer:
 
 @router.delete("/{id}")
 def forget(bench: Bench, id: Id) -> Answer:
-    """Forget work; runs that it brought stay."""
+    """Forget work, with its report or lesson; runs that it brought stay."""
+    remove_outputs(bench.library, bench.bundle, bench.library.work(id))
     bench.library.forget(id)
-    report_of(bench.library, id).unlink(missing_ok=True)
     return Answer({"forgotten": id})
 
 

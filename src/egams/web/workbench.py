@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +26,7 @@ from egams.web.reading_work import read_files
 from egams.web.worker import Job, Worker
 
 Found = TypeVar("Found")
+LARGE = 8 * 2**20
 AT_ONCE, MOST_WAITING = 2, 32
 """Requests that compute for seconds: so many at once, so many more may wait."""
 
@@ -49,6 +52,7 @@ class Workbench:
     scratch: Path
     limits: Limits = field(default_factory=Limits)
     _waiting: int = 0
+    _alone: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
     def workers(self) -> tuple[Worker, ...]:
@@ -79,6 +83,19 @@ class Workbench:
         """Look for work now."""
         for worker in self.workers:
             worker.wake()
+
+    @contextmanager
+    def room_for(self, *files: Path | None) -> Iterator[None]:
+        """Take files that need much memory one at a time.
+
+        Parameters
+        ----------
+        *files
+            That are kept in the block.
+        """
+        large = any(file is not None and file.stat().st_size > LARGE for file in files)
+        with self._alone if large else nullcontext():
+            yield
 
     async def heavy(self, work: Callable[[], Found]) -> Found:
         """Do what takes seconds in a thread, few of them at once: the page goes on answering.
