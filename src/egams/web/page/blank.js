@@ -3,7 +3,7 @@
 import { send } from "./api.js";
 import { make, table } from "./dom.js";
 import { picker } from "./picker.js";
-import { MARK, plain, probability } from "./words.js";
+import { celsius, MARK, plain, probability } from "./words.js";
 
 /* `retrace` is called with the id of the blank, or null, so that traces are drawn less it. */
 export function blankPanel(run, retrace) {
@@ -32,7 +32,7 @@ export function blankPanel(run, retrace) {
     const notes = (less.notes ?? []).filter((note) => !run.notes.includes(note));
     return [
       table(`Answer less ${blank.name}`, [make("th", { scope: "col", text: "family" }), make("th", { scope: "col", text: "less the blank" }), make("th", { scope: "col", text: "as measured" })], rows),
-      make("ul", { class: "small" }, notes.map((text) => make("li", { text }))),
+      make("ul", { class: "small" }, notes.map((note) => make("li", { text: celsius(note) }))),
       make("p", { class: "faint small", text: `Traces above are drawn less ${blank.name}. The models learned from runs with their background: read both.` }),
     ];
   }

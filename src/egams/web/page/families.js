@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { announce, button, make, table } from "./dom.js";
-import { gas, MARK, plain, probability } from "./words.js";
+import { celsius, gas, MARK, plain, probability } from "./words.js";
 
 const LETTERS = "ABCDEFGH";
 const NAMED = 4; // windows of each kind
@@ -30,7 +30,7 @@ export function familiesPanel(run, shade) {
       make("td", { class: "callword", text: `${MARK[family.call] ?? ""} ${family.call}` }),
     );
   });
-  const unseen = names.filter((name) => families[name].unseen).map((name) => make("p", { class: "small flag", text: `${plain(name)}: ${families[name].unseen}` }));
+  const unseen = names.filter((name) => families[name].unseen).map((name) => make("p", { class: "small flag", text: `${plain(name)}: ${celsius(families[name].unseen)}` }));
   const element = make(
     "section",
     { class: "families", "aria-label": "Families" },
@@ -135,6 +135,6 @@ function bar({ probability: value, spread, call }) {
 }
 
 function sentence(text) {
-  const plainText = text.replaceAll("degC", "°C").replaceAll("->", "→");
+  const plainText = celsius(text).replaceAll("->", "→");
   return plainText.charAt(0).toUpperCase() + plainText.slice(1);
 }

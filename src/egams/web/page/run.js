@@ -14,7 +14,7 @@ import { address } from "./router.js";
 import { wanted } from "./runs.js";
 import { spectrogramPanel } from "./spectrogram.js";
 import { tracesPanel } from "./traces.js";
-import { day } from "./words.js";
+import { celsius, day } from "./words.js";
 
 export function view({ ids: [id], query }) {
   const element = make("div", { class: "run" }, make("p", { class: "faint", text: "Loading…" }));
@@ -56,8 +56,8 @@ export function view({ ids: [id], query }) {
     body.replaceChildren(
       panels.families.element,
       make("div", { class: "measured" }, traces, spectrogram),
-      make("div", { class: "more" }, nearest, panels.labels.element, panels.remark.element, blank.element, provenance(run)),
-      make("div", { class: "peaks-area" }, peaks),
+      make("div", { class: "more" }, nearest, panels.labels.element, panels.remark.element, blank.element),
+      make("div", { class: "peaks-area" }, peaks, provenance(run)),
     );
     head.append(panels.stale.element, make("p", { class: "buttons" }, downloads([run.id], tell), make("a", { class: "button", href: address("compare", [run.id]), text: "Compare …" })));
     element.replaceChildren(head, problem, body);
@@ -140,7 +140,7 @@ function frame(run, query) {
     make("h1", { text: run.name }),
     make("p", { class: "faint", text: run.facts }),
     run.answer.map((line) => make("p", { class: "answer" }, make("b", { class: line.startsWith("Present") ? "present" : "", text: line }))),
-    run.flags.map((flag) => make("p", { class: "flag", text: `⚑ ${flag}` })),
+    run.flags.map((flag) => make("p", { class: "flag", text: `⚑ ${celsius(flag)}` })),
   );
   return { head, body: make("div", { class: "columns" }), problem, tell };
 }
@@ -198,7 +198,7 @@ function provenance(run) {
     "section",
     { "aria-label": "Notes and provenance" },
     make("h2", { text: "Notes of the reader" }),
-    run.notes.length ? make("ul", { class: "small" }, run.notes.map((text) => make("li", { text }))) : make("p", { class: "faint small", text: "None." }),
+    run.notes.length ? make("ul", { class: "small" }, run.notes.map((note) => make("li", { text: celsius(note) }))) : make("p", { class: "faint small", text: "None." }),
     make("h2", { text: "Provenance" }),
     make("dl", { class: "facts small" }, facts.flatMap(([key, text]) => [make("dt", { text: key }), make("dd", { text })])),
   );

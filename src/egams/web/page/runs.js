@@ -6,7 +6,7 @@ import { downloads } from "./downloads.js";
 import { dropZone } from "./drop.js";
 import { look, status } from "./live.js";
 import { address, rewrite } from "./router.js";
-import { called, count, day, heating, MARK, plain, probability } from "./words.js";
+import { called, celsius, count, day, heating, MARK, plain, probability } from "./words.js";
 import { workList } from "./work.js";
 
 const PAGE = 50;
@@ -121,7 +121,7 @@ export function view({ query }) {
       make("td", { "data-head": "Flags", class: "flag", text: flagWords(row.flags) }),
       make("td", { "data-head": "Labels", text: labelWords(row.labels) }),
       make("td", { "data-head": "Instrument", class: "faint", text: heating(row) }),
-      make("td", { "data-head": "Added", class: "faint", text: day(row.added) }, row.stale ? make("div", { class: "flag small", text: "answer of another bundle" }) : null),
+      make("td", { "data-head": "Added", class: "faint", text: day(row.added, { dateStyle: "medium" }), title: day(row.added) }, row.stale ? make("div", { class: "flag small", text: "answer of another bundle" }) : null),
     );
   }
 
@@ -232,7 +232,7 @@ export function wanted({ search, family, call, labelled, flagged, sort, descendi
 
 function flagWords(flags) {
   if (!flags.length) return "";
-  return flags.length === 1 ? flags[0] : `${flags[0]} (and ${flags.length - 1} more)`;
+  return flags.length === 1 ? celsius(flags[0]) : `${celsius(flags[0])} (and ${flags.length - 1} more)`;
 }
 
 function labelWords(labels) {

@@ -38,18 +38,19 @@ export function view() {
     }
   }
   async function update() {
-    const [runs, all] = await Promise.all([
+    const [runs, stale, all] = await Promise.all([
       get("runs", { labelled: true, limit: SHOWN, sort: "name", descending: false }),
+      get("runs", { stale: true, limit: 0 }),
       get("work", { limit: 200 }),
     ]);
-    drawUse();
+    drawUse(stale.total);
     drawLabelled(runs, all.work.some((each) => each.kind === "teach" && ["queued", "working"].includes(each.state)));
     drawLessons(all.work.filter((each) => each.kind === "teach"));
   }
   const safely = () => update().catch((error) => (problem.textContent = error.message));
 
-  function drawUse() {
-    const { bundle, runs } = status();
+  function drawUse(stale) {
+    const { bundle } = status();
     if (!bundle.ready) return use.replaceChildren(make("p", { class: "faint", text: "The bundle is being loaded." }));
     use.replaceChildren(
       make("h2", { text: "In use" }),
@@ -58,7 +59,7 @@ export function view() {
         "p",
         { class: "buttons" },
         bundle.shipped ? null : button("Go back to the shipped bundle", () => act(() => send("POST", "bundle", { work: "shipped" }), "The shipped bundle is in use")),
-        runs ? button("Predict again the answers of other bundles", () => act(() => send("POST", "runs/predict", { ids: null }), "Answers are predicted again")) : null,
+        stale ? button(`Predict again ${count(stale, "answer")} of other bundles`, () => act(() => send("POST", "runs/predict", { ids: null }), "Answers are predicted again")) : null,
       ),
     );
   }

@@ -23,9 +23,11 @@ export function raised(power) {
   return [...String(power)].map((mark) => RAISED[mark]).join("");
 }
 
-export function day(iso) {
+export const celsius = (text) => text.replaceAll("degC", "°C");
+
+export function day(iso, style = { dateStyle: "medium", timeStyle: "short" }) {
   const date = new Date(iso);
-  return Number.isNaN(date.getTime()) ? iso : date.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  return Number.isNaN(date.getTime()) ? iso : date.toLocaleString(undefined, style);
 }
 
 export function called(row, call) {
