@@ -317,12 +317,15 @@ def test_the_zoo_shows_scores_and_minutes_where_they_are_known(study):
     assert "24 runs in 2 folds" in own
 
 
-def test_the_demo_goes_to_its_end_on_fewer_runs(tmp_path, monkeypatch):
+def test_the_demo_goes_to_its_end_on_fewer_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(demo_steps, "TRAIN_RUNS", 24)
     monkeypatch.setattr(demo_steps, "UNSEEN_RUNS", 4)
     monkeypatch.setattr(demo_steps, "SHARES", dict.fromkeys(demo_steps.SHARES, 0.01))
     demo_steps.run_demo(tmp_path / "demo", jobs=1)
     assert {path.name for path in (tmp_path / "demo").iterdir()} >= {"scores.md", "run.png"}
+    said = capsys.readouterr().out.replace("\n", "")  # a narrow terminal breaks lines
+    assert f"egams serve {tmp_path}/demo/challenge/test_features.zip --library" in said
+    assert (tmp_path / "demo/challenge/test_features.zip").is_file()
 
 
 def test_the_demo_takes_no_folder_that_holds_something_else(tmp_path):

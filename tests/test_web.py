@@ -98,9 +98,15 @@ def test_the_pictures_of_a_run_hold_no_nan(client: TestClient, run: int) -> None
 def test_the_server_says_where_it_is_and_ends_at_once(
     tmp_path: Path,
 ) -> None:
-    server = Served(tmp_path / "lab.db")
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    (folder / "of the folder.csv").write_bytes(csv_of(3))
+    (folder / "readme.txt").write_text("no run", encoding="utf-8")
+    server = Served(tmp_path / "lab.db", str(folder))
     work = finished(server.client, sent(server.client, "a.csv", csv_of(1)))
     assert work["state"] == "done"
+    names = {row["name"] for row in server.client.get("/api/runs").json()["runs"]}
+    assert names == {"of the folder", "a"}
     page = (ROOT / "docs" / "rest.md").read_text(encoding="utf-8")
     script = page.partition('title="send.py"\n')[2].partition("```")[0]
     script = script.replace("http://127.0.0.1:8765", server.address)

@@ -28,6 +28,7 @@ SHARES = {"neighbours": 1.0, "lightgbm_evidence": 1.0, "conv1d_evidence": 0.15}
 MARK = "demo.json"
 CHALLENGE, STORE, STUDY, BUNDLE = "challenge", "train.store", "study", "families.bundle"
 PREDICTIONS, SCORES, PICTURE = "predictions.csv", "scores.md", "run.png"
+LIBRARY = "library.db"
 MADE = (CHALLENGE, STORE, f"{STORE}.partial", STUDY, BUNDLE, PREDICTIONS, SCORES, PICTURE)
 
 
@@ -138,3 +139,6 @@ def _finish(folder: Path, seed: int) -> None:
         (PICTURE, "one unseen run"),
     ):
         say(f"  {folder / name}: {what}")
+    say("\nOpen the unseen runs in the browser, until Ctrl-C:")
+    unseen = folder / CHALLENGE / "test_features.zip"
+    say(f"  egams serve {unseen} --library {folder / LIBRARY}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,13 @@ from egams.cli.options import Bundle, Import, Memory
 
 
 def serve(
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[RUNS]...",
+            help="Files of runs, or folders of such, that are added to the library at the start.",
+        ),
+    ] = None,
     *,
     library: Annotated[
         Path | None,
@@ -59,6 +67,7 @@ def serve(
     serve_library(
         library or usual_place(),
         Limits(upload_bytes=bytes_of(most_upload)),
+        files=_files_of(runs or []),
         host=host,
         port=port,
         bundle=bundle,
@@ -66,3 +75,22 @@ def serve(
         browser=browser,
         say=say,
     )
+
+
+def _files_of(paths: Iterable[Path]) -> list[Path]:
+    """Return files that hold runs; of a folder, those that would be read as such."""
+    from egams.io import open_source
+    from egams.io.blob import FileBlob, ZipBlob, refuse_no_file
+
+    found: dict[Path, None] = {}
+    for path in paths:
+        if not path.is_dir():
+            refuse_no_file(path)
+            found[path] = None
+            continue
+        for entry in getattr(open_source(path), "index", {}).values():
+            if isinstance(entry, FileBlob):
+                found[entry.path] = None
+            elif isinstance(entry, ZipBlob):
+                found[entry.archive] = None
+    return list(found)

@@ -6,7 +6,7 @@ import socket
 import tempfile
 import threading
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -32,6 +32,7 @@ def serve(
     library: Path,
     limits: Limits,
     *,
+    files: Sequence[Path] = (),
     host: str = "127.0.0.1",
     port: int | None = None,
     bundle: Path | None = None,
@@ -47,6 +48,8 @@ def serve(
         Its file; made where there is none.
     limits
         What a request may take.
+    files
+        Files of runs that are added to the library at the start.
     host, port
         Where to listen; None takes the first free port from 8765 on.
     bundle
@@ -71,6 +74,8 @@ def serve(
         rules = rules_for(host, socket.gethostname(), with_token=with_token)
         address = address_of(host, bound, rules)
         workbench = Workbench(opened, ActiveBundle(opened, bundle), scratch, limits)
+        for file in files:
+            opened.submit("read", file.name, {"reading": {}}, file)
         say(f"the workbench: {address}")
         say(f"its library: {opened.path}")
         say("Ctrl-C ends it; what is under way goes on at the next start")
