@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 BENCHMARKS := startup prepare baseline spectrogram trees  # out_of_fold wants a study of the real runs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs check bench fuzz clean
+.PHONY: help demo test test-first test-rest lint docs check bench fuzz clean
 
 help:
 	@echo "make demo   install, then simulate, train, predict and score: some minutes"
@@ -28,8 +28,15 @@ $(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(wildcard src/egams
 demo: $(INSTALLED)
 	$(BIN)/egams demo demo
 
+# Two halves of about the same length, side by side.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory -j2 test-first test-rest
+
+test-first: $(INSTALLED)
+	$(BIN)/python -m pytest tests/test_[a-l]*.py
+
+test-rest: $(INSTALLED)
+	$(BIN)/python -m pytest --ignore-glob='tests/test_[a-l]*.py'
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
