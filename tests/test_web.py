@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from command_line import ROOT, egams
 from egams.families import FAMILIES
+from egams.web.serve import listen
 from prepared_samples import simulated
 from table_samples import Dialect, text_of
 from web_samples import Served, csv_of, finished, sent, served
@@ -118,6 +119,23 @@ def test_the_server_says_where_it_is_and_ends_at_once(
     assert status == 0, said
     assert str(tmp_path / "lab.db") in said
     assert "Traceback" not in said
+
+
+def test_what_cannot_be_served_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work, " * 100)
+    refused = egams("serve", "--library", tmp_path / "thesis.tex", "--no-browser", ok=False)
+    assert refused.returncode == 2
+    assert "no library" in refused.stderr
+    with listen("127.0.0.1", None) as taken:
+        port = taken.getsockname()[1]
+        with listen("127.0.0.1", None) as other:
+            assert other.getsockname()[1] > port
+        options = ("--library", tmp_path / "lab.db", "--no-browser", "--port", port)
+        refused = egams("serve", *options, ok=False)
+    assert refused.returncode == 2
+    assert f"port {port}" in refused.stderr
+    wrong = ("serve", "--library", tmp_path / "lab.db", "--bundle", tmp_path, "--no-browser")
+    assert "no manifest.json" in egams(*wrong, ok=False).stderr
 
 
 def test_reading_and_answering_load_nothing_that_only_training_needs(tmp_path: Path) -> None:

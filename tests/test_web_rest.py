@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from command_line import egams
 from egams.families import FAMILIES
 from egams.io import write_csv
-from egams.io.run_rows import read_submission
+from egams.io.run_rows import read_labels, read_submission
 from egams.library.database import Database
 from prepared_samples import simulated
 from table_samples import Dialect, text_of
@@ -174,6 +174,10 @@ def test_a_lesson_is_shown_before_it_is_used(
     assert {each["bundle"] for each in answers} == {before["digest"], lesson["bundle"]}
     for wrong in (4711, "elsewhere", "../x", None):
         assert client.post("/api/bundle", json={"work": wrong}).status_code in (404, 422)
+    (place / "labels.csv").write_bytes(client.get("/api/library/labels.csv").content)
+    names, values = read_labels(place / "labels.csv")
+    assert names == ("lab1", "lab2", "lab3")
+    assert values.tolist() == [[*map(float, PRESENT.values())]] * 3
     folder = place / "lab.db.bundles" / lesson["bundle"]
     assert client.delete(f"/api/work/{work['id']}").status_code == 200
     assert folder.is_dir(), "it is in use"

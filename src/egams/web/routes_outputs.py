@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import tempfile
 from collections.abc import Callable
@@ -11,11 +13,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
 from starlette.background import BackgroundTask
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
 
 from egams.ensemble.predictions import Predictions, RunPrediction
 from egams.errors import InputError
+from egams.families import FAMILIES
 from egams.library.records import StoredRun
+from egams.plain import spreadsheet_text
 from egams.web.answers import Answer
 from egams.web.long_work import report_of
 from egams.web.shapes import WorkShape
@@ -91,6 +95,20 @@ def file_of(bench: Bench, id: Id) -> FileResponse:
     if work.kind != "report" or work.state != "done" or not path.is_file():
         raise InputError(f"work {id} has no file", expected="a report that is done")
     return FileResponse(path, media_type="text/html", filename=f"egams-report-{id}.html")
+
+
+@router.get("/library/labels.csv")
+def labels(bench: Bench) -> Response:
+    """Return confirmed labels in the challenge's layout, as ``egams teach --labels`` reads them."""
+    runs, _ = bench.library.runs(labelled=True, sort="name", limit=-1)
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("sample_id", *FAMILIES))
+    for run in runs:
+        labels = run.labels or {}
+        rows.writerow((spreadsheet_text(run.name), *(labels[family] for family in FAMILIES)))
+    named = {"content-disposition": 'attachment; filename="labels.csv"'}
+    return Response(text.getvalue(), media_type="text/csv", headers=named)
 
 
 @router.get("/library/backup")
