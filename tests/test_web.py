@@ -13,6 +13,8 @@ from starlette.testclient import TestClient
 
 from command_line import ROOT, egams
 from egams.families import FAMILIES
+from egams.web import reading_work
+from egams.web.batch import Place, predicted
 from egams.web.serve import listen
 from prepared_samples import simulated
 from table_samples import Dialect, text_of
@@ -71,6 +73,22 @@ def test_many_files_at_once_are_answered_as_if_each_came_alone(
     for path, work in zip(files, done, strict=False):
         (expected,) = json.loads(path.with_suffix(".json").read_text())["runs"]
         assert client.get(f"/api/runs/{work['runs'][0]}").json()["prediction"] == expected
+
+
+def test_a_fault_ends_no_work_but_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def faulty(places: list[Place], *rest: object) -> object:
+        if any(place.run_id == "evil" for place in places):
+            raise IndexError("a fault in a reader")
+        return predicted(places, *rest)
+
+    monkeypatch.setattr(reading_work, "predicted", faulty)
+    with served(tmp_path) as client:
+        works = [sent(client, name, csv_of(1)) for name in ("good.csv", "evil.csv", "fine.csv")]
+        done = {work["name"]: work["state"] for work in (finished(client, w) for w in works)}
+    assert done == {"good.csv": "done", "evil.csv": "refused", "fine.csv": "done"}
+    assert "a fault in a reader" in capsys.readouterr().err
 
 
 def test_a_question_is_asked_and_its_answer_is_taken(client: TestClient) -> None:

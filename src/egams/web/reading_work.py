@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from egams.errors import InputError
 from egams.library.library import Library
-from egams.library.records import FoundRun, LostWorkError, Work
+from egams.library.records import FoundRun, LostWorkError, UnknownIdError, Work
 from egams.web.active import ActiveBundle
 from egams.web.answers import error_details
 from egams.web.batch import Place, predicted
@@ -45,7 +45,7 @@ def read_files(library: Library, bundle: ActiveBundle, works: Sequence[Work]) ->
     for first in range(0, len(small), RUNS_AT_ONCE):
         _read_together(library, bundle, small[first : first + RUNS_AT_ONCE])
     for work, places in large:
-        with suppress(LostWorkError):
+        with suppress(LostWorkError, UnknownIdError):
             _read_in_parts(library, bundle, work, places)
 
 

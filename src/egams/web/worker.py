@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from egams.errors import EgamsError
 from egams.full_disk import DiskFullError
@@ -64,9 +64,7 @@ class Worker:
         """Give back what is claimed, so that it can be claimed at once, and end."""
         self._ended.set()
         self._awake.set()
-        for work in list(self._claimed):
-            with suppress(EgamsError, OSError):
-                self._library.release(work)
+        self._release()
 
     def _work(self) -> None:
         with suppress(EgamsError):  # what is wrong is answered where it is needed
@@ -98,26 +96,36 @@ class Worker:
     def _do(self, works: Sequence[Work]) -> None:
         try:
             for kind in dict.fromkeys(work.kind for work in works):
-                with self._refusing([work for work in works if work.kind == kind]) as ours:
-                    self._jobs[kind](self._library, self._bundle, ours)
+                self._do_together(kind, [work for work in works if work.kind == kind])
+        except DiskFullError:
+            self._release()  # it waits until there is space again
+            raise
         finally:
             self._claimed.clear()
 
-    @contextmanager
-    def _refusing(self, works: Sequence[Work]) -> Iterator[Sequence[Work]]:
-        """Refuse work that ends in an error, instead of trying it for ever."""
+    def _do_together(self, kind: str, works: Sequence[Work]) -> None:
+        """Do pieces of work; refuse what ends in an error, instead of trying it for ever."""
         try:
-            yield works
+            self._jobs[kind](self._library, self._bundle, works)
         except LostWorkError:
             pass
         except DiskFullError:
-            raise  # it waits until there is space again
-        except Exception as error:  # whatever it is, the next piece of work may be done
+            raise
+        except Exception as error:  # whatever it is, the other pieces are done
+            if len(works) > 1:
+                for work in works:
+                    self._do_together(kind, [work])
+                return
             if not isinstance(error, EgamsError):
                 traceback.print_exc()
-            for work in works:
-                with suppress(LostWorkError):
-                    self._library.refuse(work, str(error), result={"error": error_details(error)})
+            with suppress(LostWorkError):
+                result = {"error": error_details(error)}
+                self._library.refuse(works[0], str(error), result=result)
+
+    def _release(self) -> None:
+        for work in list(self._claimed):
+            with suppress(EgamsError, OSError):
+                self._library.release(work)
 
     def _keep(self) -> None:
         while not self._ended.wait(LEASE / 4):
