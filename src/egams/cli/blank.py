@@ -6,29 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from egams.errors import ConfigError
-from egams.families import Instrument
 
 if TYPE_CHECKING:
-    from egams.io import Ramp
+    from egams.cli.opening import Opening
     from egams.run import Run
 
 
-def blank_of(
-    file: Path | None,
-    own: Path | None,
-    temperature: Path | Ramp | None,
-    offset: float | None,
-    columns: str | None,
-    instrument: Instrument | None,
-) -> Run | None:
+def blank_of(file: Path | None, own: Path | None, opening: Opening) -> Run | None:
     """Return the blank that the options state.
 
     Parameters
     ----------
-    file, own, offset, columns, instrument
-        Values of ``--blank``, ``--blank-temperature``, ``--offset``, ``--columns`` and
-        ``--instrument``.
-    temperature
+    file, own
+        Values of ``--blank`` and ``--blank-temperature``.
+    opening
         Of the runs; a ramp counts for the blank too, a curve does not.
 
     Raises
@@ -45,15 +36,15 @@ def blank_of(
         if own is not None:
             raise ConfigError("--blank-temperature belongs to a blank: --blank FILE.")
         return None
-    how: dict[str, Any] = {"columns": columns, "instrument": instrument}
+    how: dict[str, Any] = {"columns": opening.columns, "instrument": opening.instrument}
     if own is not None:
-        how |= {"temperature": own, "offset": offset}
+        how |= {"temperature": own, "offset": opening.offset}
     source = open_source(file, **how)
     if len(source.ids) != 1:
         raise ConfigError(f"{file}: holds {len(source.ids)} runs; expected one blank.")
     lacking = isinstance(source, CsvSource) and source.recording(source.ids[0]).temp is None
-    if lacking and isinstance(temperature, Ramp):
-        source = open_source(file, temperature=temperature, offset=offset, **how)
+    if lacking and isinstance(ramp := opening.heated, Ramp):
+        source = open_source(file, temperature=ramp, offset=opening.offset, **how)
     elif lacking:
         raise ConfigError(
             f"{file}: the blank has no temperature. State it: --blank-temperature FILE, or --ramp "

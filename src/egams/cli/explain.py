@@ -7,26 +7,18 @@ from typing import Annotated
 
 import typer
 
+from egams.cli.opening import Opening, opens
 from egams.cli.options import (
     Bundle,
-    Columns,
     Force,
     Import,
     Memory,
-    Metadata,
-    Offset,
-    OfInstrument,
-    RampEnd,
-    RampHold,
-    RampRate,
-    RampStart,
     Seed,
     Source,
-    Temperature,
-    temperature_of,
 )
 
 
+@opens("labels", "split")
 def explain(
     *,
     source: Source,
@@ -49,15 +41,7 @@ def explain(
         int | None, typer.Option(min=1, help="Test-time draws; as many as the bundle has if none.")
     ] = None,
     seed: Seed = 0,
-    metadata: Metadata = None,
-    instrument: OfInstrument = None,
-    columns: Columns = None,
-    temperature: Temperature = None,
-    offset: Offset = None,
-    ramp: RampRate = None,
-    start: RampStart = None,
-    hold: RampHold = 0.0,
-    end: RampEnd = None,
+    opening: Opening,
     force: Force = False,
     imports: Import = None,
     memory: Memory = None,
@@ -78,14 +62,10 @@ def explain(
 
     if output is not None and output.suffix != ".json":
         raise ConfigError(f"--output {output}: expected a name that ends in .json.")
-    refuse_foreign(output, (source, metadata, temperature, bundle), force=force)
+    refuse_foreign(output, (source, *opening.files, bundle), force=force)
     opened = open_source(
         source,
-        instrument=instrument,
-        metadata=metadata,
-        columns=columns,
-        temperature=temperature_of(temperature, ramp, start, hold, end),
-        offset=offset,
+        **opening.settings(),
     )
     if run is None and len(opened.ids) != 1:
         raise InputError(

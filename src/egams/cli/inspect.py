@@ -6,43 +6,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from egams.cli.opening import Opening, opens
 from egams.cli.options import (
     REFUSED,
     SOME_SKIPPED,
-    Columns,
     Import,
     Memory,
-    Metadata,
-    Offset,
-    OfInstrument,
-    RampEnd,
-    RampHold,
-    RampRate,
-    RampStart,
     Sources,
-    Temperature,
-    temperature_of,
 )
 
 if TYPE_CHECKING:
     from egams.io import RunSource
 
 
+@opens("labels", "split")
 def inspect(
     *,
     source: Sources,
     run: Annotated[
         str | None, typer.Option(help="Which run to look at, where the source holds several.")
     ] = None,
-    metadata: Metadata = None,
-    instrument: OfInstrument = None,
-    columns: Columns = None,
-    temperature: Temperature = None,
-    offset: Offset = None,
-    ramp: RampRate = None,
-    start: RampStart = None,
-    hold: RampHold = 0.0,
-    end: RampEnd = None,
+    opening: Opening,
     imports: Import = None,
     memory: Memory = None,
 ) -> None:
@@ -60,7 +44,7 @@ def inspect(
     from egams.io import open_source
     from egams.io.blob import input_errors
 
-    joined = temperature_of(temperature, ramp, start, hold, end)
+    how = opening.settings()
     refused = 0
     for each in source:
         if len(source) > 1:
@@ -71,15 +55,7 @@ def inspect(
             if bundle:
                 say_bundle(each)
                 continue
-            opened = open_source(
-                each,
-                instrument=instrument,
-                metadata=metadata,
-                columns=columns,
-                temperature=joined,
-                offset=offset,
-            )
-            _say_run(opened, run)
+            _say_run(open_source(each, **how), run)
         except InputError as error:
             if len(source) == 1:
                 raise

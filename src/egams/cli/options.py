@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from egams.errors import ConfigError
 from egams.families import Instrument
-
-if TYPE_CHECKING:
-    from egams.io import Ramp
 
 REFUSED = 2
 """Exit status where nothing could be used, or something else was wrong."""
@@ -131,34 +128,6 @@ BlankTemperature = Annotated[
         "by --offset; else --ramp.",
     ),
 ]
-
-
-def temperature_of(
-    file: Path | None, rate: float | None, start: float | None, hold: float, end: float | None
-) -> Path | Ramp | None:
-    """Return where the temperature is from, as the options state it.
-
-    Parameters
-    ----------
-    file, rate, start, hold, end
-        Values of ``--temperature``, ``--ramp``, ``--start``, ``--hold`` and ``--end``.
-
-    Raises
-    ------
-    ConfigError
-        If they do not go together.
-    """
-    from egams.io import Ramp
-
-    if (rate is None) != (start is None):
-        raise ConfigError("--ramp RATE and --start DEGC need each other.")
-    if file is not None and rate is not None:
-        raise ConfigError("--temperature and --ramp both state the temperature: leave out one.")
-    if rate is None or start is None:
-        if hold or end is not None:
-            raise ConfigError("--hold and --end belong to a ramp: --ramp RATE --start DEGC.")
-        return file
-    return Ramp(rate, start, hold, end)
 
 
 def _import(given: list[str] | None) -> list[str] | None:

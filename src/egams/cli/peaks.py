@@ -7,30 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from egams.cli.opening import Opening, opens
 from egams.cli.options import (
-    Columns,
     Force,
-    Labels,
     Memory,
-    Metadata,
-    Offset,
-    OfInstrument,
-    RampEnd,
-    RampHold,
-    RampRate,
-    RampStart,
     Source,
-    Split,
     Strict,
-    Temperature,
     mz_numbers,
-    temperature_of,
 )
 
 if TYPE_CHECKING:
     from egams.explain.peaks import Peak
 
 
+@opens()
 def peaks(
     *,
     source: Source,
@@ -44,17 +34,7 @@ def peaks(
             "gases, fragments of others subtracted, with proxies of saturated ions."
         ),
     ] = None,
-    metadata: Metadata = None,
-    labels: Labels = None,
-    instrument: OfInstrument = None,
-    columns: Columns = None,
-    temperature: Temperature = None,
-    offset: Offset = None,
-    ramp: RampRate = None,
-    start: RampStart = None,
-    hold: RampHold = 0.0,
-    end: RampEnd = None,
-    split: Split = None,
+    opening: Opening,
     strict: Strict = False,
     force: Force = False,
     memory: Memory = None,
@@ -72,17 +52,11 @@ def peaks(
     from egams.explain.traces import unit_of
     from egams.io import SkippedRun, read
 
-    refuse_foreign(output, (source, metadata, labels, temperature), force=force)
+    refuse_foreign(output, (source, *opening.files), force=force)
     wanted = None if mz is None else mz_numbers(mz)
     reader = read(
         source,
-        instrument=instrument,
-        metadata=metadata,
-        labels=labels,
-        split=split,
-        columns=columns,
-        temperature=temperature_of(temperature, ramp, start, hold, end),
-        offset=offset,
+        **opening.settings(),
         strict=strict,
     )
     if output is None and len(reader) > 1:

@@ -8,23 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from egams.cli.opening import Opening, opens
 from egams.cli.options import (
     Bundle,
-    Columns,
     Force,
     Import,
     Memory,
-    Metadata,
-    Offset,
-    OfInstrument,
-    RampEnd,
-    RampHold,
-    RampRate,
-    RampStart,
     Source,
-    Temperature,
     mz_numbers,
-    temperature_of,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +25,7 @@ if TYPE_CHECKING:
     from egams.run import Run
 
 
+@opens("labels", "split")
 def plot(
     *,
     source: Source,
@@ -81,15 +73,7 @@ def plot(
             "--evidence/--no-evidence", help="Mark the windows that carry the calls (seconds)."
         ),
     ] = True,
-    metadata: Metadata = None,
-    instrument: OfInstrument = None,
-    columns: Columns = None,
-    temperature: Temperature = None,
-    offset: Offset = None,
-    ramp: RampRate = None,
-    start: RampStart = None,
-    hold: RampHold = 0.0,
-    end: RampEnd = None,
+    opening: Opening,
     force: Force = False,
     imports: Import = None,
     memory: Memory = None,
@@ -106,14 +90,10 @@ def plot(
 
     if nearest + (blank is not None) + (len(run or []) > 1) > 1:
         raise ConfigError("--nearest, --blank and several --run are different pictures; give one.")
-    refuse_foreign(output, (source, blank, metadata, temperature, bundle), force=force)
+    refuse_foreign(output, (source, blank, *opening.files, bundle), force=force)
     opened = open_source(
         source,
-        instrument=instrument,
-        metadata=metadata,
-        columns=columns,
-        temperature=temperature_of(temperature, ramp, start, hold, end),
-        offset=offset,
+        **opening.settings(),
     )
     drawn = _named_or_only(opened, run)
     numbers = None if mz is None else mz_numbers(mz)

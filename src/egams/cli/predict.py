@@ -7,34 +7,24 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from egams.cli.opening import Opening, opens
 from egams.cli.options import (
     SOME_SKIPPED,
     Blank,
     BlankTemperature,
     Bundle,
-    Columns,
     ExecutorName,
     Force,
     Import,
     Jobs,
-    Labels,
     Memory,
-    Metadata,
-    Offset,
-    OfInstrument,
-    RampEnd,
-    RampHold,
-    RampRate,
-    RampStart,
     Seed,
     Sources,
-    Split,
     Strict,
-    Temperature,
-    temperature_of,
 )
 
 
+@opens()
 def predict(
     *,
     source: Sources,
@@ -64,19 +54,9 @@ def predict(
         int | None, typer.Option(min=1, help="Test-time draws; as many as the bundle has if none.")
     ] = None,
     seed: Seed = 0,
-    metadata: Metadata = None,
-    labels: Labels = None,
-    instrument: OfInstrument = None,
-    columns: Columns = None,
-    temperature: Temperature = None,
-    offset: Offset = None,
-    ramp: RampRate = None,
-    start: RampStart = None,
-    hold: RampHold = 0.0,
-    end: RampEnd = None,
+    opening: Opening,
     blank: Blank = None,
     blank_temperature: BlankTemperature = None,
-    split: Split = None,
     strict: Strict = False,
     jobs: Jobs = None,
     device: Annotated[
@@ -103,22 +83,15 @@ def predict(
     from egams.ensemble.bundle import load_bundle
     from egams.io import read
 
-    inputs = (*source, blank, temperature, blank_temperature, metadata, labels, bundle)
+    inputs = (*source, blank, blank_temperature, *opening.files, bundle)
     shards = runs_per_shard is not None
     check_outputs(inputs, output, details, shards=shards, force=force)
     refuse_beside_shards(shards, executor, blank)
-    heated = temperature_of(temperature, ramp, start, hold, end)
-    without = blank_of(blank, blank_temperature, heated, offset, columns, instrument)
-    reader = read(
-        source,
-        instrument=instrument,
-        metadata=metadata,
-        labels=labels,
-        split=split,
-        columns=columns,
-        temperature=heated,
-        offset=None if heated is None and blank_temperature is not None else offset,
-    )
+    how = opening.settings()
+    without = blank_of(blank, blank_temperature, opening)
+    if how["temperature"] is None and blank_temperature is not None:
+        how["offset"] = None  # of the blank alone
+    reader = read(source, **how)
     say_passed_over(reader.passed_over)
     settings: dict[str, Any] = {"draws": draws, "seed": seed, "jobs": jobs}
     settings |= {"strict": strict, "device": device}

@@ -7,42 +7,22 @@ from typing import Annotated
 
 import typer
 
+from egams.cli.opening import Opening, opens
 from egams.cli.options import (
-    Columns,
     Import,
     Jobs,
-    Labels,
     Memory,
-    Metadata,
-    Offset,
-    OfInstrument,
-    RampEnd,
-    RampHold,
-    RampRate,
-    RampStart,
     Source,
-    Split,
     Strict,
-    Temperature,
-    temperature_of,
 )
 
 
+@opens()
 def prepare(
     *,
     source: Source,
     output: Annotated[Path, typer.Option("--output", "-o", help="Store to write, a folder.")],
-    metadata: Metadata = None,
-    labels: Labels = None,
-    instrument: OfInstrument = None,
-    columns: Columns = None,
-    temperature: Temperature = None,
-    offset: Offset = None,
-    ramp: RampRate = None,
-    start: RampStart = None,
-    hold: RampHold = 0.0,
-    end: RampEnd = None,
-    split: Split = None,
+    opening: Opening,
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare md5 sums with the metadata.")
     ] = False,
@@ -62,14 +42,8 @@ def prepare(
 
     reader = read(
         source,
-        instrument=instrument,
-        metadata=metadata,
-        labels=labels,
-        split=split,
+        **opening.settings(),
         verify=verify,
-        columns=columns,
-        temperature=temperature_of(temperature, ramp, start, hold, end),
-        offset=offset,
     )
     with progress_bar("preparing") as progress:
         store = prepare_runs(reader, output, jobs=jobs, strict=strict, progress=progress)

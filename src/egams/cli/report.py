@@ -7,26 +7,16 @@ from typing import Annotated
 
 import typer
 
+from egams.cli.opening import Opening, opens
 from egams.cli.options import (
     Bundle,
-    Columns,
     Import,
     Jobs,
-    Labels,
-    Metadata,
-    Offset,
-    OfInstrument,
-    RampEnd,
-    RampHold,
-    RampRate,
-    RampStart,
     Source,
-    Split,
-    Temperature,
-    temperature_of,
 )
 
 
+@opens()
 def report(
     *,
     source: Source,
@@ -44,17 +34,7 @@ def report(
         bool,
         typer.Option("--interactive", help="With traces to zoom into, by plotly: 5 MB more."),
     ] = False,
-    metadata: Metadata = None,
-    labels: Labels = None,
-    instrument: OfInstrument = None,
-    columns: Columns = None,
-    temperature: Temperature = None,
-    offset: Offset = None,
-    ramp: RampRate = None,
-    start: RampStart = None,
-    hold: RampHold = 0.0,
-    end: RampEnd = None,
-    split: Split = None,
+    opening: Opening,
     jobs: Jobs = None,
     imports: Import = None,
 ) -> None:
@@ -71,22 +51,12 @@ def report(
         raise ConfigError(f"--output {output}: expected a name that ends in .html.")
     opened = open_source(
         source,
-        instrument=instrument,
-        metadata=metadata,
-        labels=labels,
-        split=split,
-        columns=columns,
-        temperature=temperature_of(temperature, ramp, start, hold, end),
-        offset=offset,
+        **opening.settings(),
     )
-    options = {
-        "instrument": instrument,
-        "columns": columns,
-        "temperature": temperature,
-        "ramp": None if ramp is None else f"{ramp:g} degC/min from {start:g} degC",
-        "offset": offset,
-        "split": split,
-    }
+    names = ("instrument", "columns", "temperature", "offset", "split")
+    options = {name: getattr(opening, name) for name in names}
+    if opening.ramp is not None:
+        options["ramp"] = f"{opening.ramp:g} degC/min from {opening.start:g} degC"
     with progress_bar("report") as progress:
         skipped = write_report(
             opened,
