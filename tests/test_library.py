@@ -14,10 +14,9 @@ from egams.errors import ArtifactError, InputError
 from egams.families import FAMILIES
 from egams.io import write_csv
 from egams.library.library import Library
-from egams.library.records import FoundRun, LostWorkError, TooMuchWorkError, Work
+from egams.library.records import LostWorkError, TooMuchWorkError, Work
 from egams.simulate.runs import simulate_runs
-
-BUNDLE = "a" * 64
+from library_samples import BUNDLE, found, prediction
 
 
 @pytest.fixture
@@ -34,28 +33,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         paths.append(folder / f"{run.run_id}.csv")
         write_csv(run, paths[-1])
     return paths
-
-
-def prediction(name: str, **calls: str) -> dict[str, Any]:
-    values = {"present": 0.9, "absent": 0.1, "uncertain": 0.5}
-    return {
-        "sample_id": name,
-        "instrument": "commercial",
-        "families": {
-            family: {
-                "probability": values[calls.get(family, "absent")],
-                "call": calls.get(family, "absent"),
-            }
-            for family in FAMILIES
-        },
-        "flags": ["far from the training runs"] if calls else [],
-        "nearest": [],
-        "notes": [],
-    }
-
-
-def found(name: str, **calls: str) -> FoundRun:
-    return FoundRun(name, "commercial", {"scans": 3}, (), prediction(name, **calls), BUNDLE)
 
 
 def read(library: Library, path: Path, name: str = "", **calls: str) -> Work:

@@ -66,7 +66,10 @@ class Database:
     def revision(self) -> int:
         """A number that grows with every change of the library."""
         with self.reading() as db:
-            return int(db.execute("SELECT revision FROM changes").fetchone()[0])
+            row = db.execute(f"SELECT revision, {whole('changes')} FROM changes").fetchone()
+            if row is None or not row["whole_changes"]:
+                raise damaged(self.path, "the revision")
+            return int(row["revision"])
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -138,7 +141,7 @@ class Database:
                 self._migrate(db, version)
             for table in schema.SEALED:
                 if table != "files":  # whose contents are compared with their hash when read
-                    _refuse_unsound(db, f"quick_check({table})", self.path)
+                    _refuse_unsound(db, f"integrity_check({table})", self.path)
 
     def _refuse_other(self, db: sqlite3.Connection) -> None:
         version, known = _version(db), len(schema.MIGRATIONS)

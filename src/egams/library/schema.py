@@ -21,6 +21,7 @@ SEALED = {
     "answers": ("run", "bundle", "kind", "content", "egams", "made"),
     "predicted": ("run", "bundle", "calls", "flagged", *FAMILIES, "made"),
     "settings": ("key", "value"),
+    "changes": ("revision",),
 }
 """Columns of each table whose checksum a row carries: SQLite itself notices no flipped letter."""
 
@@ -64,8 +65,7 @@ _TABLES = (
         made TEXT NOT NULL, seal INTEGER, PRIMARY KEY (run, bundle)
     )""",
     "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL, seal INTEGER)",
-    "CREATE TABLE changes (revision INTEGER NOT NULL)",
-    "INSERT INTO changes VALUES (0)",
+    "CREATE TABLE changes (revision INTEGER NOT NULL, seal INTEGER)",
 )
 
 
@@ -81,6 +81,10 @@ def _seals(table: str) -> tuple[str, str]:
 
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (*_TABLES, *(trigger for table in SEALED for trigger in _seals(table))),
+    (
+        *_TABLES,
+        *(trigger for table in SEALED for trigger in _seals(table)),
+        "INSERT INTO changes (revision) VALUES (0)",
+    ),
 )
 """Statements that bring a library from each version to the next, version 0 being an empty file."""
