@@ -59,3 +59,4 @@ python benchmarks/together.py | say
 python benchmarks/grow.py | say
 python benchmarks/predict_many.py "$data/train_features.parquet" | say
 python benchmarks/predict_many.py --zoo 26 | say
+python benchmarks/serve.py | say

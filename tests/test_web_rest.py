@@ -195,6 +195,7 @@ def test_a_mapper_is_shown_the_table_and_its_answer_is_read(client: TestClient) 
     assert work["state"] == "asking", work
     shown = client.get(f"/api/work/{work['id']}/preview").json()
     assert shown["needs"] == ["columns"]
+    assert shown["question"] and "--" not in shown["question"]
     assert [column["name"] for column in shown["columns"]] == ["a", "b", "c", "d"]
     assert len(shown["rows"]) == 12
     names = [part.split(" [")[0] for part in head.split(";")]

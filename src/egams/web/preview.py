@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -48,7 +49,7 @@ def preview(library: Library, work: Work) -> dict[str, Any]:
             grid = _grid(opened.source.find(run_id).read(), opened.source.reading.stated)
     return {
         "name": work.name,
-        "question": work.reason,
+        "question": question(result.get("error"), work.reason),
         "needs": result.get("needs", []),
         "reading": work.settings.get("reading", {}),
         "dialect": {"format": account.format, **account.dialect} if account.format else {},
@@ -59,6 +60,25 @@ def preview(library: Library, work: Work) -> dict[str, Any]:
         ],
         **_table(grid),
     }
+
+
+def question(error: Mapping[str, Any] | None, reason: str) -> str:
+    """Return what is asked, in words for the page: options of the command line left out.
+
+    Parameters
+    ----------
+    error
+        As `egams.web.answers.error_details` has it.
+    reason
+        The same as the command line has it.
+    """
+    if error is None:
+        return reason
+    column = f"column '{error['column']}': " if error["column"] else ""
+    asked = plain_text(f"{column}{error['problem']}")
+    if "--offset" in (error["hint"] or ""):
+        asked += f". {error['hint'].replace('--offset', 'its start, in seconds,')}"
+    return asked
 
 
 def _table(grid: Grid | None) -> dict[str, Any]:
