@@ -206,6 +206,10 @@ def test_a_family_is_explained_in_words_and_in_the_plots(page: Page) -> None:
     assert {"A"} <= set(shaded["notes"])
     assert drawn(page, ".spectrogram")["shapes"] >= shaded["shapes"]
 
+    if PICTURES:  # that of the README
+        page.set_viewport_size({"width": 1280, "height": 1060})
+        page.wait_for_timeout(600)
+        page.screenshot(path=Path(PICTURES) / "workbench.png")
     page.get_by_role("button", name=re.compile("64, SO2, .*mark it")).first.click()
     page.get_by_role("button", name=re.compile("Lay .* over the traces")).first.click()
     page.get_by_role("combobox", name="Ion", exact=True).select_option(label="SO₂ 64")
