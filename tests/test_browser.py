@@ -199,7 +199,7 @@ def test_a_family_is_explained_in_words_and_in_the_plots(page: Page) -> None:
     why = page.locator(".why")
     expect(why.get_by_role("table")).to_contain_text("SO₂")
     expect(why).to_contain_text("without the labels of the nearest training runs")
-    page.wait_for_function("document.querySelector('.traces').layout.shapes.length > 0")
+    page.wait_for_function("document.querySelector('.traces').layout?.shapes?.length > 0")
     shaded = drawn(page, ".traces")
     assert shaded["shapes"] == why.locator("tbody tr").count()
     assert "tonexty" in shaded["fills"] and "tonexty" not in before["fills"]
@@ -207,14 +207,14 @@ def test_a_family_is_explained_in_words_and_in_the_plots(page: Page) -> None:
     assert drawn(page, ".spectrogram")["shapes"] >= shaded["shapes"]
 
     if PICTURES:  # that of the README
-        page.set_viewport_size({"width": 1280, "height": 1060})
+        page.set_viewport_size({"width": 1280, "height": 1300})
         page.wait_for_timeout(600)
         page.screenshot(path=Path(PICTURES) / "workbench.png")
     page.get_by_role("button", name=re.compile("64, SO2, .*mark it")).first.click()
     page.get_by_role("button", name=re.compile("Lay .* over the traces")).first.click()
     page.get_by_role("combobox", name="Ion", exact=True).select_option(label="SO₂ 64")
     page.wait_for_function(
-        "document.querySelector('.traces').data.some((each) => each.line.dash === 'dash')"
+        "document.querySelector('.traces').data?.some((each) => each.line?.dash === 'dash')"
     )
     marked = drawn(page, ".traces")
     assert marked["shapes"] == shaded["shapes"] + 3
@@ -222,10 +222,10 @@ def test_a_family_is_explained_in_words_and_in_the_plots(page: Page) -> None:
     picture(page, "run")
 
     page.get_by_label("linear").check()
-    page.wait_for_function("document.querySelector('.traces').layout.yaxis.type === 'linear'")
+    page.wait_for_function("document.querySelector('.traces').layout?.yaxis?.type === 'linear'")
     page.get_by_role("button", name="SO₂ 64: drawn 1 times; draw it larger").click()
     page.wait_for_function(
-        "document.querySelector('.traces').data.some(({ name }) => name?.startsWith('SO₂ 64 '))"
+        "document.querySelector('.traces').data?.some(({ name }) => name?.startsWith('SO₂ 64 '))"
     )
     page.get_by_label("Blank run").fill("clay")
     expect(page.get_by_label("Blank", exact=True)).to_contain_text("as measured")

@@ -13,7 +13,7 @@ from egams.ensemble.predictions import RunPrediction
 from egams.explain.peaks import peaks
 from egams.explain.species import BY_MZ
 from egams.explain.traces import Traces, traces_of
-from egams.report.ions import SPARE, Ion, choose_ions, printed
+from egams.report.ions import COLOURS, SPARE, Ion, choose_ions, printed
 from egams.report.signal_picture import signal_picture
 from egams.run import Run
 
@@ -55,12 +55,16 @@ def traces_picture(run: Run, prediction: RunPrediction | None) -> dict[str, Any]
 
 
 def _others(traces: Traces, known: Collection[int]) -> list[Ion]:
-    """Other measured ions: those of gases first, each in one of the colours that are left."""
+    """Other measured ions: those of gases first, in their own colours, or one that is left."""
     rest = sorted(set(traces.mz.tolist()) - set(known), key=lambda mz: (mz not in BY_MZ, mz))
     return [
-        Ion(mz, printed(BY_MZ[mz].name) if mz in BY_MZ else "", SPARE[place % len(SPARE)])
+        Ion(mz, printed(BY_MZ[mz].name) if mz in BY_MZ else "", _colour(mz, place))
         for place, mz in enumerate(rest)
     ]
+
+
+def _colour(mz: int, place: int) -> str:
+    return COLOURS.get(mz, SPARE[place % len(SPARE)])
 
 
 def spectrogram_picture(run: Run) -> dict[str, Any]:

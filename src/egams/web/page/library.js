@@ -8,7 +8,6 @@ import { workLine } from "./work.js";
 
 const SHOWN = 30;
 const EXPORTS = [
-  ["/api/library/export", "Everything as a zip", "the files, answers, remarks and labels, readable without egams and by it"],
   ["/api/library/backup", "Backup", "one file; to use it: egams serve --library FILE"],
   ["/api/library/labels.csv", "Labels", "confirmed labels, a row a run"],
   ["/api/predictions.csv", "Answers as CSV", "probabilities of all runs"],

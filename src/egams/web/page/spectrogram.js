@@ -53,5 +53,5 @@ export function spectrogramPanel(picture, name) {
 }
 
 function box({ start_degC: start, end_degC: end }, mz) {
-  return { type: "rect", x0: start, x1: end, y0: mz - 0.5, y1: mz + 0.5, line: { color: "#fff", width: 1.2 } };
+  return { type: "rect", x0: start, x1: end, y0: mz - 1.2, y1: mz + 1.2, line: { color: "#fff", width: 0.8 } };
 }
