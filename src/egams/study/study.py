@@ -288,8 +288,8 @@ def _read_held_out(folder: Path, file: str) -> HeldOut:
     record = MemberRecord.load(folder)
     refuse_damaged(folder, {file: record.files.get(file, "")}, record.again)
     try:
-        table = pq.read_table(folder / file, page_checksum_verification=True)
-        return _held_out_of(table)
+        with pq.ParquetFile(folder / file, page_checksum_verification=True) as opened:
+            return _held_out_of(opened.read(use_threads=False))  # few rows: threads would wait
     except (OSError, ValueError, LookupError, ArithmeticError, pa.ArrowException) as error:
         raise ArtifactError(
             f"{folder / file}: holds no held-out predictions ({error}). {record.again}"
