@@ -8,12 +8,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
 from command_line import ROOT, egams
 from egams.families import FAMILIES
 from egams.web import reading_work
+from egams.web.answers import Answer
 from egams.web.batch import Place, predicted
 from egams.web.serve import listen
 from prepared_samples import simulated
@@ -99,6 +101,16 @@ def test_a_question_is_asked_and_its_answer_is_taken(client: TestClient) -> None
     work = finished(client, sent(client, "no temperature.csv", lacks.encode()))
     assert work["state"] == "asking", work
     assert "temp" in work["needs"]
+
+
+def test_what_is_not_a_number_is_null() -> None:
+    content = {"a": [float("nan"), (1.5, float("inf"))], "b": np.float64("nan"), 3: {"c": None}}
+    assert json.loads(Answer(content).body) == {
+        "a": [None, [1.5, None]],
+        "b": None,
+        "3": {"c": None},
+    }
+    assert b"NaN" not in Answer(content).body
 
 
 def test_the_pictures_of_a_run_hold_no_nan(client: TestClient, run: int) -> None:

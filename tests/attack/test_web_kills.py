@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 
 from egams.library.database import check_all
+from egams.library.library import Library
 from web_samples import Served, csv_of, sent
 
 CONTENTS = 6
@@ -90,6 +91,23 @@ def all_are_predicted_once(server: Served, accepted: dict[str, int]) -> None:
 
 def test_a_server_that_is_killed_loses_nothing(tmp_path: Path) -> None:
     killed_again_and_again(tmp_path, times=2, files=60, seed=0)
+
+
+def test_ctrl_c_ends_at_once_and_gives_work_back(tmp_path: Path) -> None:
+    server = Served(tmp_path / "lab.db")
+    accepted: dict[str, int] = {}
+    send_until_it_ends(server, [f"{number}.csv" for number in range(40)], accepted)
+    begun = time.monotonic()
+    status, said = server.interrupt()
+    assert time.monotonic() - begun < 5
+    assert (status, "Traceback" in said) == (0, False), said
+    with Library.open(tmp_path / "lab.db") as library:
+        counts = library.work_counts()
+    assert set(counts) <= {"queued", "done"}
+    assert counts["queued"]
+    again = Served(tmp_path / "lab.db")
+    all_are_predicted_once(again, accepted)
+    again.kill()
 
 
 def test_two_servers_on_one_library_do_all_work_once(tmp_path: Path) -> None:

@@ -77,7 +77,8 @@ class Worker:
                     self._do(works)
                     continue
             except Exception:  # a thread that ends would leave all work undone, in silence
-                traceback.print_exc()
+                if not self._ended.is_set():
+                    traceback.print_exc()
             self._awake.wait(PAUSE)
 
     def _claim(self) -> list[Work]:
@@ -91,6 +92,9 @@ class Worker:
             if work.kind != "read":
                 break
             kinds = ("read",)
+        if self._ended.is_set():  # `stop` may have been too early for the last one
+            self._release()
+            self._claimed.clear()
         return list(self._claimed)
 
     def _do(self, works: Sequence[Work]) -> None:
@@ -115,6 +119,8 @@ class Worker:
             if len(works) > 1:
                 for work in works:
                     self._do_together(kind, [work])
+                return
+            if self._ended.is_set():  # temporary files are gone, work is given back
                 return
             if not isinstance(error, EgamsError):
                 traceback.print_exc()
