@@ -126,6 +126,15 @@ def open_run(page: Page, name: str) -> None:
     page.locator("table.peaks").wait_for()
 
 
+def until(page: Page, condition: str) -> None:
+    """Wait for what plotly holds; `wait_for_function` would need a weaker policy of the page."""
+    for _ in range(600):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never: {condition}")
+
+
 def drawn(page: Page, plot: str) -> Any:
     """What plotly draws: traces and shapes."""
     return page.evaluate(
@@ -199,7 +208,7 @@ def test_a_family_is_explained_in_words_and_in_the_plots(page: Page) -> None:
     why = page.locator(".why")
     expect(why.get_by_role("table")).to_contain_text("SO₂")
     expect(why).to_contain_text("without the labels of the nearest training runs")
-    page.wait_for_function("document.querySelector('.traces').layout?.shapes?.length > 0")
+    until(page, "document.querySelector('.traces').layout?.shapes?.length > 0")
     shaded = drawn(page, ".traces")
     assert shaded["shapes"] == why.locator("tbody tr").count()
     assert "tonexty" in shaded["fills"] and "tonexty" not in before["fills"]
@@ -213,8 +222,8 @@ def test_a_family_is_explained_in_words_and_in_the_plots(page: Page) -> None:
     page.get_by_role("button", name=re.compile("64, SO2, .*mark it")).first.click()
     page.get_by_role("button", name=re.compile("Lay .* over the traces")).first.click()
     page.get_by_role("combobox", name="Ion", exact=True).select_option(label="SO₂ 64")
-    page.wait_for_function(
-        "document.querySelector('.traces').data?.some((each) => each.line?.dash === 'dash')"
+    until(
+        page, "document.querySelector('.traces').data?.some((each) => each.line?.dash === 'dash')"
     )
     marked = drawn(page, ".traces")
     assert marked["shapes"] == shaded["shapes"] + 3
@@ -222,10 +231,11 @@ def test_a_family_is_explained_in_words_and_in_the_plots(page: Page) -> None:
     picture(page, "run")
 
     page.get_by_label("linear").check()
-    page.wait_for_function("document.querySelector('.traces').layout?.yaxis?.type === 'linear'")
+    until(page, "document.querySelector('.traces').layout?.yaxis?.type === 'linear'")
     page.get_by_role("button", name="SO₂ 64: drawn 1 times; draw it larger").click()
-    page.wait_for_function(
-        "document.querySelector('.traces').data?.some(({ name }) => name?.startsWith('SO₂ 64 '))"
+    until(
+        page,
+        "document.querySelector('.traces').data?.some(({ name }) => name?.startsWith('SO₂ 64 '))",
     )
     page.get_by_label("Blank run").fill("clay")
     expect(page.get_by_label("Blank", exact=True)).to_contain_text("as measured")
