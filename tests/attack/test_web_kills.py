@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import io
 import random
 import sys
 import tempfile
 import threading
 import time
+import zipfile
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +20,7 @@ import httpx
 
 from egams.library.database import check_all
 from egams.library.library import Library
-from web_samples import Served, csv_of, sent
+from web_samples import Served, csv_of, finished, sent
 
 CONTENTS = 6
 
@@ -91,6 +93,33 @@ def all_are_predicted_once(server: Served, accepted: dict[str, int]) -> None:
 
 def test_a_server_that_is_killed_loses_nothing(tmp_path: Path) -> None:
     killed_again_and_again(tmp_path, times=2, files=60, seed=0)
+
+
+def test_a_large_file_goes_on_where_it_was_killed(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(40):
+            archive.writestr(f"{number}.csv", content_of(f"{number}.csv"))
+        archive.writestr("broken.csv", b"time,temp,m/z,abundance\n0,hot,18,1\n")
+    server = Served(tmp_path / "lab.db")
+    work = sent(server.client, "many.zip", packed.getvalue())
+    while not 0 < (done := server.client.get(f"/api/work/{work['id']}").json())["done"] < 41:
+        assert done["state"] in ("queued", "working")
+        time.sleep(0.02)
+    server.kill()
+    with Library.open(tmp_path / "lab.db") as library:
+        before = library.work(work["id"]).runs
+        made = [library.run(id).predicted for id in before]
+    assert 0 < len(before) < 40
+    again = Served(tmp_path / "lab.db")
+    end = finished(again.client, work)
+    assert (end["state"], end["done"], end["total"]) == ("done", 41, 41)
+    assert len(set(end["runs"])) == 40
+    assert [skipped["sample_id"] for skipped in end["skipped"]] == ["broken"]
+    assert tuple(end["runs"][: len(before)]) == before
+    again.kill()
+    with Library.open(tmp_path / "lab.db") as library:
+        assert [library.run(id).predicted for id in before] == made, "they were not read again"
 
 
 def test_ctrl_c_ends_at_once_and_gives_work_back(tmp_path: Path) -> None:

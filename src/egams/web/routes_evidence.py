@@ -26,7 +26,7 @@ async def explanation(bench: Bench, id: Id, family: str | None = None) -> Answer
 
     Without a family, of those that are present or uncertain. It is kept in the library.
     """
-    return await bench.heavy(lambda: Answer(explained(bench, id, family)))
+    return await bench.heavy(lambda: Answer(explained(bench, id, family)), slow=True)
 
 
 @router.get("/training/{run_id:path}")
@@ -58,7 +58,7 @@ async def blank(bench: Bench, id: Id, blank: Annotated[Id, Body(embed=True)]) ->
         found: Predictions = bundle.predict(run, blank=other, jobs=1, strict=True)
         return Answer({"prediction": found[0].details()})
 
-    return await bench.heavy(without)
+    return await bench.heavy(without, slow=True)
 
 
 def explained(bench: Workbench, id: Id, family: str | None) -> dict[str, Any]:

@@ -69,7 +69,7 @@ async def predictions(bench: Workbench, ids: str, kind: str) -> FileResponse:
             if run.prediction is not None
         ).save(path)
 
-    return await bench.heavy(lambda: made_file(bench, write, f"predictions.{kind}"))
+    return await bench.heavy(lambda: made_file(bench, write, f"predictions.{kind}"), slow=True)
 
 
 @router.post("/report", status_code=202, response_model=WorkShape)
@@ -118,7 +118,7 @@ async def backup(bench: Bench) -> FileResponse:
     def write(path: Path) -> None:
         bench.library.backup(path)
 
-    return await bench.heavy(lambda: made_file(bench, write, "library.db"))
+    return await bench.heavy(lambda: made_file(bench, write, "library.db"), slow=True)
 
 
 def numbers(ids: str) -> list[int] | None:

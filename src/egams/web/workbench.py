@@ -27,8 +27,8 @@ from egams.web.worker import Job, Worker
 
 Found = TypeVar("Found")
 LARGE = 8 * 2**20
-AT_ONCE, MOST_WAITING = 2, 32
-"""Requests that compute for seconds: so many at once, so many more may wait."""
+AT_ONCE, MOST_WAITING = 2, 40
+"""Requests for pictures at once; and all that compute or wait to."""
 
 
 @dataclass(eq=False)
@@ -66,8 +66,12 @@ class Workbench:
         )
 
     @cached_property
-    def _heavy(self) -> CapacityLimiter:
+    def _pictures(self) -> CapacityLimiter:
         return CapacityLimiter(AT_ONCE)
+
+    @cached_property
+    def _slow(self) -> CapacityLimiter:
+        return CapacityLimiter(1)
 
     def start(self) -> None:
         """Begin to work."""
@@ -97,19 +101,23 @@ class Workbench:
         with self._alone if large else nullcontext():
             yield
 
-    async def heavy(self, work: Callable[[], Found]) -> Found:
-        """Do what takes seconds in a thread, few of them at once: the page goes on answering.
+    async def heavy(self, work: Callable[[], Found], *, slow: bool = False) -> Found:
+        """Compute in a thread, few at once: the page goes on answering.
 
         Parameters
         ----------
         work
-            What is done.
+            What is computed.
+        slow
+            Whether it takes seconds: one at a time, while pictures are drawn beside it.
         """
-        if self._waiting >= AT_ONCE + MOST_WAITING:
+        if self._waiting >= MOST_WAITING:
             raise HTTPException(429, "too much is being computed already")
         self._waiting += 1
         try:
-            return await anyio.to_thread.run_sync(work, limiter=self._heavy)
+            return await anyio.to_thread.run_sync(
+                work, limiter=self._slow if slow else self._pictures
+            )
         finally:
             self._waiting -= 1
 
