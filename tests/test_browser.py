@@ -11,7 +11,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Locator,
+    Page,
+    Request,
+    WebError,
+    expect,
+    sync_playwright,
+)
 
 from egams.io import write_csv
 from egams.simulate import simulate_run
@@ -76,31 +87,50 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def page(chromium: Browser, lab: Served) -> Iterator[Page]:
-    """A page that asks nobody but the server, and of which the browser complains of nothing."""
+@pytest.fixture(scope="module")
+def context(chromium: Browser) -> Iterator[BrowserContext]:
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
     context.set_default_timeout(30_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, lab: Served) -> Iterator[Page]:
+    """A page that asks nobody but the server, and of which the browser complains of nothing."""
     complaints: list[str] = []
     elsewhere: list[str] = []
-    context.on(
-        "console",
-        lambda line: complaints.append(line.text) if line.type in ("error", "warning") else None,
-    )
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    context.on("dialog", lambda dialog: complaints.append(dialog.message) or dialog.dismiss())
-    context.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith((lab.address, "data:", f"blob:{lab.address}"))
-            else elsewhere.append(request.url)
-        ),
-    )
+
+    def hear(line: ConsoleMessage) -> None:
+        if line.type in ("error", "warning"):
+            complaints.append(line.text)
+
+    def follow(request: Request) -> None:
+        if not request.url.startswith((lab.address, "data:", f"blob:{lab.address}")):
+            elsewhere.append(request.url)
+
+    def refuse(dialog: Dialog) -> None:
+        complaints.append(dialog.message)
+        dialog.dismiss()
+
+    def fail(error: WebError) -> None:
+        complaints.append(str(error.error))
+
+    listeners: dict[Any, Any] = {
+        "console": hear,
+        "request": follow,
+        "dialog": refuse,
+        "weberror": fail,
+    }
+    for event, listener in listeners.items():
+        context.on(event, listener)
     page = context.new_page()
     page.goto(lab.address)
     yield page
-    context.close()
+    for each in context.pages:
+        each.close()
+    for event, listener in listeners.items():
+        context.remove_listener(event, listener)
     assert not complaints
     assert not elsewhere
 
@@ -400,4 +430,4 @@ def test_every_control_has_a_name_and_every_text_contrast(page: Page) -> None:
         assert len(roles) > 20
         assert not [role for role, name in roles if role in NAMED and not name], part
         assert not page.evaluate(CONTRAST), part
-        picture(page, part.split("/")[1])
+    picture(page, "library")
