@@ -24,7 +24,7 @@ const NAMED = { degC: "°C", degF: "°F", "": "unit as stated" };
 export async function mapColumns(work, act) {
   const preview = await get(`work/${work.id}/preview`);
   const reading = preview.reading ?? {};
-  const needsTemperature = preview.needs?.includes("temp");
+  const needsTemperature = ["temp", "offset"].some((what) => preview.needs?.includes(what));
   const problem = make("p", { class: "flag", role: "alert" });
   const columns = (preview.columns ?? []).map((column, index) => columnChoice(column, index, reading.columns ?? {}));
   const decimal = decimalChoice(reading.columns?.decimal);

@@ -7,9 +7,10 @@ import { mapColumns } from "./mapper.js";
 import { address } from "./router.js";
 import { count } from "./words.js";
 
-const SHOWN = 30;
+const OPEN_SHOWN = 100;
+const WAITING_SHOWN = 3;
+const DONE_SHOWN = 20;
 const WORDS = { queued: "waiting", working: "working", asking: "needs an answer", refused: "not used", done: "done" };
-const seen = new Set(); // done pieces that need no line any more
 
 export function workList() {
   const list = make("ul", { class: "work" });
@@ -18,14 +19,19 @@ export function workList() {
   const element = make("section", { "aria-label": "Work", hidden: true }, make("h2", { text: "Work" }), problem, list, more);
 
   async function update() {
-    const { work, total } = await get("work", { limit: 200 });
-    const lines = work.filter(isShown);
+    const [open, waiting, done] = await Promise.all([
+      get("work", { state: "working,asking,refused", limit: OPEN_SHOWN }),
+      get("work", { state: "queued", limit: WAITING_SHOWN }),
+      get("work", { state: "done", limit: DONE_SHOWN }),
+    ]);
+    const lines = [...open.work.toSorted(byState), ...waiting.work, ...done.work.filter(isNoteworthy)];
+    const refused = open.work.filter((each) => each.state === "refused");
+    const others = open.total + waiting.total - open.work.length - waiting.work.length;
     element.hidden = !lines.length;
-    const clear = lines.filter((each) => each.state === "refused");
-    replaceKeepingFocus(list, ...lines.slice(0, SHOWN).map((each) => workLine(each, act, true)));
+    replaceKeepingFocus(list, ...lines.map((each) => workLine(each, act)));
     more.replaceChildren();
-    if (lines.length > SHOWN) more.append(`and ${lines.length - SHOWN}${total > 200 ? " or more" : ""} others `);
-    if (clear.length > 1) more.append(button(`Clear all ${clear.length} that were not used`, () => forget(clear), { class: "quiet" }));
+    if (others) more.append(`and ${others} others, most of them waiting `);
+    if (refused.length > 1) more.append(button(`Remove all ${refused.length} that were not used`, () => forget(refused), { class: "quiet" }));
   }
   async function act(doing) {
     problem.textContent = "";
@@ -41,13 +47,18 @@ export function workList() {
   return { element, update };
 }
 
-function isShown(work) {
-  if (work.state !== "done") return true;
-  return !seen.has(work.id) && (work.kind === "report" || work.skipped.length > 0);
+/* What goes on first, then questions, then refusals. */
+function byState(a, b) {
+  const order = ["working", "asking", "refused"];
+  return order.indexOf(a.state) - order.indexOf(b.state);
+}
+
+function isNoteworthy({ kind, skipped }) {
+  return kind === "report" || skipped.length > 0;
 }
 
 /* One piece of work; `act` runs what a button of it does, and shows what goes wrong. */
-export function workLine(work, act, clears = false) {
+export function workLine(work, act) {
   const { id, name, state } = work;
   const parts = [make("span", { class: `state ${state}`, text: WORDS[state] ?? state }), make("b", { class: "file", text: name })];
   if (state === "working") {
@@ -60,10 +71,8 @@ export function workLine(work, act, clears = false) {
     parts.push(make("a", { href: `/api/work/${id}/file`, download: "", text: "Download", "data-key": `file-${id}` }));
   }
   if (state === "done" && work.runs.length === 1) parts.push(make("a", { href: address("run", work.runs), text: "Open", "aria-label": `Open ${name}` }));
-  if (["asking", "refused", "queued"].includes(state)) {
+  if (state !== "working" && (state !== "done" || isNoteworthy(work))) {
     parts.push(button("Remove", () => act(() => send("DELETE", `work/${id}`)), { class: "quiet", "data-key": `remove-${id}`, "aria-label": `Remove ${name}` }));
-  } else if (clears && state === "done") {
-    parts.push(button("Clear", () => act(async () => seen.add(id)), { class: "quiet", "data-key": `clear-${id}`, "aria-label": `Clear ${name}` }));
   }
   const skipped = work.skipped ?? [];
   return make(
