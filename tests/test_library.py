@@ -13,6 +13,7 @@ import pytest
 from egams.errors import ArtifactError, InputError
 from egams.families import FAMILIES
 from egams.io import write_csv
+from egams.library import schema
 from egams.library.library import Library
 from egams.library.records import LostWorkError, TooMuchWorkError, Work
 from egams.simulate.runs import simulate_runs
@@ -222,3 +223,60 @@ def test_a_newer_library_and_another_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("time,temp\n" * 1000)
     with pytest.raises(ArtifactError, match="no library"):
         Library.open(tmp_path / "text.db")
+
+
+NEXT = (
+    "ALTER TABLE runs ADD COLUMN colour TEXT NOT NULL DEFAULT 'grey'",
+    "UPDATE runs SET colour = 'red' WHERE remark = 'red'",
+)
+"""What a later version may do to a library."""
+
+
+def test_an_older_library_is_migrated_whole_or_not_at_all_after_a_backup(
+    tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, known = tmp_path / "lab.db", schema.MIGRATIONS
+    with Library.open(path) as library:
+        library.set_remark(read(library, files[0]).runs[0], "red")
+        before = library.runs()
+    monkeypatch.setattr(schema, "MIGRATIONS", (*known, (*NEXT, "no SQL")))
+    with pytest.raises(ArtifactError, match="no"):
+        Library.open(path)
+    monkeypatch.setattr(schema, "MIGRATIONS", (*known, NEXT))
+    with Library.open(path) as library, library.reading() as db:
+        assert [row["colour"] for row in db.execute("SELECT colour FROM runs")] == ["red"]
+        assert library.runs() == before
+        library.set_remark(before[0][0].id, "written as before")
+    monkeypatch.setattr(schema, "MIGRATIONS", known)
+    with pytest.raises(ArtifactError, match="version 2; this egams knows versions up to 1"):
+        Library.open(path)
+    with Library.open(tmp_path / f"lab.db.before-{len(known) + 1}") as kept:
+        assert kept.runs() == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *('"', "'; DROP TABLE runs; --", "a\nb", "a\x00b", "🧪 probe", "../../etc/passwd.csv"),
+        *("%", "_", "", ".", "con", "é" * 300, "\ud800", "=1+1", "<b>x</b>", "monday/S1"),
+    ],
+)
+def test_any_name_is_kept_found_and_read(library: Library, files: list[Path], name: str) -> None:
+    work = read(library, files[0], name=f"{name}.csv")
+    other = read(library, files[1], name="other.txt")
+    library.set_remark(other.runs[0], name)
+    stored = library.run(work.runs[0])
+    assert "\n" not in stored.name
+    assert "\x00" not in stored.name
+    assert library.load(stored.id).run_id == stored.name
+    assert [run.id for run in library.runs(search=stored.name)[0]][:1] == [stored.id]
+    for run in (stored.id, other.runs[0]):
+        assert library.run(run).remark in ("", name.encode("utf-8", "replace").decode())
+    target = library.path.with_name("export.zip")
+    library.export(target)
+    from egams.io import open_source
+
+    exported = open_source(target)
+    assert len(exported.ids) == 2
+    for run_id in exported.ids:
+        assert exported.load(run_id).abundance.size

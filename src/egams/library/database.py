@@ -184,10 +184,14 @@ def connect(path: Path) -> sqlite3.Connection:
         The file.
     """
     db = sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
-    db.row_factory = sqlite3.Row
-    db.create_function("seal_of", -1, _seal, deterministic=True)
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA foreign_keys = ON")
+    try:
+        db.row_factory = sqlite3.Row
+        db.create_function("seal_of", -1, _seal, deterministic=True)
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
@@ -213,9 +217,10 @@ def check_all(path: Path, named: Path) -> None:
         if db.execute("PRAGMA foreign_key_check").fetchone():
             raise ArtifactError(f"{named}: is damaged: rows are missing. {RESTORE}")
         for table, columns in schema.SEALED.items():
-            broken = f"SELECT rowid FROM {table} WHERE seal IS NOT seal_of({', '.join(columns)})"
+            first, sealed = columns[0], ", ".join(columns)
+            broken = f"SELECT {first} FROM {table} WHERE seal IS NOT seal_of({sealed})"
             if row := db.execute(broken).fetchone():
-                raise damaged(named, f"row {row[0]} of {table}")
+                raise damaged(named, f"{table}, {first} {row[0]}")
         refuse_damaged_files(db, named)
 
 
@@ -289,6 +294,8 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except sqlite3.ProgrammingError:
         raise
+    except UnicodeDecodeError as error:  # of a message that quotes what is damaged
+        raise ArtifactError(f"{path}: is damaged ({error.reason}). {RESTORE}") from error
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", None)
         primary = None if code is None else code & 0xFF

@@ -116,6 +116,28 @@ class Library(Runs):
         kept = {run.name: replace(run, prediction=None, facts={}) for run in runs}
         return LibrarySource(self.path, kept, tuple(kept))
 
+    def export(self, path: str | Path) -> int:
+        """Write all of the library as a zip.
+
+        ``runs/`` holds each run in the challenge's layout, with ``metadata.csv`` and ``labels.csv``
+        of them: `egams.read` takes the zip, and what is unpacked of it. ``files/`` holds the files
+        as they came, by SHA-256; ``library.json`` their names, how they are read, remarks, labels
+        and answers.
+
+        Parameters
+        ----------
+        path
+            File to write.
+
+        Returns
+        -------
+        int
+            How many runs there are.
+        """
+        from egams.library.export import export
+
+        return export(self, Path(path))
+
     def _opened_of(self, run: StoredRun) -> OpenedFile:
         return self._opened(run.file, run.file_name, Reading.of(run.reading))
 

@@ -133,9 +133,10 @@ class Runs(Works):
         """
         query = Search(search, call, labelled, flagged, sort, descending, stale)
         with self.reading() as db:
-            total = db.execute(*query.count(bundle)).fetchone()[0]
-            found = db.execute(*query.page(bundle, limit, offset)).fetchall()
-            return [self._stored(db, row) for row in found], int(total)
+            ids = [row["id"] for row in db.execute(*query.ids(bundle))]
+            page = ids[offset:] if limit < 0 else ids[offset : offset + limit]
+            rows = {row["id"]: row for row in db.execute(*Search.some(page, bundle))}
+            return [self._stored(db, rows[id]) for id in page], len(ids)
 
     def run(self, id: int, bundle: str | None = None) -> StoredRun:
         """Return one.
@@ -153,7 +154,7 @@ class Runs(Works):
             If there is none of this number.
         """
         with self.reading() as db:
-            row = db.execute(*Search.one(id, bundle)).fetchone()
+            row = db.execute(*Search.some([id], bundle)).fetchone()
             if row is None:
                 raise UnknownIdError(f"there is no run {id}", file=self.path)
             return self._stored(db, row)
@@ -438,9 +439,10 @@ def _answered(
     families = [content["families"][family] for family in FAMILIES]
     calls = "".join(family["call"][0] for family in families)
     values = [float(family["probability"]) for family in families]
-    columns = ("run", "bundle", "calls", "flagged", *FAMILIES, "made")
+    columns = ("run", "bundle", "newest", "calls", "flagged", *FAMILIES, "made")
     db.execute("DELETE FROM predicted WHERE run = ? AND bundle = ?", (run, bundle))
+    db.execute("UPDATE predicted SET newest = 0 WHERE run = ? AND newest", (run,))
     db.execute(
         f"INSERT INTO predicted ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
-        (run, bundle, calls, bool(content["flags"]), *values, made),
+        (run, bundle, True, calls, bool(content["flags"]), *values, made),
     )

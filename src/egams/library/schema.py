@@ -7,6 +7,9 @@ from egams.families import FAMILIES
 APPLICATION = 0x4547414D
 """Marks a SQLite file as a library of egams: "EGAM"."""
 
+PREDICTED = "predicted"
+"""What is sorted and filtered by: of each prediction, and whether it is the newest of its run."""
+
 SEALED = {
     "files": ("sha256", "size", "packed"),
     "work": (
@@ -19,7 +22,7 @@ SEALED = {
     ),
     "outcomes": ("work", "run_id", "run", "reason"),
     "answers": ("run", "bundle", "kind", "content", "egams", "made"),
-    "predicted": ("run", "bundle", "calls", "flagged", *FAMILIES, "made"),
+    PREDICTED: ("run", "bundle", "newest", "calls", "flagged", *FAMILIES, "made"),
     "settings": ("key", "value"),
     "changes": ("revision",),
 }
@@ -60,10 +63,10 @@ _TABLES = (
     )""",
     f"""CREATE TABLE predicted (
         run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, bundle TEXT NOT NULL,
-        calls TEXT NOT NULL, flagged INTEGER NOT NULL,
+        newest INTEGER NOT NULL, calls TEXT NOT NULL, flagged INTEGER NOT NULL,
         {", ".join(f"{family} REAL NOT NULL" for family in FAMILIES)},
         made TEXT NOT NULL, seal INTEGER, PRIMARY KEY (run, bundle)
-    )""",
+    ) WITHOUT ROWID""",
     "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL, seal INTEGER)",
     "CREATE TABLE changes (revision INTEGER NOT NULL, seal INTEGER)",
 )
@@ -73,7 +76,10 @@ def _seals(table: str) -> tuple[str, str]:
     """Return triggers that keep the checksum of each row."""
     columns = ", ".join(SEALED[table])
     new = ", ".join(f"NEW.{column}" for column in SEALED[table])
-    body = f"BEGIN UPDATE {table} SET seal = seal_of({new}) WHERE rowid = NEW.rowid; END"
+    row = "rowid = NEW.rowid"
+    if table == PREDICTED:
+        row = "run = NEW.run AND bundle = NEW.bundle"
+    body = f"BEGIN UPDATE {table} SET seal = seal_of({new}) WHERE {row}; END"
     return (
         f"CREATE TRIGGER seal_new_{table} AFTER INSERT ON {table} {body}",
         f"CREATE TRIGGER seal_changed_{table} AFTER UPDATE OF {columns} ON {table} {body}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from egams.errors import InputError, meant
@@ -16,11 +18,10 @@ _ORDERS = {
     "instrument": "r.instrument",
     **{family: f"p.{family}" for family in FAMILIES},
 }
-_FROM = """FROM runs r LEFT JOIN predicted p ON p.run = r.id AND p.bundle = coalesce(
-    (SELECT bundle FROM predicted WHERE run = r.id AND bundle = ?),
-    (SELECT bundle FROM predicted WHERE run = r.id ORDER BY made DESC LIMIT 1))"""
+_FROM = """FROM runs r LEFT JOIN predicted p ON p.run = r.id AND (p.bundle = :bundle OR p.newest
+    AND NOT EXISTS (SELECT 1 FROM predicted WHERE run = r.id AND bundle = :bundle))"""
 _COLUMNS = f"r.*, p.bundle, p.made AS predicted, {whole('runs', 'r')}, {whole('predicted', 'p')}"
-Query = tuple[str, tuple[object, ...]]
+Query = tuple[str, dict[str, object]]
 
 
 @dataclass(frozen=True)
@@ -58,70 +59,55 @@ class Search:
                     hint=meant(given, known).strip() or None,
                 )
 
-    def count(self, bundle: str | None) -> Query:
-        """Return the query of how many runs there are.
+    def ids(self, bundle: str | None) -> Query:
+        """Return the query of the ids of all these runs, in order.
 
         Parameters
         ----------
         bundle
             Whose predictions count.
         """
-        where, values = self._where(bundle)
-        if "p." in where:
-            return f"SELECT count(*) {_FROM} WHERE {where}", (bundle, *values)
-        return f"SELECT count(*) FROM runs r WHERE {where}", values
-
-    def page(self, bundle: str | None, limit: int, offset: int) -> Query:
-        """Return the query of some runs.
-
-        Parameters
-        ----------
-        bundle
-            Whose predictions count.
-        limit, offset
-            How many, after how many.
-        """
-        where, values = self._where(bundle)
+        where, values = self._where()
         order, way = _ORDERS[self.sort], "DESC" if self.descending else "ASC"
-        chosen = (
-            f"SELECT r.id {_FROM} WHERE {where} ORDER BY {order} {way} NULLS LAST, r.id {way} "
-            "LIMIT ? OFFSET ?"
-        )
-        return (
-            f"SELECT {_COLUMNS} {_FROM} WHERE r.id IN ({chosen}) "
-            f"ORDER BY {order} {way} NULLS LAST, r.id {way}",
-            (bundle, bundle, *values, limit, offset),
-        )
+        ordered = f"ORDER BY {order} {way} NULLS LAST, r.id {way}"
+        needed = _FROM if "p." in where + order else "FROM runs r"
+        return f"SELECT r.id {needed} WHERE {where} {ordered}", values | {"bundle": bundle}
 
     @staticmethod
-    def one(id: int, bundle: str | None) -> Query:
-        """Return the query of one run.
+    def some(ids: Sequence[int], bundle: str | None) -> Query:
+        """Return the query of some runs, in any order.
 
         Parameters
         ----------
-        id
-            Of the run.
+        ids
+            Of the runs.
         bundle
             Whose predictions count.
         """
-        return f"SELECT {_COLUMNS} {_FROM} WHERE r.id = ?", (bundle, id)
+        chosen = "r.id IN (SELECT value FROM json_each(:ids))"
+        return f"SELECT {_COLUMNS} {_FROM} WHERE {chosen}", {
+            "bundle": bundle,
+            "ids": json.dumps(list(ids)),
+        }
 
-    def _where(self, bundle: str | None) -> Query:
-        parts: list[str] = ["1"]
-        values: list[object] = []
-        for word in self.search.casefold().split():
-            parts.append("instr(r.words, ?)")  # "%" and "_" mean themselves
-            values.append(word)
+    def _where(self) -> Query:
+        """Return conditions and their values."""
+        values: dict[str, object] = {}
+
+        def value(given: object) -> str:
+            values[name := f"value_{len(values)}"] = given
+            return f":{name}"
+
+        # "%" and "_" mean themselves
+        parts = [f"instr(r.words, {value(word)})" for word in self.search.casefold().split()]
         if self.call is not None:
             family, call = self.call
-            parts.append("substr(p.calls, ?, 1) = ?")
-            values += [FAMILIES.index(family) + 1, call[0]]
+            place = FAMILIES.index(family) + 1
+            parts.append(f"substr(p.calls, {place}, 1) = {value(call[0])}")
         if self.labelled is not None:
             parts.append(f"r.labels IS {'NOT ' if self.labelled else ''}NULL")
         if self.flagged is not None:
-            parts.append("p.flagged = ?")
-            values.append(self.flagged)
+            parts.append(f"p.flagged = {value(self.flagged)}")
         if self.stale is not None:
-            parts.append(f"p.bundle IS {'NOT ' if self.stale else ''}?")
-            values.append(bundle)
-        return " AND ".join(parts), tuple(values)
+            parts.append(f"p.bundle IS {'NOT ' if self.stale else ''}:bundle")
+        return " AND ".join(parts) or "1", values
