@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from command_line import ROOT, egams
 from egams.families import FAMILIES
+from egams.library.library import Library
 from egams.web import reading_work
 from egams.web.answers import Answer
 from egams.web.batch import Place, predicted
@@ -86,9 +87,13 @@ def test_a_fault_ends_no_work_but_its_own(
         return predicted(places, *rest)
 
     monkeypatch.setattr(reading_work, "predicted", faulty)
+    (tmp_path / "run.csv").write_bytes(csv_of(1))
+    with Library.open(tmp_path / "lab.db") as library:  # all at once, before the worker begins
+        for name in ("good.csv", "evil.csv", "fine.csv"):
+            library.submit("read", name, {"reading": {}}, tmp_path / "run.csv")
     with served(tmp_path) as client:
-        works = [sent(client, name, csv_of(1)) for name in ("good.csv", "evil.csv", "fine.csv")]
-        done = {work["name"]: work["state"] for work in (finished(client, w) for w in works)}
+        works = [finished(client, {"id": number}) for number in (1, 2, 3)]
+    done = {work["name"]: work["state"] for work in works}
     assert done == {"good.csv": "done", "evil.csv": "refused", "fine.csv": "done"}
     assert "a fault in a reader" in capsys.readouterr().err
 

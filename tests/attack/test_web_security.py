@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
+from fastapi.telemetry import TelemetryConfig
 
+from egams.web.app import SILENT
 from egams.web.security import HEADERS, Rules, is_loopback, name_in, rules_for
 from web_samples import served
 
@@ -85,6 +88,12 @@ def test_the_address_with_the_token_is_exchanged_for_a_cookie(tmp_path: Path) ->
         cookie = answer.headers["set-cookie"].lower()
         assert "httponly" in cookie and "samesite=strict" in cookie
         assert client.get("/api/status").status_code == 200
+
+
+def test_nothing_is_reported_elsewhere() -> None:
+    """Every switch of FastAPI's telemetry is off, whatever variables ask for."""
+    switches = get_type_hints(TelemetryConfig)
+    assert {name: False for name, kind in switches.items() if kind is bool} == SILENT
 
 
 def test_every_answer_has_the_headers(tmp_path: Path) -> None:
