@@ -145,21 +145,21 @@ def lay_challenge(folder: Path) -> None:
 def lay_network(folder: Path) -> None:
     from egams.models.network import Sizes
     from egams.models.onnx_export import export_network
-    from egams.models.recurrent import GruConfig
+    from egams.models.recurrent import LstmConfig
     from egams.models.trained_network import NetworkPredictor
     from training_samples import small
 
-    network = small(GruConfig).build(Sizes())
-    export_network(NetworkPredictor(network, Sizes()), folder / "network.onnx", "gru")
+    network = small(LstmConfig).build(Sizes())
+    export_network(NetworkPredictor(network, Sizes()), folder / "network.onnx", "lstm")
 
 
 def read_network(folder: Path) -> Any:
-    from egams.models.recurrent import GruConfig
+    from egams.models.recurrent import LstmConfig
     from egams.models.registry import load_predictor
     from training_samples import small
 
     path = folder / "network.onnx"
-    loaded = load_predictor({path.name: path}, small(GruConfig))
+    loaded = load_predictor({path.name: path}, small(LstmConfig))
     loaded.probabilities(np.zeros((2, 100, 80), np.float32), np.zeros((2, 206), np.float32))
 
 
