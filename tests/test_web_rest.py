@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +59,7 @@ def test_the_description_lists_every_address_and_each_says_what_it_does(client: 
         *("/api/runs/{id}/labels", "/api/runs/delete", "/api/runs/{id}/blank"),
         *("/api/runs/predict", "/api/predictions.csv", "/api/predictions.xlsx"),
         *("/api/predictions.json", "/api/report", "/api/teach", "/api/bundle"),
-        *("/api/library/backup",),
+        *("/api/library/backup", "/api/library/export", "/api/library/labels.csv"),
     }
     for path, methods in described.items():
         for method in methods.values():
@@ -247,6 +248,9 @@ def test_runs_are_removed_and_a_backup_is_whole(
 ) -> None:
     assert client.post("/api/runs/delete", json={"ids": [runs[2], 4711]}).status_code == 200
     assert client.get(f"/api/runs/{runs[2]}").status_code == 404
+    total = client.get("/api/status").json()["runs"]
+    packed = zipfile.ZipFile(io.BytesIO(client.get("/api/library/export").content))
+    assert len(json.loads(packed.read("library.json"))["runs"]) == total
     copy = tmp_path / "copy.db"
     copy.write_bytes(client.get("/api/library/backup").content)
     with Database.open(copy) as opened:

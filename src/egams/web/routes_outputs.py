@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import tempfile
 from collections.abc import Callable
@@ -17,9 +15,8 @@ from starlette.responses import FileResponse, Response
 
 from egams.ensemble.predictions import Predictions, RunPrediction
 from egams.errors import InputError
-from egams.families import FAMILIES
+from egams.library.export import labels_csv
 from egams.library.records import StoredRun
-from egams.plain import spreadsheet_text
 from egams.web.answers import Answer
 from egams.web.long_work import report_of
 from egams.web.shapes import WorkShape
@@ -101,14 +98,18 @@ def file_of(bench: Bench, id: Id) -> FileResponse:
 def labels(bench: Bench) -> Response:
     """Return confirmed labels in the challenge's layout, as ``egams teach --labels`` reads them."""
     runs, _ = bench.library.runs(labelled=True, sort="name", limit=-1)
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("sample_id", *FAMILIES))
-    for run in runs:
-        labels = run.labels or {}
-        rows.writerow((spreadsheet_text(run.name), *(labels[family] for family in FAMILIES)))
     named = {"content-disposition": 'attachment; filename="labels.csv"'}
-    return Response(text.getvalue(), media_type="text/csv", headers=named)
+    return Response(labels_csv(runs), media_type="text/csv", headers=named)
+
+
+@router.get("/library/export")
+async def export(bench: Bench) -> FileResponse:
+    """Return everything as a zip that any program reads, and egams as its own input."""
+
+    def write(path: Path) -> None:
+        bench.library.export(path)
+
+    return await bench.heavy(lambda: made_file(bench, write, "egams-library.zip"), slow=True)
 
 
 @router.get("/library/backup")
