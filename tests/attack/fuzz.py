@@ -1,4 +1,4 @@
-"""Spoilt and forged files by the thousand: `make fuzz MINUTES=5`.
+"""Spoilt and forged files by the thousand: `make fuzz MINUTES=5`; Ctrl-C ends it after a round.
 
 Mutants are tried in a process of their own, so that one that kills it is counted too. What should
 come of one: a refusal in words, or what the whole files give. Nothing may stay: no file that was
@@ -189,11 +189,17 @@ def main() -> None:
     given.add_argument("--seed", type=int, default=0)
     given.add_argument("--only", default="", help="beginnings of kinds' names, by commas")
     settings = given.parse_args()
-    ends = time.monotonic() + 60 * settings.minutes
+    ends, interrupts = time.monotonic() + 60 * settings.minutes, list[int]()
+    signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     wanted = tuple(settings.only.split(","))
     with tempfile.TemporaryDirectory() as folder:
         found = {name: kind for name, kind in kinds(Path(folder)) if name.startswith(wanted)}
-        counts = fuzz(found, settings.seed, lambda _: time.monotonic() > ends, Path(folder))
+        counts = fuzz(
+            found,
+            settings.seed,
+            lambda _: bool(interrupts) or time.monotonic() > ends,
+            Path(folder),
+        )
     for (name, came), count in sorted(counts.items()):
         print(f"{count:>9,} {came:<24} {name}")
     if set(total(counts)) - set(GOOD):
