@@ -189,3 +189,15 @@ def test_reading_and_answering_load_nothing_that_only_training_needs(tmp_path: P
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT / "tests", capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.real
+def test_real_runs_are_answered_as_by_the_command_line(real_data: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "train_features.zip"  # without the metadata that lie beside it
+    packed.write_bytes((real_data / "drivendata-mini" / packed.name).read_bytes())
+    egams("predict", packed, "-o", tmp_path / "answer.json")
+    answers = json.loads((tmp_path / "answer.json").read_text())["runs"]
+    with served(tmp_path) as client:
+        work = finished(client, sent(client, packed.name, packed.read_bytes()), 300)
+        found = [client.get(f"/api/runs/{run}").json()["prediction"] for run in work["runs"]]
+    assert found == answers

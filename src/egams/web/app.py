@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -30,6 +30,9 @@ from egams.web.answers import Answer, error_details, refused
 from egams.web.guard import BodyError, Guard
 from egams.web.security import Rules
 from egams.web.workbench import Workbench
+
+if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig  # which earlier versions do not have
 
 ROUTES = (
     *(routes_page, routes_status, routes_files, routes_work, routes_runs, routes_pictures),
