@@ -180,6 +180,12 @@ def drawn(page: Page, plot: str) -> Any:
     )
 
 
+OVERLAP = """() => [...document.querySelectorAll(".plot")].filter((plot) => {
+    const drawn = plot.querySelector(".main-svg");
+    return drawn && drawn.getBoundingClientRect().bottom > plot.getBoundingClientRect().bottom + 1;
+}).length"""
+
+
 def picture(page: Page, name: str) -> None:
     """Nothing runs off sideways; a picture is kept where a folder for them is named."""
     for width in WIDTHS:
@@ -187,6 +193,7 @@ def picture(page: Page, name: str) -> None:
         page.wait_for_timeout(150)  # plots follow the width
         wide = page.evaluate("document.scrollingElement.scrollWidth")
         assert wide <= width, f"{name} is {wide} wide at {width}"
+        assert not page.evaluate(OVERLAP), f"{name} at {width}"
         if PICTURES:
             page.wait_for_timeout(400)
             page.screenshot(path=Path(PICTURES) / f"{name}-{width}.png", full_page=True)
@@ -379,6 +386,8 @@ def test_tabs_are_in_step_and_names_are_text(page: Page) -> None:
     page.get_by_role("link", name="Compare …").click()
     page.get_by_label("The second run").fill("calcite")
     page.locator(".plot .main-svg").first.wait_for()
+    names = page.evaluate("document.querySelector('.plot').data.map((each) => each.name)")
+    assert len(names) > 4 and not [name for name in names if "<" in name]
     assert page.locator("img[src=x], .plot img").count() == 0
 
 

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { make, table } from "./dom.js";
 import { axisTitle, drawn, ionChoice, limits, named, powerTicks } from "./ions.js";
 import { picker } from "./picker.js";
-import { axis, draw, erase, escaped, narrow, redrawSoon, TEMPERATURE } from "./plot.js";
+import { axis, draw, escaped, redrawSoon, TEMPERATURE } from "./plot.js";
 import { address } from "./router.js";
 import { MARK, plain, probability, unitWords } from "./words.js";
 
@@ -52,8 +52,8 @@ function overlay(runs, traces) {
     else if (ion.chosen) ions[same] = { ...ions[same], chosen: true };
   }
   const choice = ionChoice(ions.sort((a, b) => a.mz - b.mz), () => redraw());
-  const place = make("div", { class: "plot", role: "img", "aria-label": "Traces of both runs" });
-  const redraw = redrawSoon(place, show);
+  const place = make("div", { class: "plot overlay", role: "img", "aria-label": "Traces of both runs" });
+  const { redraw, stop } = redrawSoon(place, show);
 
   async function show() {
     const scale = choice.scale();
@@ -67,7 +67,6 @@ function overlay(runs, traces) {
     });
     const units = new Set(traces.map((each) => unitWords(each.unit)));
     const layout = {
-      height: narrow() ? 320 : 440,
       xaxis: axis(TEMPERATURE, { hoverformat: ".0f" }),
       yaxis: axis(axisTitle([...units].join(" and "), scale), { ...powerTicks(scale), range: limits(data.map(({ y }) => y), scale), uirevision: scale + choice.shown().map(({ mz }) => mz) }),
     };
@@ -76,7 +75,7 @@ function overlay(runs, traces) {
   }
   redraw();
   const key = make("p", {}, make("b", { text: "solid" }), ` ${runs[0].name}, `, make("b", { text: "dashed" }), ` ${runs[1].name}`);
-  return { element: make("figure", {}, choice.element, key, place), close: () => erase(place) };
+  return { element: make("figure", {}, choice.element, key, place), close: stop };
 }
 
 function differences(runs) {

@@ -20,7 +20,8 @@ export function plotly() {
   return loading;
 }
 
-export const narrow = () => window.innerWidth < 600;
+const small = window.matchMedia("(max-width: 700px)"); // as in style.css
+export const narrow = () => small.matches;
 
 export function axis(title, more = {}) {
   return { title: { text: title, standoff: 8 }, gridcolor: "#e4e4e4", linecolor: "#8a8a8a", zeroline: false, automargin: true, ticks: "outside", tickcolor: "#8a8a8a", ...more };
@@ -41,9 +42,10 @@ export async function draw(place, data, layout, name) {
   document.getElementById("js-plotly-tester")?.setAttribute("aria-hidden", "true");
 }
 
+/* What draws soon, and again when the page becomes narrow or wide. */
 export function redrawSoon(place, doing) {
   let due = false;
-  return () => {
+  const redraw = () => {
     if (due) return;
     due = true;
     requestAnimationFrame(() => {
@@ -54,10 +56,12 @@ export function redrawSoon(place, doing) {
       });
     });
   };
-}
-
-export function erase(place) {
-  globalThis.Plotly?.purge(place);
+  small.addEventListener("change", redraw);
+  const stop = () => {
+    small.removeEventListener("change", redraw);
+    globalThis.Plotly?.purge(place);
+  };
+  return { redraw, stop };
 }
 
 /* Plotly takes texts for a kind of HTML; a name is none. */

@@ -1,7 +1,7 @@
 /* All m/z over temperature. */
 
 import { make } from "./dom.js";
-import { axis, draw, erase, narrow, redrawSoon, TEMPERATURE } from "./plot.js";
+import { axis, draw, narrow, redrawSoon, TEMPERATURE } from "./plot.js";
 import { degrees } from "./words.js";
 
 const LEAST = -4;
@@ -11,7 +11,7 @@ export function spectrogramPanel(picture, name) {
   const text = `All m/z of ${name}, less background, from ${degrees(picture.temperature[0])} to ${degrees(picture.temperature.at(-1))}: brighter is more, grey was not measured. The table of peaks has the numbers.`;
   place.setAttribute("aria-label", text);
   let windows = [];
-  const redraw = redrawSoon(place, show);
+  const { redraw, stop } = redrawSoon(place, show);
 
   async function show() {
     const data = [
@@ -29,7 +29,6 @@ export function spectrogramPanel(picture, name) {
       },
     ];
     const layout = {
-      height: narrow() ? 280 : 340,
       hovermode: "closest",
       plot_bgcolor: "#e4e4e4",
       margin: { t: 24, r: narrow() ? 58 : 84, b: 44, l: narrow() ? 50 : 64 },
@@ -48,7 +47,7 @@ export function spectrogramPanel(picture, name) {
       windows = next;
       redraw();
     },
-    close: () => erase(place),
+    close: stop,
   };
 }
 

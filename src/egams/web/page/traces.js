@@ -2,7 +2,7 @@
 
 import { make } from "./dom.js";
 import { axisTitle, drawn, endNames, ionChoice, limits, named, powerTicks } from "./ions.js";
-import { axis, draw, erase, escaped, narrow, redrawSoon, TEMPERATURE } from "./plot.js";
+import { axis, draw, escaped, narrow, redrawSoon, TEMPERATURE } from "./plot.js";
 import { degrees, gas, scientific, unitWords } from "./words.js";
 
 export function tracesPanel(traces, name) {
@@ -13,7 +13,7 @@ export function tracesPanel(traces, name) {
   let windows = [];
   let peak = null;
   let laid = null; // a known run laid over
-  const redraw = redrawSoon(place, show);
+  const { redraw, stop } = redrawSoon(place, show);
 
   async function show() {
     const ions = choice.shown();
@@ -31,14 +31,12 @@ export function tracesPanel(traces, name) {
       if (laid?.mz === ion.mz) data.push(over(laid, ion, signal));
     }
     const range = limits(shown.map((each) => each.values), scale);
-    const height = narrow() ? 300 : 380;
     const layout = {
-      height,
       margin: { t: 24, r: narrow() ? 58 : 84, b: 44, l: narrow() ? 50 : 64 },
       xaxis: axis(TEMPERATURE, { hoverformat: ".0f" }),
       yaxis: axis(axisTitle(unitWords(traces.unit), scale), { ...powerTicks(scale), range, uirevision: `${scale} ${ions.map((ion) => `${ion.mz}${choice.factor(ion.mz)}`)}` }),
       shapes: [...windows.map((each) => bracket(each, ions)), ...(peak ? peakLines(peak) : [])],
-      annotations: [...(range ? endNames(shown, range, scale, height - 68) : []), ...windows.map(letter), ...(peak ? [peakName(peak)] : [])],
+      annotations: [...(range ? endNames(shown, range, scale, place.clientHeight - 68) : []), ...windows.map(letter), ...(peak ? [peakName(peak)] : [])],
     };
     await draw(place, data, layout, `${name} traces`);
     const text = inWords(ions);
@@ -90,7 +88,7 @@ export function tracesPanel(traces, name) {
       laid = next;
       redraw();
     },
-    close: () => erase(place),
+    close: stop,
   };
 }
 
