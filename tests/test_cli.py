@@ -29,8 +29,9 @@ def commands_of(group, *before):
 
 COMMANDS = dict(sorted(commands_of(GROUP)))
 NAMED = ["bundle", "compare", "cross-validate", "demo", "evaluate", "explain", "export"]
-NAMED += ["inspect", "peaks", "plot", "predict", "prepare", "report", "serve", "simulate", "study"]
-NAMED += ["study oof", "study report", "study status", "teach", "verify", "zoo"]
+NAMED += ["inspect", "library", "library backup", "library export", "library labels"]
+NAMED += ["library list", "peaks", "plot", "predict", "prepare", "report", "serve", "simulate"]
+NAMED += ["study", "study oof", "study report", "study status", "teach", "verify", "zoo"]
 HEAVY = {"torch", "pyarrow", "scipy", "matplotlib", "numpy", "rich", "lightgbm", "timm"}
 HEAVY |= {"ray", "fsspec"}
 

@@ -44,6 +44,7 @@ COVERED = {
     *("peaks", "plot", "report", "zoo", "demo", "compare", "export"),
     "teach",  # in test_teach.py
     "serve",  # in test_web.py
+    *("library", "verify"),  # in test_library.py
 }
 """Commands that a test here runs, or one of a file of their own."""
 

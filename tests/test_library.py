@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from command_line import egams
+from egams.ensemble.bundle import load_bundle
 from egams.errors import ArtifactError, InputError
 from egams.families import FAMILIES
+from egams.io import read as read_runs
 from egams.io import write_csv
+from egams.io.run_rows import read_labels
 from egams.library import schema
 from egams.library.library import Library
 from egams.library.records import LostWorkError, TooMuchWorkError, Work
@@ -53,9 +59,7 @@ def test_a_file_becomes_a_run_that_is_read_as_it_was(library: Library, files: li
     stored = library.run(work.runs[0])
     assert stored.name == files[0].stem
     assert stored.prediction == prediction(files[0].stem, sulfate="present")
-    from egams.io import read as read_file
-
-    (straight,) = read_file(files[0])
+    (straight,) = read_runs(files[0])
     again = library.load(stored.id)
     np.testing.assert_array_equal(again.abundance, straight.abundance)
     assert again.run_id == straight.run_id
@@ -280,3 +284,51 @@ def test_any_name_is_kept_found_and_read(library: Library, files: list[Path], na
     assert len(exported.ids) == 2
     for run_id in exported.ids:
         assert exported.load(run_id).abundance.size
+
+
+def test_the_command_line_lists_verifies_and_takes_out(
+    tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lab.db"
+    monkeypatch.setenv("EGAMS_LIBRARY", str(path))
+    assert "egams serve makes one" in egams("library", "list", ok=False).stderr
+    assert not path.exists()
+    with Library.open(path) as library:
+        a, b = (read(library, file, sulfate="present").runs[0] for file in files[:2])
+        library.confirm(a, [0] * 8 + [1, 0])
+        library.set_remark(b, "from the quarry")
+    listed = egams("library", "list", "QUARRY").stdout
+    assert str(path) in listed
+    assert f"{files[1].stem}; present sulfate; far from" in listed
+    assert "1 runs" in listed
+    assert "a whole library" in egams("verify", path).stdout
+    for command, name in (("labels", "labels.csv"), ("export", "l.zip"), ("backup", "b.db")):
+        egams("library", command, "-o", tmp_path / name)
+        again = egams("library", command, "-o", tmp_path / name, ok=False)
+        assert "--force" in again.stderr
+    assert read_labels(tmp_path / "labels.csv")[0] == (files[0].stem,)
+    with Library.open(tmp_path / "b.db") as copy:
+        assert copy.runs()[1] == 2
+    with zipfile.ZipFile(tmp_path / "l.zip") as archive:
+        archive.extractall(tmp_path / "unpacked")
+    runs = {run.run_id: run for run in read_runs(tmp_path / "unpacked")}
+    assert runs[files[0].stem].labels is not None
+    assert runs[files[1].stem].labels is None
+    content = json.loads((tmp_path / "unpacked" / "library.json").read_text())["runs"]
+    assert [run["remark"] for run in content] == ["", "from the quarry"]
+    assert content[0]["answers"][0]["content"]["families"]["sulfate"]["call"] == "present"
+    original = tmp_path / "unpacked" / "files" / content[0]["file"]
+    assert original.read_bytes() == files[0].read_bytes()
+
+
+def test_confirmed_runs_are_taught_from_the_library(tmp_path: Path, files: list[Path]) -> None:
+    path, bundle, names = tmp_path / "lab.db", tmp_path / "lab.bundle", ("lab-a", "lab-b", "lab-c")
+    with Library.open(path) as library:
+        for file, name in zip(files, names, strict=True):
+            work = read(library, file, name=f"{name}.csv")
+            library.confirm(work.runs[0], [0] * 8 + [1, 0])
+    said = egams("teach", "--library", path, "-o", bundle).stdout
+    assert "3 runs taught" in said
+    assert load_bundle(bundle).training_runs.run_ids[-3:] == names
+    refused = egams("teach", files[0], "--library", path, "-o", bundle, ok=False)
+    assert "leave out one" in refused.stderr

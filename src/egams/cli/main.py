@@ -16,6 +16,7 @@ from egams.cli.evaluate import evaluate
 from egams.cli.explain import explain
 from egams.cli.export import export
 from egams.cli.inspect import inspect
+from egams.cli.library import library_app
 from egams.cli.options import REFUSED
 from egams.cli.peaks import peaks
 from egams.cli.plot import plot
@@ -50,6 +51,7 @@ USE = (inspect, predict, explain, evaluate, peaks, plot, report, serve, zoo, ver
 for command in TRAIN + USE:
     app.command()(command)
 app.add_typer(study_app)
+app.add_typer(library_app)
 
 DEBUG = "--debug"
 

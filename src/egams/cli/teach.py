@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from egams.cli.options import Labels, Metadata, OfInstrument, Source
+from egams.cli.library import InLibrary, open_library
+from egams.cli.options import Labels, Metadata, OfInstrument
+
+if TYPE_CHECKING:
+    from egams.io.sniff import Runs
 
 
 def teach(
-    source: Source,
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[SOURCE]",
+            help="Labelled runs: a folder, a zip, a .parquet; if left out, the runs of a library "
+            "whose labels were confirmed.",
+        ),
+    ] = None,
+    *,
     output: Annotated[Path, typer.Option("--output", "-o", help="Bundle to write, a folder.")],
+    library: InLibrary = None,
     bundle: Annotated[
         Path | None, typer.Option(help="Bundle to teach; that of egams if none. It stays as it is.")
     ] = None,
@@ -26,9 +39,19 @@ def teach(
     """
     from egams.cli.show import say
     from egams.ensemble.teach import teach as teach_bundle
+    from egams.errors import ConfigError
     from egams.io import read
 
-    runs = read(source, metadata=metadata, labels=labels, instrument=instrument)
+    runs: Runs
+    if source is None:
+        if any((metadata, labels, instrument)):
+            raise ConfigError("--metadata, --labels and --instrument belong to a SOURCE of runs.")
+        with open_library(library) as opened:
+            runs = opened.source(labelled=True)
+    elif library is not None:
+        raise ConfigError("SOURCE and --library both give runs: leave out one.")
+    else:
+        runs = read(source, metadata=metadata, labels=labels, instrument=instrument)
     lesson = teach_bundle(runs, output, bundle)
     say(f"{lesson.runs} runs taught: {output}")
     say(

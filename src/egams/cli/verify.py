@@ -15,14 +15,19 @@ def verify(
         Path,
         typer.Argument(
             metavar="PATH",
-            help="A bundle, store, study, checkpoint, folder of predictions, JSON file of "
-            "egams, or a Parquet file.",
+            help="A bundle, store, study, checkpoint, folder of predictions, library, JSON "
+            "file of egams, or a Parquet file.",
         ),
     ],
     imports: Import = None,
 ) -> None:
-    """Compare all of a bundle, store or study with its digests, and name what is damaged."""
+    """Compare all of a bundle, store, study or library with its digests; name what is damaged."""
     from egams.cli.show import say
+    from egams.library.database import check_all, is_database
     from egams.study.verify import verify as verified
 
+    if is_database(path):
+        check_all(path, path)
+        say(f"{path}: a whole library")
+        return
     say(f"{path}: a whole {verified(path)}")

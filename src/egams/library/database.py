@@ -18,6 +18,7 @@ from egams.library import schema
 
 WAIT = 30.0
 """Longest wait for another process that writes, s."""
+_MAGIC = b"SQLite format 3\0"
 RESTORE = "Restore it from a backup (egams library backup makes one)."
 
 
@@ -136,24 +137,12 @@ class Database:
 
     def _prepare(self) -> None:
         with self._connection() as db:
-            self._refuse_other(db)
+            refuse_other(db, self.path)
             while (version := _version(db)) < len(schema.MIGRATIONS):
                 self._migrate(db, version)
             for table in schema.SEALED:
                 if table != "files":  # whose contents are compared with their hash when read
                     _refuse_unsound(db, f"integrity_check({table})", self.path)
-
-    def _refuse_other(self, db: sqlite3.Connection) -> None:
-        version, known = _version(db), len(schema.MIGRATIONS)
-        ours = db.execute("PRAGMA application_id").fetchone()[0] == schema.APPLICATION
-        empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        if not ours and not (empty and version == 0):
-            raise ArtifactError(f"{self.path}: is no library of egams.")
-        if version > known:
-            raise ArtifactError(
-                f"{self.path}: a library of version {version}; this egams knows versions up to "
-                f"{known}. Install a newer egams."
-            )
 
     def _migrate(self, db: sqlite3.Connection, version: int) -> None:
         if version == 0:
@@ -195,6 +184,20 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
+def is_database(path: Path) -> bool:
+    """Whether a file is one of SQLite, as a library is.
+
+    Parameters
+    ----------
+    path
+        Of the file, that need not be there.
+    """
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC
+
+
 def check_all(path: Path, named: Path) -> None:
     """Compare every byte that counts with its checksum.
 
@@ -213,6 +216,12 @@ def check_all(path: Path, named: Path) -> None:
     from egams.library.files import refuse_damaged_files
 
     with _named(named), closing(connect(path)) as db:
+        refuse_other(db, named)
+        if _version(db) < len(schema.MIGRATIONS):
+            raise ArtifactError(
+                f"{named}: a library of version {_version(db)}, of an older egams. Open it once: "
+                "egams library list"
+            )
         _refuse_unsound(db, "integrity_check", named)
         if db.execute("PRAGMA foreign_key_check").fetchone():
             raise ArtifactError(f"{named}: is damaged: rows are missing. {RESTORE}")
@@ -222,6 +231,33 @@ def check_all(path: Path, named: Path) -> None:
             if row := db.execute(broken).fetchone():
                 raise damaged(named, f"{table}, {first} {row[0]}")
         refuse_damaged_files(db, named)
+
+
+def refuse_other(db: sqlite3.Connection, path: Path) -> None:
+    """See that a file is a library of a version that this egams knows, or empty.
+
+    Parameters
+    ----------
+    db
+        Of the file.
+    path
+        Of the file, for messages.
+
+    Raises
+    ------
+    ArtifactError
+        If it is another.
+    """
+    version, known = _version(db), len(schema.MIGRATIONS)
+    ours = db.execute("PRAGMA application_id").fetchone()[0] == schema.APPLICATION
+    empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    if not ours and not (empty and version == 0):
+        raise ArtifactError(f"{path}: is no library of egams.")
+    if version > known:
+        raise ArtifactError(
+            f"{path}: a library of version {version}; this egams knows versions up to {known}. "
+            "Install a newer egams."
+        )
 
 
 def damaged(path: Path, what: str) -> ArtifactError:
