@@ -57,7 +57,7 @@ def command_line(
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small")
     done = command_line(
-        WITHOUT, *["simulate", "runs", "--train", "6", "--val", "0", "--test", "0"], folder=folder
+        WITHOUT, *["simulate", "runs", "--train", "4", "--val", "0", "--test", "0"], folder=folder
     )
     assert done.returncode == 0, done.stderr
     return folder
@@ -66,8 +66,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_small_install_answers(runs: Path) -> None:
     for words in (
         "prepare runs --split train -o train.store --jobs 1",
-        "predict runs --split train -o answers.csv --details answers.json --jobs 1",
-        "predict runs --split train -o shards --runs-per-shard 2 --executor local",
+        "predict runs --split train -o answers.csv --details answers.json --draws 2 --jobs 1",
+        "predict runs --split train -o shards --runs-per-shard 3 --draws 2 --executor local",
         "evaluate answers.csv runs/train_labels.csv",
         "peaks runs --split train -o peaks.csv",
         "explain runs --run S0000 --draws 2 -o why.json",

@@ -103,7 +103,7 @@ def test_the_command_line_says_it_in_one_line(tmp_path: Path) -> None:
     assert line.startswith(f"egams: {place}/p.json: cannot be written: there is no space left")
     assert "give the same command again" in line
     if Path("/dev/full").exists():
-        shell = f"{EGAMS} zoo > /dev/full"
+        shell = f"{EGAMS} --help > /dev/full"
         said = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False)
         assert (said.returncode, "Traceback" in said.stderr) == (2, False)
         assert "no space left" in said.stderr
