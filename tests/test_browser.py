@@ -312,6 +312,8 @@ def test_labels_are_confirmed_taught_used_and_taken_back(page: Page, lab: Served
 def test_runs_are_compared_reported_and_downloaded(page: Page) -> None:
     page.get_by_label("Select calcite").check()
     selected = page.get_by_role("region", name="Selected runs")
+    expect(selected).to_contain_text("1 run selected")
+    expect(selected).not_to_contain_text("null")
     selected.get_by_role("button", name="Report").click()
     with page.expect_download(timeout=60_000) as report:
         selected.get_by_role("link", name="Download the report").click(timeout=60_000)

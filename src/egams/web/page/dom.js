@@ -65,6 +65,6 @@ export function announce(text) {
 /* Replace what is shown, and leave the focus on what stands in its place. */
 export function replaceKeepingFocus(parent, ...children) {
   const held = parent.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-  parent.replaceChildren(...children);
+  parent.replaceChildren(...children.filter((child) => child !== null));
   if (held) parent.querySelector(`[data-key="${CSS.escape(held)}"]`)?.focus({ preventScroll: true });
 }

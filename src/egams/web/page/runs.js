@@ -160,8 +160,10 @@ export function view({ query }) {
 
   function drawSelected() {
     const ids = [...selected];
-    if (chosen.dataset.ids === ids.join()) return; // a report that is being made goes on there
-    chosen.dataset.ids = ids.join();
+    const stale = rows.some((row) => row.stale);
+    const state = `${ids.join()} ${stale}`;
+    if (chosen.dataset.state === state) return; // a report that is being made goes on there
+    chosen.dataset.state = state;
     chosen.hidden = !ids.length;
     if (!ids.length) return chosen.replaceChildren();
     replaceKeepingFocus(
@@ -169,7 +171,7 @@ export function view({ query }) {
       make("b", { text: `${count(ids.length, "run")} selected` }),
       ids.length === 2 ? make("a", { class: "button", href: address("compare", ids), text: "Compare", "data-key": "compare" }) : null,
       ...downloads(ids, tell),
-      button("Predict again", () => act(() => send("POST", "runs/predict", { ids }), "will be predicted again"), { "data-key": "again" }),
+      stale ? button("Predict again", () => act(() => send("POST", "runs/predict", { ids }), "will be predicted again"), { "data-key": "again" }) : null,
       button("Remove …", () => remove(ids), { "data-key": "remove" }),
       button("Select none", () => {
         selected.clear();
