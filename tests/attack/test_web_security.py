@@ -69,6 +69,8 @@ def test_a_token_is_needed_where_others_reach_the_server() -> None:
     assert ELSEWHERE.refusal("GET", "/", asked | {"authorization": f"Bearer {token}"}) is None
     assert ELSEWHERE.refusal("GET", "/", asked | {"cookie": f"a=b; egams-token={token}"}) is None
     assert ELSEWHERE.refusal("GET", "/", {"host": "evil.example"}).status == 421
+    assert ELSEWHERE.refusal("GET", "/", {"host": "lab-pc.uni.example:8765"}).status == 401
+    assert HERE.refusal("GET", "/", {"host": "localhost.uni.example"}).status == 421
     assert not Rules(frozenset()).is_token("")
 
 

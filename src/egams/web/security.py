@@ -68,8 +68,8 @@ class Rules:
     names
         What requests may call it, ports left out.
     any_address
-        Whether they may also call it by any number (an address cannot be made to mean another
-        machine, as a name can).
+        Whether they may also call it by any number, and by its names in any domain. Only where a
+        token is needed, which a page under another name does not have.
     token
         That requests have to carry; None where none is needed.
     """
@@ -113,7 +113,9 @@ class Rules:
         return bool(known) and secrets.compare_digest(given.encode(), known)
 
     def _is_ours(self, name: str) -> bool:
-        return name in self.names or (self.any_address and _address(name) is not None)
+        if name in self.names or not self.any_address:
+            return name in self.names
+        return _address(name) is not None or name.partition(".")[0] in self.names
 
     def _is_known(self, headers: Mapping[str, str]) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
