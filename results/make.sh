@@ -53,6 +53,11 @@ python benchmarks/explain.py simulated --runs 400 | say
 python benchmarks/explain.py deletion "$work/study" "$work/train.store" | say
 python benchmarks/explain.py shuffled "$work/train.store" --runs 40 | say
 
+python benchmarks/teach.py "$work/all" "$work/all.store" | say
+python benchmarks/teach.py "$work/all-grouped" "$work/all.store" | say
+python benchmarks/teach.py "$work/all-grouped" "$work/all.store" --groups 4 | say
+python benchmarks/library.py | say
+
 python benchmarks/train_loop.py | say
 python benchmarks/step_floor.py --batch 32 --runs 64 conv1d_evidence 'small_*' | say
 python benchmarks/together.py | say

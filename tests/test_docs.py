@@ -42,6 +42,7 @@ def blocks(page: str) -> list[tuple[str, str, str]]:
 def run(command: list[str], folder: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"}
+    environment["EGAMS_LIBRARY"] = str(folder / "lab.db")
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
