@@ -32,7 +32,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on PATH")
 PICTURES = os.environ.get("EGAMS_PICTURES")
 WIDTHS = (1280, 390)
-EVIL = "<img src=x onerror=alert(1)>"
+EVIL = f"<img src=x onerror=alert(1)> {'long' * 20}"
 SAMPLES = {
     "calcite": ["carbonate"],
     "gypsum": ["sulfate"],
@@ -224,7 +224,8 @@ def test_files_are_dropped_mapped_and_survive_a_reload(page: Page, tmp_path: Pat
     expect(dialog.get_by_role("row")).to_have_count(1 + 12)
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
-    page.get_by_role("button", name="Answer for laboratory.csv").click()
+    expect(page.get_by_role("button", name="Answer for laboratory.csv")).to_be_focused()
+    page.keyboard.press("Enter")
     dialog.get_by_label("What column T1/K is").select_option("temp")
     dialog.get_by_label("What column Kanal 7 is").select_option("ion")
     dialog.get_by_label("m/z of column Kanal 7").fill("heavy")
@@ -391,6 +392,7 @@ def test_tabs_are_in_step_and_names_are_text(page: Page) -> None:
     names = page.evaluate("document.querySelector('.plot').data.map((each) => each.name)")
     assert len(names) > 4 and not [name for name in names if "<" in name]
     assert page.locator("img[src=x], .plot img").count() == 0
+    picture(page, "names")
 
 
 CONTRAST = """() => {

@@ -86,7 +86,7 @@ function differences(runs) {
     const by = b[name].probability - a[name].probability;
     return make("tr", {}, make("th", { scope: "row", text: plain(name) }), cell(a[name]), cell(b[name]), make("td", { class: "number", text: `${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(2)}` }));
   });
-  const link = (run) => make("th", { scope: "col" }, make("a", { href: address("run", [run.id]), text: run.name }));
+  const link = (run) => make("th", { scope: "col", class: "called" }, make("a", { href: address("run", [run.id]), text: run.name }));
   return make(
     "section",
     { "aria-label": "Difference of the answers" },

@@ -57,11 +57,15 @@ export async function mapColumns(work, act) {
       button("Not now", () => dialog.close()),
     ),
   );
-  const dialog = make("dialog", { class: "mapper", "aria-labelledby": "map-title", onclose: () => dialog.remove() }, form);
+  const dialog = make("dialog", { class: "mapper", "aria-labelledby": "map-title", onclose: leave }, form);
   document.body.append(dialog);
   dialog.showModal();
   (form.querySelector("select") ?? form.querySelector("input"))?.focus();
 
+  function leave() {
+    dialog.remove();
+    document.querySelector(`[data-key="answer-${work.id}"]`)?.focus(); // the list was drawn anew meanwhile
+  }
   async function answer(event) {
     event.preventDefault();
     problem.textContent = "";

@@ -65,7 +65,7 @@ export function view() {
   }
   function drawLabelled({ runs, total }, busy) {
     const rows = runs.map((run) =>
-      make("tr", {}, make("th", { scope: "row" }, make("a", { href: address("run", [run.id]), text: run.name })), make("td", { text: Object.keys(run.labels).filter((family) => run.labels[family]).map(plain).join(", ") || "none of the ten" })),
+      make("tr", {}, make("th", { scope: "row", class: "called" }, make("a", { href: address("run", [run.id]), text: run.name })), make("td", { text: Object.keys(run.labels).filter((family) => run.labels[family]).map(plain).join(", ") || "none of the ten" })),
     );
     const start = button(total ? `Teach ${total === 1 ? "this run" : `these ${total} runs`}` : "Teach", () => act(() => send("POST", "teach", {}), "Teaching"), { class: "main", disabled: !total || busy });
     labelled.replaceChildren(
