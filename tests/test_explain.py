@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import egams as package
 from command_line import egams
+from egams.cli.main import app
 from egams.ensemble.bundle import Bundle, load_bundle
 from egams.ensemble.predictions import Neighbour
 from egams.errors import ConfigError, InputError
@@ -206,8 +208,9 @@ def test_the_command_line_prints_and_writes_what_python_returns(run: Run, tmp_pa
     assert "details in" in printed.stdout
     written = json.loads(output.read_text())
     assert {name: written[name] for name in expected.details()} == expected.details()
-    asked = egams("explain", table, "--draws", DRAWS, "--json", "--family", "sulfide")
+    words = ["explain", str(table), "--draws", str(DRAWS)]
+    asked = CliRunner().invoke(app, [*words, "--json", "--family", "sulfide"])
     assert list(json.loads(asked.stdout)["families"]) == ["sulfide"]
-    refused = egams("explain", table, "-o", tmp_path / "mine.xlsx", ok=False)
-    assert refused.returncode == 2
-    assert ".json" in refused.stderr
+    refused = CliRunner().invoke(app, [*words, "-o", str(tmp_path / "mine.xlsx")])
+    assert isinstance(refused.exception, ConfigError)
+    assert ".json" in str(refused.exception)
