@@ -95,14 +95,14 @@ def test_kills_at_any_moment_lose_nothing(tmp_path: Path) -> None:
         int(line) for log in tmp_path.glob("promised-*") for line in log.read_text().splitlines()
     ]
     with Library.open(path) as library:
-        interrupted = len(library.works(["working"], limit=-1))
         time.sleep(2 * LEASE)
         work_off(library, "the last", lease_s=60)
         kept = {work.id for work in library.works(limit=-1)}
+        again = [work for work in library.works(limit=-1) if work.claims > 1]
     assert len(promised) > KILLS
     assert kept >= set(promised)
     assert refuse_loss(path) == len(kept)
-    assert interrupted, "no kill fell into work: the test shows less than it should"
+    assert again, "no kill fell into work: the test shows less than it should"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no kill -9 there")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 QUEUED, WORKING, ASKING, REFUSED, DONE = "queued", "working", "asking", "refused", "done"
 STATES = (QUEUED, WORKING, ASKING, REFUSED, DONE)
 OPEN = (QUEUED, WORKING)
+PREDICTION = "prediction"
 
 
 class LostWorkError(EgamsError):

@@ -10,8 +10,8 @@ from typing import Any
 from egams.families import FAMILIES
 from egams.library.database import damaged, loads, whole
 from egams.library.files import remove_unused
-from egams.library.reading import Reading
 from egams.library.records import (
+    PREDICTION,
     FoundRun,
     StoredRun,
     UnknownIdError,
@@ -21,11 +21,9 @@ from egams.library.records import (
     now,
     storable,
 )
+from egams.library.rows import index_words, kept_run, settle, write_answer
 from egams.library.search import Search
 from egams.library.works import Works
-from egams.plain import plain_text
-
-PREDICTION = "prediction"
 
 
 class Runs(Works):
@@ -82,12 +80,12 @@ class Runs(Works):
             self._update(db, work, "attempt = 0, done = ?, total = ?", done, total)
             ids = []
             for run in found:
-                ids.append(_kept(db, work, run))
-                _settle(db, work, run.run_id, ids[-1], "")
+                ids.append(kept_run(db, work, run))
+                settle(db, work, run.run_id, ids[-1], "")
                 if run.prediction is not None and run.bundle is not None:
-                    _answered(db, ids[-1], run.bundle, PREDICTION, run.prediction, __version__)
+                    write_answer(db, ids[-1], run.bundle, PREDICTION, run.prediction, __version__)
             for run_id, reason in (skipped or {}).items():
-                _settle(db, work, run_id, None, reason)
+                settle(db, work, run_id, None, reason)
             return tuple(ids)
 
     def runs(
@@ -191,8 +189,8 @@ class Runs(Works):
             run_id = self._run_id(db, run)
             if work is not None:
                 self._update(db, work, "attempt = 0, done = done + 1")
-                _settle(db, work, run_id, run, "")
-            _answered(db, run, bundle, kind, content, __version__)
+                settle(db, work, run_id, run, "")
+            write_answer(db, run, bundle, kind, content, __version__)
 
     def answer(self, run: int, bundle: str, kind: str) -> dict[str, Any] | None:
         """Return what `keep_answer` kept, None if nothing.
@@ -252,7 +250,7 @@ class Runs(Works):
         with self.writing() as db:
             self._run_id(db, id)
             db.execute("UPDATE runs SET remark = ? WHERE id = ?", (storable(text), id))
-            _index(db, id)
+            index_words(db, id)
 
     def confirm(self, id: int, labels: Mapping[str, int] | Sequence[int] | None) -> None:
         """Note the labels of a run that a person is sure of.
@@ -364,85 +362,3 @@ class Runs(Works):
             labels=None if labels is None else dict(zip(FAMILIES, labels, strict=True)),
             prediction=prediction,
         )
-
-
-def _kept(db: sqlite3.Connection, work: Work, run: FoundRun) -> int:
-    """Return the id of a run of a work's file, after keeping it where it was not there."""
-    reading = Reading.of(work.settings.get("reading"))
-    there = db.execute(
-        "SELECT id FROM runs WHERE file = ? AND run_id = ? AND reading = ?",
-        (work.file, run.run_id, reading.text()),
-    ).fetchone()
-    if there is not None:
-        return int(there["id"])
-    row = {
-        "file": work.file,
-        "temperature": reading.temperature,
-        "file_name": work.name,
-        "run_id": run.run_id,
-        "reading": reading.text(),
-        "name": _free_name(db, plain_text(run.run_id)),
-        "instrument": run.instrument,
-        "facts": compact(run.facts),
-        "notes": compact(list(run.notes)),
-        "added": now(),
-        "words": "",
-    }
-    marks = ", ".join("?" * len(row))
-    made = db.execute(f"INSERT INTO runs ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
-    id = int(made.lastrowid or 0)
-    _index(db, id)
-    return id
-
-
-def _free_name(db: sqlite3.Connection, run_id: str) -> str:
-    name, number = run_id, 1
-    while db.execute("SELECT 1 FROM runs WHERE name = ?", (name,)).fetchone():
-        number += 1
-        name = f"{run_id} ({number})"
-    return name
-
-
-def _index(db: sqlite3.Connection, id: int) -> None:
-    """Write down in which words a run is searched: in small letters, a line each."""
-    names = ("name", "file_name", "instrument", "remark")
-    row = db.execute(f"SELECT {', '.join(names)} FROM runs WHERE id = ?", (id,)).fetchone()
-    words = "\n".join(str(row[name]) for name in names).casefold().replace("\x00", " ")
-    db.execute("UPDATE runs SET words = ? WHERE id = ?", (words, id))
-
-
-def _settle(db: sqlite3.Connection, work: Work, run_id: str, run: int | None, reason: str) -> None:
-    db.execute(
-        "INSERT INTO outcomes (work, run_id, run, reason) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT DO UPDATE SET run = excluded.run, reason = excluded.reason",
-        (work.id, run_id, run, storable(reason)),
-    )
-
-
-def _answered(
-    db: sqlite3.Connection,
-    run: int,
-    bundle: str,
-    kind: str,
-    content: Mapping[str, Any],
-    version: str,
-) -> None:
-    made = now()
-    db.execute(
-        "INSERT INTO answers (run, bundle, kind, egams, made, content) VALUES (?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT DO UPDATE SET egams = excluded.egams, made = excluded.made, "
-        "content = excluded.content",
-        (run, bundle, kind, version, made, compact(content)),
-    )
-    if kind != PREDICTION:
-        return
-    families = [content["families"][family] for family in FAMILIES]
-    calls = "".join(family["call"][0] for family in families)
-    values = [float(family["probability"]) for family in families]
-    columns = ("run", "bundle", "newest", "calls", "flagged", *FAMILIES, "made")
-    db.execute("DELETE FROM predicted WHERE run = ? AND bundle = ?", (run, bundle))
-    db.execute("UPDATE predicted SET newest = 0 WHERE run = ? AND newest", (run,))
-    db.execute(
-        f"INSERT INTO predicted ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
-        (run, bundle, True, calls, bool(content["flags"]), *values, made),
-    )
