@@ -18,6 +18,7 @@ from egams.ensemble.bundle import SHIPPED, Bundle, load_bundle
 from egams.errors import ArtifactError, EgamsError
 from egams.models.predictor import Predictor
 from egams.models.trees import TREES
+from egams.study.records import MEMBER
 from prepared_samples import simulated
 from test_damage import USES
 
@@ -44,7 +45,7 @@ def outside(content: dict[str, Any]) -> None:
     content["same_as"][name] = "../outside.safetensors"
 
 
-def weigh(weight: float) -> Change:
+def weigh(weight: Any) -> Change:
     def change(content: dict[str, Any]) -> None:
         for way in ("whole", "lacking"):
             content["ensemble"][way]["stack"]["weights"][0] = weight
@@ -67,6 +68,7 @@ HOSTILE: dict[str, Change] = {
     "huge": weigh(1e308),
     "infinite": weigh(float("inf")),
     "not a number": weigh(float("nan")),
+    "an object for a weight": weigh({}),
     "a member twice": twice,
 }
 
@@ -91,6 +93,26 @@ def test_a_number_of_no_machine_is_refused(kind: str, made: Path, tmp_path: Path
                 USES[kind][0](tmp_path)
             place[key] = before
         path.write_bytes(whole)
+
+
+def test_known_runs_that_were_heated_beyond_any_number_are_refused(bundle: Path) -> None:
+    path = next(bundle.rglob("training-runs.json"))
+    content = json.loads(path.read_bytes())
+    content["novelty"]["usually_heated"][1] = 1e300
+    path.write_text(json.dumps(sealed(content)))
+    forge(bundle, lambda content: None)
+    with pytest.raises(ArtifactError, match="usually_heated"):
+        load_bundle(bundle).predict([simulated(1, tiny=True)])
+
+
+def test_a_member_of_another_name_than_its_folder_is_refused(made: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(made / "study", tmp_path / "study"))
+    path = next(folder.rglob(MEMBER))
+    content = json.loads(path.read_bytes())
+    content["experiment"]["name"] = "9" * 5000
+    path.write_text(json.dumps(sealed(content)))
+    with pytest.raises(ArtifactError, match="names of its folders"):
+        USES["study"][0](tmp_path)
 
 
 def numbers_in(content: Any) -> Iterator[tuple[Any, Any]]:

@@ -126,6 +126,10 @@ def _limit_of_each(given: Mapping[str, float]) -> Mapping[str, float]:
     return given
 
 
+_Limit = Annotated[float, Field(ge=-1e9, le=1e9)]
+"""Far from what any run has, and within single precision, in which contexts are."""
+
+
 @pydantic_dataclass(frozen=True, config=STRICT)
 class Novelty:
     """What the training runs were like.
@@ -150,8 +154,8 @@ class Novelty:
     runs: OfInstrument[int]
     usual_mz: tuple[Annotated[int, Field(ge=0, lt=MZ_COUNT)], ...]
     usual_gases: tuple[str, ...]
-    usually_heated: tuple[float, float]
-    limits: Annotated[Mapping[str, float], AfterValidator(_limit_of_each)]
+    usually_heated: tuple[_Limit, _Limit]
+    limits: Annotated[Mapping[str, _Limit], AfterValidator(_limit_of_each)]
 
     def flags(
         self, context: ArrayLike, nearest_distance: ArrayLike, instruments: Instruments

@@ -155,7 +155,7 @@ def _damage_refused(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, ValueError, LookupError, MemoryError, pa.ArrowException) as error:
+    except (OSError, TypeError, ValueError, LookupError, MemoryError, pa.ArrowException) as error:
         raise ArtifactError(
             f"{path}: cannot be read as a shard of predictions ({error}). {AGAIN}"
         ) from error

@@ -37,7 +37,10 @@ LARGEST = 1000.0
 
 
 def _none_negative_or_huge(given: object) -> FloatArray:
-    weights = np.asarray(given, dtype=np.float64)
+    try:
+        weights = np.asarray(given, dtype=np.float64)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f"weights should be numbers ({error})") from error
     if weights.ndim != 1 or not ((weights >= 0) & (weights <= LARGEST)).all():
         raise ValueError(f"weights should be numbers from 0 to {LARGEST:g}")
     return weights

@@ -103,6 +103,28 @@ class MemberRecord(Artifact):
     files: Mapping[str, str] = {}
 
 
+def read_member(folder: Path) -> MemberRecord:
+    """Read how the member in a folder was trained.
+
+    Parameters
+    ----------
+    folder
+        ``EXPERIMENT/fold-NAME``, as studies name it.
+
+    Raises
+    ------
+    ArtifactError
+        If it is damaged, or of another experiment or fold than its folder says.
+    """
+    record = MemberRecord.load(folder)
+    if (record.experiment.name, f"fold-{record.fold}") != (folder.parent.name, folder.name):
+        raise ArtifactError(
+            f"{folder / MEMBER}: is of {record.experiment.name[:80]} without fold "
+            f"{record.fold[:80]}; expected the names of its folders. {record.again}"
+        )
+    return record
+
+
 class CheckpointRecord(Artifact):
     """First line of a checkpoint; the rest is a file of torch with the digest `payload`."""
 

@@ -19,7 +19,14 @@ from egams.families import FAMILIES
 from egams.models.predictor import Predictor
 from egams.models.registry import load_predictor
 from egams.study.epochs import EPOCHS, Epoch, read_epochs, write_epochs
-from egams.study.records import MEMBER, MemberRecord, StudyManifest, Truth, TruthRecord
+from egams.study.records import (
+    MEMBER,
+    MemberRecord,
+    StudyManifest,
+    Truth,
+    TruthRecord,
+    read_member,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -171,8 +178,8 @@ class Study:
 
     def experiments(self) -> dict[str, Experiment]:
         """Experiments with at least one finished fold, by name."""
-        paths = sorted(self.folder.glob(f"*/fold-*/{MEMBER}"))
-        found = [MemberRecord.load(path).experiment for path in paths]
+        folders = sorted(path.parent for path in self.folder.glob(f"*/fold-*/{MEMBER}"))
+        found = [read_member(folder).experiment for folder in folders]
         return {experiment.name: experiment for experiment in found}
 
     def begun(self) -> list[str]:
@@ -181,7 +188,7 @@ class Study:
 
     def record(self, experiment: str, fold: str) -> MemberRecord:
         """Read how a finished member was trained."""
-        return MemberRecord.load(self.member_folder(experiment, fold))
+        return read_member(self.member_folder(experiment, fold))
 
     def folds_done(self, experiment: str) -> list[str]:
         """Names of the finished folds of an experiment, sorted."""
@@ -285,7 +292,7 @@ def _read_held_out(folder: Path, file: str) -> HeldOut:
 
     if not (folder / MEMBER).is_file():
         raise ArtifactError(f"{folder}: this fold is not finished. Cross-validate again.")
-    record = MemberRecord.load(folder)
+    record = read_member(folder)
     refuse_damaged(folder, {file: record.files.get(file, "")}, record.again)
     try:
         with pq.ParquetFile(folder / file, page_checksum_verification=True) as opened:
