@@ -31,7 +31,8 @@ COMMANDS = dict(sorted(commands_of(GROUP)))
 NAMED = ["bundle", "compare", "cross-validate", "demo", "evaluate", "explain", "export"]
 NAMED += ["inspect", "library", "library backup", "library export", "library labels"]
 NAMED += ["library list", "peaks", "plot", "predict", "prepare", "report", "serve", "simulate"]
-NAMED += ["study", "study oof", "study report", "study status", "teach", "verify", "zoo"]
+NAMED += ["study", "study add", "study keep", "study oof", "study report", "study status"]
+NAMED += ["teach", "verify", "zoo"]
 HEAVY = {"torch", "pyarrow", "scipy", "matplotlib", "numpy", "rich", "lightgbm", "timm"}
 HEAVY |= {"ray", "fsspec"}
 

@@ -26,6 +26,7 @@ from egams.store.manifest import StoreManifest
 from egams.store.prepare import prepare
 from egams.store.run_store import RunStore
 from egams.study.folds import Folds, FoldsRecord
+from egams.study.kept import KeptRecord, keep_predictions, read_kept
 from egams.study.make_bundle import make_bundle
 from egams.study.records import MemberRecord, StudyManifest, TruthRecord
 from egams.study.study import Study
@@ -39,7 +40,7 @@ PURPOSE = {"seed": 3}
 EXPERIMENT = tiny_experiment("evident").model_copy(update={"evidence": True})
 KINDS: tuple[type[Artifact], ...] = (
     *(StoreManifest, Line, StudyManifest, FoldsRecord, TruthRecord, MemberRecord),
-    *(CheckpointRecord, BundleManifest, TrainingRuns, ShardsManifest, ShardRecord),
+    *(CheckpointRecord, BundleManifest, TrainingRuns, ShardsManifest, ShardRecord, KeptRecord),
 )
 
 
@@ -56,6 +57,7 @@ def make_all(folder: Path) -> Path:
     )
     content = {"network": {"weight": torch.arange(50.0)}, "epoch": 3}
     write_checkpoint(folder / "training.checkpoint", PURPOSE, content)
+    keep_predictions(study, EXPERIMENT.name, folder).rename(folder / "kept.parquet")
     return folder
 
 
@@ -104,6 +106,12 @@ def use_checkpoint(folder: Path) -> Any:
     return content["network"]["weight"].tolist(), content["epoch"]
 
 
+def use_kept(folder: Path) -> Any:
+    kept = read_kept(folder / "kept.parquet")
+    held_out = {fold: each.probabilities.tobytes() for fold, each in kept.held_out.items()}
+    return kept.record, held_out, [each.run_ids for each in kept.held_out.values()]
+
+
 def weights(predictor: Predictor) -> Any:
     state = {**predictor.network.state_dict()} if hasattr(predictor, "network") else {}
     nearest = predictor.neighbours
@@ -118,6 +126,7 @@ USES: dict[str, tuple[Callable[[Path], Any], list[str]]] = {
     "bundle": (use_bundle, ["bundle/*", "bundle/training-runs/*", "bundle/evident/fold-0/*"]),
     "shards": (use_shards, ["shards/manifest.json", "shards/shards/shard-00000.parquet"]),
     "checkpoint": (use_checkpoint, ["training.checkpoint"]),
+    "kept.parquet": (use_kept, ["kept.parquet"]),
 }
 
 

@@ -25,6 +25,7 @@ PARTS = {
     "bundle": ["bundle/manifest.json", "bundle/training-runs/training-runs.json"],
     "shards": [f"shards/{SHARDS}/shard-00001.parquet", "shards/manifest.json"],
     "training.checkpoint": ["training.checkpoint"],
+    "kept.parquet": ["kept.parquet"],
 }
 
 

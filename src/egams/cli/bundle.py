@@ -24,10 +24,13 @@ def bundle(
     from egams.cli.show import say
     from egams.ensemble.bundle import load_bundle
     from egams.report.model_card import write_model_card
+    from egams.study.gather import left_out
     from egams.study.make_bundle import make_bundle
     from egams.study.study import Study as OpenStudy
 
     opened = OpenStudy.open(study)
+    for name, why in left_out(opened, with_weights=True).items():
+        say(f"left out: {name}: {why}")
     made = load_bundle(make_bundle(opened, output, at_most=ensemble))
     card = write_model_card(opened, output, at_most=ensemble)
     whole, lacking = made.ensemble.whole, made.ensemble.lacking

@@ -104,3 +104,52 @@ def oof(
     scored = study_predictions(OpenStudy.open(study))
     write_out_of_fold(scored, output, at_most=ensemble)
     say(f"{len(scored.names)} experiments and the ensemble on {len(scored.run_ids)} runs: {output}")
+
+
+@study_app.command()
+def keep(
+    study: Study,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder; gets EXPERIMENT.parquet of each.")
+    ],
+    imports: Import = None,
+) -> None:
+    """Keep the out-of-fold predictions of every experiment without its weights, in small files.
+
+    After each fold, lest a machine that goes away take them along. `egams study add` makes a study
+    of them again.
+    """
+    from egams.cli.show import say
+    from egams.study.kept import keep_predictions
+    from egams.study.study import Study as OpenStudy
+
+    opened = OpenStudy.open(study)
+    for name in opened.experiments():
+        folds = ", ".join(opened.folds_done(name))
+        say(f"{keep_predictions(opened, name, output)}: folds {folds}")
+
+
+@study_app.command()
+def add(
+    study: Annotated[
+        Path, typer.Argument(metavar="STUDY", help="Folder of a study; made if there is none.")
+    ],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="What egams study keep wrote.")
+    ],
+    runs: Annotated[
+        Path, typer.Option("--runs", metavar="STORE", help="The prepared runs they are of.")
+    ],
+    imports: Import = None,
+) -> None:
+    """Add experiments that are known by their kept predictions alone.
+
+    Scores, tables and reports of the study have them, beside those trained in it; a bundle has not.
+    """
+    from egams.cli.show import say
+    from egams.store.run_store import RunStore
+    from egams.study.kept import add_kept
+
+    store = RunStore.open(runs)
+    for file in files:
+        say(f"{file.stem} of {file}: in {add_kept(file, study, store).folder}")

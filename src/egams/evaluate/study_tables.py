@@ -48,7 +48,11 @@ LIMITS = (1, 2, 4, 8, 16)
 
 
 def study_tables(
-    study: Study, rng: np.random.Generator, *, at_most: int | None = None
+    study: Study,
+    rng: np.random.Generator,
+    *,
+    at_most: int | None = None,
+    with_weights: bool = False,
 ) -> dict[str, Table]:
     """Make the tables of a study, by name, as `egams.evaluate.study_report.SECTIONS` lists them.
 
@@ -61,13 +65,15 @@ def study_tables(
         Draws the resamples of the intervals.
     at_most
         Most experiments in the ensemble: see `egams.ensemble.ensemble.fit_ensemble`.
+    with_weights
+        Leave out what is known by its predictions alone, as a bundle does.
 
     Raises
     ------
     ArtifactError
         If no experiment has finished.
     """
-    scored = study_predictions(study)
+    scored = study_predictions(study, with_weights=with_weights)
     y, mean, of, folds = scored.labels, scored.mean_over_draws, scored.instruments, scored.folds
     groups = near_duplicates(study, scored.run_ids)
     selection = select_members(y, mean, scored.names)
@@ -101,9 +107,9 @@ def study_tables(
     lacking = lacking_predictions(study, scored.names)
     if lacking is not None:
         made["lacking"] = lacking_table(scored, lacking, at_most)
-    reasons = left_out(study)
+    reasons = left_out(study, with_weights=with_weights)
     with suppress(ArtifactError):  # most studies have no fold "sam"
-        sam = study_predictions(study, sam_fold=True)
+        sam = study_predictions(study, sam_fold=True, with_weights=with_weights)
         made["sam-fold"] = _sam_table(sam, ensemble, rng, near_duplicates(study, sam.run_ids))
         reasons |= left_out(study, sam_fold=True)
     return made | {"left-out": _left_out_table(reasons)}

@@ -22,7 +22,7 @@ class Experiment(BaseModel):
     Parameters
     ----------
     name
-        Letters, digits, ``.``, ``_`` and ``-``: it names a folder.
+        At most 200 letters, digits, ``.``, ``_`` and ``-``: it names a folder.
     model, spectrogram, training
         See their own documentation. Boosters and neighbours have no use for `training`.
     recipe
@@ -43,7 +43,7 @@ class Experiment(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=200)
     model: ModelConfig
     spectrogram: SpectrogramConfig = SpectrogramConfig()
     training: TrainingConfig = TrainingConfig()

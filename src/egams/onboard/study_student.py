@@ -115,7 +115,7 @@ def distil_study(
         taught[fold, train] = teach(study, teachers, str(fold), runs, train, seed)
         held_out.fill(held, coarse[held], learn(train, taught[fold, train]))
     students = learn(np.arange(len(labels)), taught.sum(0) / (folds.count - 1))
-    ensemble = ensemble_scores(study_predictions(study))["nested"]
+    ensemble = ensemble_scores(study_predictions(study, with_weights=True))["nested"]
     facts = {
         "scores": {
             "score": "mean log loss, out of fold",
@@ -146,7 +146,9 @@ def teachers_of(study: Study, folds: Sequence[str]) -> list[Experiment]:
     found = [
         experiment
         for name, experiment in study.experiments().items()
-        if experiment.evidence and set(folds) <= set(study.folds_done(name))
+        if experiment.evidence
+        and set(folds) <= set(study.folds_done(name))
+        and not study.only_predicted(name)
     ]
     if not found:
         raise ConfigError(

@@ -55,7 +55,7 @@ def write_model_card(study: Study, bundle: Path, *, at_most: int | None = None) 
         The card.
     """
     manifest = BundleManifest.load(bundle)
-    tables = study_tables(study, np.random.default_rng(0), at_most=at_most)
+    tables = study_tables(study, np.random.default_rng(0), at_most=at_most, with_weights=True)
     parts = [
         "# Model card",
         f"A bundle of egams {manifest.egams_version}: {len(manifest.members)} experiments, "

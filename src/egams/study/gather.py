@@ -13,13 +13,17 @@ from egams.study.folds import SAM_FOLD, Folds
 from egams.study.study import Study
 
 
-def study_predictions(study: Study, *, sam_fold: bool = False) -> OutOfFoldPredictions:
+def study_predictions(
+    study: Study, *, sam_fold: bool = False, with_weights: bool = False
+) -> OutOfFoldPredictions:
     """Gather out-of-fold predictions of all experiments of `study` that finished all folds.
 
     Parameters
     ----------
     sam_fold
         Those of fold "sam" (trained on commercial runs, tested on SAM) instead.
+    with_weights
+        Only those that can predict something new.
 
     Raises
     ------
@@ -28,6 +32,8 @@ def study_predictions(study: Study, *, sam_fold: bool = False) -> OutOfFoldPredi
     """
     wanted = _wanted(study, sam_fold=sam_fold)
     names = [name for name in study.experiments() if set(wanted) <= set(study.folds_done(name))]
+    if with_weights:
+        names = [name for name in names if not study.only_predicted(name)]
     if not names:
         raise ArtifactError(
             f"{study.folder}: no experiment has finished {'fold ' if sam_fold else 'folds '}"
@@ -80,7 +86,7 @@ def near_duplicates(study: Study, run_ids: Sequence[str]) -> IntArray | None:
     return np.array([of_run[run] for run in run_ids], dtype=np.intp)
 
 
-def left_out(study: Study, *, sam_fold: bool = False) -> dict[str, str]:
+def left_out(study: Study, *, sam_fold: bool = False, with_weights: bool = False) -> dict[str, str]:
     """Say which experiments of a study `study_predictions` leaves out, and why, by name.
 
     With `sam_fold`, of those that finished all other folds.
@@ -95,6 +101,8 @@ def left_out(study: Study, *, sam_fold: bool = False) -> dict[str, str]:
         if missing:
             several = "folds" if len(missing) > 1 else "fold"
             reasons[name] = f"{several} {', '.join(missing)} not finished"
+        elif with_weights and study.only_predicted(name):
+            reasons[name] = "known by its predictions alone"
     return reasons
 
 

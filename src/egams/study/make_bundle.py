@@ -40,7 +40,7 @@ def make_bundle(
     Raises
     ------
     ArtifactError
-        If the study is not finished.
+        If the study is not finished, or all of it is known by predictions alone.
     ConfigError
         If the folder exists and holds something else, or a network cannot be exported.
     """
@@ -48,7 +48,7 @@ def make_bundle(
     output = Path(output)
     if output.exists() and kind_of(output) != BundleManifest.kind:
         raise ConfigError(f"{output}: exists and is no bundle. Choose another name.")
-    scored = study_predictions(opened)
+    scored = study_predictions(opened, with_weights=True)
     lacking = lacking_predictions(opened, scored.names)
     ensemble = fit_to(scored, at_most=at_most, lacking=lacking).without_unused()
     members = ensemble.names
@@ -130,7 +130,7 @@ def _training_runs(study: Study) -> TrainingRuns:
 def _whole_neighbours(study: Study) -> Neighbours | None:
     """Neighbours trained on all runs, of whichever experiment; None if none has any."""
     for name, experiment in study.experiments().items():
-        if WHOLE in study.folds_done(name):
+        if WHOLE in study.folds_done(name) and not study.only_predicted(name):
             nearest = study.predictor(experiment, WHOLE).neighbours
             if nearest is not None:
                 return nearest

@@ -85,6 +85,9 @@ class MemberRecord(Artifact):
         Of a network: see `egams.models.network.NetworkSettings.prepare`.
     files
         SHA-256 of the other files in its folder, by name.
+    only_predictions
+        Whether its weights are elsewhere or gone: it counts in tables and scores, and predicts
+        nothing new.
     """
 
     kind = "member"
@@ -101,6 +104,7 @@ class MemberRecord(Artifact):
     device: str
     started_from: str | None = None
     files: Mapping[str, str] = {}
+    only_predictions: bool = False
 
 
 def read_member(folder: Path) -> MemberRecord:

@@ -201,7 +201,19 @@ class Study:
 
     def member_files(self, experiment: str, fold: str) -> dict[str, Path]:
         """Files of a trained member by name, those of the model, checked against their digests."""
+        record = self.record(experiment, fold)
+        if record.only_predictions:
+            raise ArtifactError(
+                f"{self.member_folder(experiment, fold)}: is known by its predictions alone. Train "
+                "it in a study of its own (egams cross-validate) to predict with it."
+            )
         return self._undamaged(experiment, fold, lambda name: name not in (HELD_OUT, LACKING))
+
+    def only_predicted(self, experiment: str) -> bool:
+        """Whether a finished fold of an experiment is known by its predictions alone."""
+        return any(
+            self.record(experiment, fold).only_predictions for fold in self.folds_done(experiment)
+        )
 
     def epochs(self, experiment: str, fold: str) -> list[Epoch]:
         """Read the log of a finished training; empty for what is no network."""
@@ -220,13 +232,17 @@ class Study:
         """Whether a finished member predicted versions of runs that lack data."""
         return LACKING in self.record(experiment, fold).files
 
+    def held_out(self, experiment: str, fold: str, *, lacking: bool = False) -> HeldOut:
+        """Predictions of the runs that a fold holds out, or of versions that are `lacking` data."""
+        file = LACKING if lacking else HELD_OUT
+        return _read_held_out(self.member_folder(experiment, fold), file)
+
     def out_of_fold(self, experiment: str, folds: list[str], *, lacking: bool = False) -> OutOfFold:
         """Gather held-out predictions of some folds, which must be finished.
 
         Of the runs, or of versions that are `lacking` data: several of a run.
         """
-        file = LACKING if lacking else HELD_OUT
-        parts = [_read_held_out(self.member_folder(experiment, fold), file) for fold in folds]
+        parts = [self.held_out(experiment, fold, lacking=lacking) for fold in folds]
         distances = [part.distance for part in parts if part.distance is not None]
         return OutOfFold(
             run_ids=tuple(run for part in parts for run in part.run_ids),
@@ -238,7 +254,7 @@ class Study:
 
 def write_member(
     folder: Path,
-    predictor: Predictor,
+    predictor: Predictor | None,
     record: MemberRecord,
     held_out: HeldOut,
     lacking: HeldOut | None = None,
@@ -248,6 +264,8 @@ def write_member(
 
     Parameters
     ----------
+    predictor
+        None where it is known by its predictions alone.
     record
         How it was trained; digests of the files are added.
     held_out
@@ -259,7 +277,8 @@ def write_member(
     """
     with written_whole(folder) as temporary:
         temporary.mkdir()
-        predictor.save(temporary)
+        if predictor is not None:
+            predictor.save(temporary)
         write_held_out(temporary / HELD_OUT, held_out)
         if lacking is not None:
             write_held_out(temporary / LACKING, lacking)

@@ -15,6 +15,7 @@ from egams.errors import ArtifactError
 from egams.store.manifest import StoreManifest
 from egams.store.run_store import RunStore
 from egams.study.folds import FoldsRecord
+from egams.study.kept import KEPT, KeptRecord, read_kept
 from egams.study.records import MEMBER, StudyManifest, checkpoint_payload
 from egams.study.study import CONTEXTS, Study
 
@@ -121,8 +122,12 @@ def _parquet(path: Path) -> str:
         with parquet.ParquetFile(path, page_checksum_verification=True) as file:
             for _ in file.iter_batches():
                 pass
+            described = file.metadata.metadata or {}
     except (OSError, ValueError, pa.ArrowException) as error:
         raise ArtifactError(f"{path}: is damaged ({error}). {AGAIN}") from error
+    if KEPT in described:
+        read_kept(path)
+        return KeptRecord.kind
     return "Parquet file"
 
 

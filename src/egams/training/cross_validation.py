@@ -21,14 +21,14 @@ from egams.jobs.on_ray import RayExecutor
 from egams.jobs.stopping import stop_on_signals
 from egams.jobs.trackers import Trackers, trackers_named
 from egams.lock import alone_in
-from egams.spectrogram.context import context_of
 from egams.spectrogram.descriptors import run_descriptors
 from egams.spectrogram.resident import ResidentRuns
 from egams.store.run_store import RunStore
+from egams.study.begin import begin_study
 from egams.study.folds import SAM_FOLD, WHOLE, Folds, FoldSettings, make_folds
 from egams.study.mirror import Mirror
 from egams.study.near_duplicates import NEAR, near_duplicate_groups
-from egams.study.records import StudyManifest, Truth
+from egams.study.records import StudyManifest
 from egams.study.storage import Storage
 from egams.study.study import Study
 from egams.training.compute import HERE, Compute
@@ -174,30 +174,16 @@ def _claimed(
     draws: int,
 ) -> Study:
     """The study of these runs and settings, which goes on where it is there already."""
-    study = Study.create(
-        output,
-        StudyManifest(
-            data=store.fingerprint,
-            folds=folds.count,
-            seed=seed,
-            draws=draws,
-            runs_used=len(labelled),
-            grouped_below=NEAR if folds.grouped else None,
-            sam_sources=None if sources is None else sources.fingerprint,
-        ),
+    manifest = StudyManifest(
+        data=store.fingerprint,
+        folds=folds.count,
+        seed=seed,
+        draws=draws,
+        runs_used=len(labelled),
+        grouped_below=NEAR if folds.grouped else None,
+        sam_sources=None if sources is None else sources.fingerprint,
     )
-    instruments, labels = store.instruments.tolist(), store.labels
-    study.keep_truth(
-        {
-            store.ids[position]: Truth(instruments[position], tuple(labels[position].tolist()))
-            for position in labelled.tolist()
-        }
-    )
-    study.keep_contexts(
-        tuple(store.ids[position] for position in labelled),
-        np.stack([context_of(store[position]) for position in labelled.tolist()]),
-    )
-    return study
+    return begin_study(output, manifest, store)
 
 
 def _runner(compute: Compute, jobs: int | None, trainings: int) -> Executor:
