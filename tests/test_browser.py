@@ -162,6 +162,7 @@ def test_files_are_dropped_mapped_and_survive_a_reload(page: Page, tmp_path: Pat
     dialog.get_by_role("button", name="Read it so").click()
     expect(dialog.get_by_role("alert")).to_contain_text("Which m/z is column Kanal 7?")
     dialog.get_by_label("m/z of column Kanal 7").fill("64")
+    expect(dialog.get_by_role("alert")).to_be_empty()
     picture(page, "mapper")
     dialog.get_by_role("button", name="Read it so").click()
     open_run(page, "laboratory")

@@ -21,6 +21,7 @@ from egams.web.answers import Answer
 from egams.web.long_work import report_of
 from egams.web.shapes import WorkShape
 from egams.web.shown import shown_work
+from egams.web.words import so_many_runs
 from egams.web.workbench import Bench, Id, Workbench
 
 router = APIRouter(prefix="/api", tags=["outputs"])
@@ -78,7 +79,7 @@ def report(
 ) -> Answer:
     """Write a report of runs, all if none are named; ``GET /work/{id}/file`` returns it."""
     settings = {"ids": ids, "evidence": evidence, "interactive": interactive}
-    name = "report of all runs" if ids is None else f"report of {len(ids)} runs"
+    name = "report of all runs" if ids is None else f"report of {so_many_runs(len(ids))}"
     work = bench.library.submit("report", name, settings, most_open=bench.limits.open_work)
     bench.wake()
     return Answer(shown_work(work), 202)

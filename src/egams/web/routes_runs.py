@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Query
 from egams.web.answers import Answer
 from egams.web.shapes import RowList, RunShape, WorkShape
 from egams.web.shown import row, shown_work, whole_run
+from egams.web.words import so_many_runs
 from egams.web.workbench import Bench, Id
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
@@ -73,7 +74,7 @@ def delete(bench: Bench, ids: Annotated[list[Id], Body(embed=True, max_length=10
 @router.post("/predict", status_code=202, response_model=WorkShape)
 def predict(bench: Bench, ids: Annotated[list[Id] | None, Body(embed=True)] = None) -> Answer:
     """Predict runs with the bundle in use where another one predicted them; all if null."""
-    name = "predict all runs again" if ids is None else f"predict {len(ids)} runs again"
+    name = "predict all runs again" if ids is None else f"predict {so_many_runs(len(ids))} again"
     work = bench.library.submit("predict", name, {"ids": ids}, most_open=bench.limits.open_work)
     bench.wake()
     return Answer(shown_work(work), 202)

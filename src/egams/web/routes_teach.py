@@ -10,6 +10,7 @@ from egams.errors import InputError
 from egams.web.answers import Answer
 from egams.web.shapes import WorkShape
 from egams.web.shown import shown_work
+from egams.web.words import so_many_runs
 from egams.web.workbench import Bench, Id
 
 router = APIRouter(prefix="/api", tags=["teach"])
@@ -22,7 +23,7 @@ def teach(bench: Bench) -> Answer:
     if not total:
         raise InputError("no run has confirmed labels", hint="Confirm the labels of some runs.")
     work = bench.library.submit(
-        "teach", f"lesson of {total} runs", {}, most_open=bench.limits.open_work
+        "teach", f"lesson of {so_many_runs(total)}", {}, most_open=bench.limits.open_work
     )
     bench.wake()
     return Answer(shown_work(work), 202)

@@ -78,13 +78,19 @@ function overlay(runs, traces) {
   return { element: make("figure", {}, choice.element, key, place), close: stop };
 }
 
+function signed(by) {
+  const size = Math.abs(by).toFixed(2);
+  if (size === "0.00") return size;
+  return `${by < 0 ? "−" : "+"}${size}`;
+}
+
 function differences(runs) {
   const [a, b] = runs.map((run) => run.prediction.families);
   const names = Object.keys(a).sort((one, other) => Math.abs(b[other].probability - a[other].probability) - Math.abs(b[one].probability - a[one].probability));
   const cell = ({ probability: value, call }) => make("td", { class: call, text: `${MARK[call] ?? ""} ${probability(value)} ${call}` });
   const rows = names.map((name) => {
     const by = b[name].probability - a[name].probability;
-    return make("tr", {}, make("th", { scope: "row", text: plain(name) }), cell(a[name]), cell(b[name]), make("td", { class: "number", text: `${by < 0 ? "−" : "+"}${Math.abs(by).toFixed(2)}` }));
+    return make("tr", {}, make("th", { scope: "row", text: plain(name) }), cell(a[name]), cell(b[name]), make("td", { class: "number", text: signed(by) }));
   });
   const link = (run) => make("th", { scope: "col", class: "called" }, make("a", { href: address("run", [run.id]), text: run.name }));
   return make(

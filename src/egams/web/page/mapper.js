@@ -58,6 +58,7 @@ export async function mapColumns(work, act) {
     ),
   );
   const dialog = make("dialog", { class: "mapper", "aria-labelledby": "map-title", onclose: leave }, form);
+  form.addEventListener("input", () => (problem.textContent = ""));
   document.body.append(dialog);
   dialog.showModal();
   (form.querySelector("select") ?? form.querySelector("input"))?.focus();
