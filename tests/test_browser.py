@@ -222,7 +222,7 @@ def test_labels_are_confirmed_taught_used_and_taken_back(page: Page, lab: Served
         page.get_by_role("button", name="Confirm these labels").click()
         expect(page.get_by_label("Labels", exact=True)).to_contain_text("✓ Confirmed.")
         page.get_by_role("link", name="← All runs").click()
-    page.get_by_label("Labels").select_option("true")
+    page.get_by_role("combobox", name="Labels").select_option("true")
     expect(page.locator("table.list tbody tr")).to_have_count(3)
 
     page.get_by_role("link", name="Teach").click()

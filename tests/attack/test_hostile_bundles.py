@@ -109,7 +109,7 @@ def test_a_member_of_another_name_than_its_folder_is_refused(made: Path, tmp_pat
     folder = Path(shutil.copytree(made / "study", tmp_path / "study"))
     path = next(folder.rglob(MEMBER))
     content = json.loads(path.read_bytes())
-    content["experiment"]["name"] = "9" * 5000
+    content["experiment"]["name"] = "other"
     path.write_text(json.dumps(sealed(content)))
     with pytest.raises(ArtifactError, match="names of its folders"):
         USES["study"][0](tmp_path)
