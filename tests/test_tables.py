@@ -78,6 +78,7 @@ def test_one_run_comes_back_from_every_dialect(
     run = load(text_of(RUN, dialect), tmp_path_factory.mktemp("x"))
     factor = 1.0 if dialect.signal in ("A", "counts") else 1 / SIGNALS[dialect.signal]
     assert_run(run, factor * SIGNALS[dialect.signal])
+    assert run.unit == {"nA": "A", "mbar": "Pa", "Torr": "Pa"}.get(dialect.signal, dialect.signal)
     assert any("read as a" in note for note in run.notes)
 
 
@@ -299,7 +300,7 @@ def test_inspect_shows_what_was_taken_for_what(tmp_path: Path) -> None:
         "CO2 m/z 44",
         "flow not used",
         "x: 40 scans from 30 to 480 degC",
-        "m/z (2): 18, 44",
+        "m/z (2): 18, 44, signals in A",
         "a scan every 10 s, heated by 60.0 degC a minute",
         "gap: no scan between 230 and 300 degC",
         "saturated? m/z 18 stay at their highest value",

@@ -12,6 +12,7 @@ import vendor_samples as vendor
 from command_line import egams
 from egams.errors import InputError
 from egams.io import Ramp, open_source, read
+from egams.report.traces_panel import signal_words
 from egams.run import Run
 from io_samples import commercial
 from table_samples import Dialect, cells, text_of, workbook_of
@@ -73,6 +74,7 @@ def test_a_file_without_takes_it_from_a_curve(case: str, tmp_path: Path) -> None
     run = load(name, data, tmp_path, temperature=curve(tmp_path), offset=0)
     assert_run(run)
     assert any("which begins 0 s after the recording: as stated" in note for note in run.notes)
+    assert run.unit == ("Torr" if case == "SRS" else "A")
 
 
 def test_a_table_of_the_planetary_data_system_takes_its_columns_from_the_label(
@@ -255,6 +257,8 @@ def test_the_real_pair_of_a_spectrometer_and_a_balance(real_data: Path) -> None:
     (balance,) = lab.glob("mp2028*.txt")
     (run,) = read(path, temperature=balance, strict=True)
     assert run.mz.tolist() == [14, 16, 18, 28, 32, 40, 44]
+    assert run.unit == "mbar"
+    assert signal_words(run.unit) == "partial pressure, mbar"
     assert run.temperature.shape == run.abundance.shape
     assert 21 < np.nanmin(run.temperature) < np.nanmax(run.temperature) < 692
     (note,) = (note for note in run.notes if "inferred from the clocks" in note)

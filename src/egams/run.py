@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+CURRENTS = ("A", "mA", "uA", "nA", "pA", "fA")
+PRESSURES = ("Pa", "mbar", "bar", "Torr", "mTorr")
+LARGEST_CURRENT = 1e-3  # A; no detector gives more
 INFERRED = "instrument inferred from the data"
 _TO_INFER = cast("Instrument", None)  # never seen: a run that is made has an instrument
 
@@ -36,7 +39,7 @@ class Run:
     mz
         Mass-to-charge ratios ``[m/z]``, ascending, may be fractional.
     abundance
-        Ion signal ``[scan, m/z]``, counts/s or A; NaN where an m/z was not measured.
+        Ion signal in `unit` ``[scan, m/z]``; NaN where an m/z was not measured.
     time
         Seconds since the start, shaped like `temperature`; None where it is not known.
     instrument
@@ -46,6 +49,9 @@ class Run:
         0 or 1 for each of `egams.families.FAMILIES` ``[family]``; None where unknown.
     notes
         What a reader wants known about the run ("instrument inferred from the data: ...").
+    unit
+        Unit of `abundance`: ``A``, ``counts/s``, ``mbar`` and the like. Where it is not given:
+        ``counts/s`` of the SAM testbed, ``A`` of currents that a detector can give, else empty.
 
     Raises
     ------
@@ -62,6 +68,7 @@ class Run:
     instrument: Instrument = _TO_INFER
     labels: NDArray[np.float32] | None = None
     notes: tuple[str, ...] = field(default=())
+    unit: str = ""
 
     def __post_init__(self) -> None:
         for name in ("temperature", "mz", "abundance"):
@@ -75,6 +82,8 @@ class Run:
             instrument, why = infer_instrument(self)
             object.__setattr__(self, "instrument", instrument)
             object.__setattr__(self, "notes", (*self.notes, f"{INFERRED}: {instrument} ({why})"))
+        if not self.unit:
+            object.__setattr__(self, "unit", _usual_unit(self))
 
     def _check(self) -> None:
         scans, mzs = self.abundance.shape if self.abundance.ndim == 2 else (0, 0)
@@ -159,6 +168,7 @@ class Run:
             attrs={
                 "run_id": self.run_id,
                 "instrument": self.instrument,
+                "unit": self.unit,
                 "notes": list(self.notes),
             },
         )
@@ -175,10 +185,22 @@ def infer_instrument(run: Run) -> tuple[Instrument, str]:
     report amperes (at most 2e-6 in the challenge, where this rule is right for all 783 runs of
     known kind). Ions counted at one time per scan and integer m/z may be any laboratory's.
     """
-    if np.max(run.abundance, initial=0.0, where=~np.isnan(run.abundance)) <= 1.0:
+    if run.unit in CURRENTS + PRESSURES:
+        return "commercial", f"signals in {run.unit}, not counts"
+    if _largest(run) <= 1.0:
         return "commercial", "currents below 1, not counts"
     if (run.temperature if run.time is None else run.time).ndim == 2:
         return "sam_testbed", "counts, each reading with its own time"
     if np.any(run.mz != np.round(run.mz)):
         return "sam_testbed", "counts at fractional m/z"
     return "commercial", "integer m/z and one time per scan"
+
+
+def _usual_unit(run: Run) -> str:
+    if run.instrument == "sam_testbed":
+        return "counts/s"
+    return "A" if _largest(run) <= LARGEST_CURRENT else ""
+
+
+def _largest(run: Run) -> float:
+    return float(np.max(run.abundance, initial=0.0, where=~np.isnan(run.abundance)))

@@ -49,7 +49,6 @@ def peaks(
     from egams.errors import ConfigError, InputError
     from egams.explain.peak_table import write_peaks
     from egams.explain.peaks import peaks as peaks_of
-    from egams.explain.traces import unit_of
     from egams.io import SkippedRun, read
 
     refuse_foreign(output, (source, *opening.files), force=force)
@@ -68,7 +67,7 @@ def peaks(
     with progress_bar("peaks") as progress:
         for done, run in enumerate(reader, 1):
             try:
-                rows += [(run.run_id, unit_of(run), peak) for peak in peaks_of(run, wanted)]
+                rows += [(run.run_id, run.unit, peak) for peak in peaks_of(run, wanted)]
             except InputError as error:
                 if strict:
                     raise

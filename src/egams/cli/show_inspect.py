@@ -60,7 +60,8 @@ def say_facts(run_id: str, facts: Facts) -> None:
     """
     low, high = facts.temperature
     say(f"{run_id}: {facts.scans} scans from {low:.0f} to {high:.0f} degC")
-    say(f"m/z ({facts.mz.size}): {ranges(facts.mz)}")
+    signals = f", signals in {facts.unit}" if facts.unit else ""
+    say(f"m/z ({facts.mz.size}): {ranges(facts.mz)}{signals}")
     if facts.duration is not None:
         heated = "" if facts.rate is None else f", heated by {facts.rate:.1f} degC a minute"
         say(f"{facts.duration:.0f} s, a scan every {facts.seconds_each:.3g} s{heated}")

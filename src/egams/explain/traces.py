@@ -21,8 +21,6 @@ CEILING_SHARE = 0.5
 FLAT = 3
 """So many equal readings in a row, at the largest of a trace, are a top cut off."""
 
-_LARGEST_CURRENT = 1e-3  # A; no detector gives more
-
 
 @dataclass(frozen=True, eq=False)
 class Traces:
@@ -94,7 +92,7 @@ def traces_of(run: Run, mz: Collection[int] | None = None) -> Traces:
     saturated = _saturated(run)[:, wanted][kept]
     return _binned(
         run.run_id,
-        unit_of(run),
+        run.unit,
         numbers,
         (temperature[kept], column, values[kept], saturated),
         float(np.nanmax(np.abs(run.abundance))),
@@ -120,14 +118,6 @@ def traces_of_prepared(run: PreparedRun) -> Traces:
         baseline=np.where(np.isnan(signal), np.nan, fitted),
         saturated=np.zeros(signal.shape, np.bool_),
     )
-
-
-def unit_of(run: Run) -> str:
-    """Unit of the abundances of `run`: ``A``, ``counts/s``, or empty where it is not known."""
-    if run.instrument == "sam_testbed":
-        return "counts/s"
-    largest = np.max(run.abundance, initial=0.0, where=~np.isnan(run.abundance))
-    return "A" if largest <= _LARGEST_CURRENT else ""
 
 
 def _binned(

@@ -27,6 +27,8 @@ class Facts:
         How many.
     mz
         m/z ``[m/z]``.
+    unit
+        Unit of the signals; empty where it is not known.
     temperature
         Lowest and highest, degC.
     rate
@@ -45,6 +47,7 @@ class Facts:
 
     scans: int
     mz: FloatArray
+    unit: str
     temperature: tuple[float, float]
     rate: float | None
     duration: float | None
@@ -79,6 +82,7 @@ def facts_of(run: Run) -> Facts:
     return Facts(
         scans=temp.size,
         mz=run.mz,
+        unit=run.unit,
         temperature=(float(ordered[0]), float(ordered[-1])),
         rate=rate,
         duration=duration,

@@ -34,13 +34,15 @@ class LongTable:
     Parameters
     ----------
     time, temp, mz, abundance
-        Columns in file order, s, degC, 1, counts/s or A ``[row]``; NaN where the file has nothing.
+        Columns in file order, s, degC, 1, `unit` ``[row]``; NaN where the file has nothing.
     file
         What to call the file in messages.
     line
         Row number, as the reader of the file would count it, of the i-th entry.
     headers
         What the file calls a column, where it is not ``time``, ``temp``, ``m/z``, ``abundance``.
+    unit
+        Unit of the abundance; empty where the file does not state it.
     """
 
     time: FloatArray
@@ -50,6 +52,7 @@ class LongTable:
     file: str
     line: Callable[[int], int]
     headers: Mapping[str, str] = field(default_factory=dict)
+    unit: str = ""
 
 
 def run_from_readings(
@@ -126,6 +129,7 @@ def run_from_readings(
         instrument=cast("Instrument", instrument),
         labels=labels,
         notes=tuple(notes),
+        unit=readings.unit,
     )
 
 
@@ -169,13 +173,13 @@ def _grouped_by_mz(rows: LongTable) -> bool:
 
 
 def _take(rows: LongTable, index: IntArray) -> LongTable:
-    columns = (rows.time, rows.temp, rows.mz, rows.abundance)
-    time, temp, mz, abundance = (values[index] for values in columns)
-    return LongTable(
-        *(time, temp, mz, abundance),
-        file=rows.file,
+    return replace(
+        rows,
+        time=rows.time[index],
+        temp=rows.temp[index],
+        mz=rows.mz[index],
+        abundance=rows.abundance[index],
         line=lambda i: rows.line(int(index[i])),
-        headers=rows.headers,
     )
 
 

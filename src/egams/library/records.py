@@ -129,7 +129,7 @@ class FoundRun:
         from egams.io.facts import facts_of
 
         facts = asdict(facts_of(run))
-        facts["mz"], facts["unit"] = run.mz.tolist(), unit_of(run)
+        facts["mz"] = run.mz.tolist()
         return cls(
             run.run_id,
             run.instrument,
@@ -138,19 +138,6 @@ class FoundRun:
             None if prediction is None else prediction.details(),
             bundle if prediction is not None else None,
         )
-
-
-def unit_of(run: Run) -> str:
-    """Return the unit of the signal of a run.
-
-    Parameters
-    ----------
-    run
-        The run.
-    """
-    import numpy as np
-
-    return "A" if float(np.nanmax(run.abundance)) <= 1.0 else "counts/s"
 
 
 @dataclass(frozen=True)

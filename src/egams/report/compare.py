@@ -18,7 +18,7 @@ from egams.explain.traces import Traces, traces_of
 from egams.report.colours import BLUE, FAINT, GREEN, INK, NOT_MEASURED, ORANGE, PURPLE, VERMILION
 from egams.report.ions import MOST, Ion, choose_ions
 from egams.report.page import LOOKS, Look, page
-from egams.report.traces_panel import UNITS
+from egams.report.traces_panel import signal_words
 from egams.run import Run
 from egams.spectrogram.coarse import COARSE_BINS, COARSE_STEP
 
@@ -86,7 +86,7 @@ def draw_overlay(
         if not linear:
             axes.set_yscale("log", nonpositive="mask")
 
-    unit = UNITS[units.pop()] if len(units) == 1 else "abundance / largest of the run"
+    unit = signal_words(units.pop()) if len(units) == 1 else "abundance / largest of the run"
     names = list(zip([run.run_id for run in runs], COLOURS, strict=False))
     return _by_ion(path, look, ions, draw, traces, (unit, names, ""))
 
@@ -159,7 +159,7 @@ def draw_with_blank(
 
     names = [(run.run_id, INK), (f"blank: {blank.run_id}", FAINT)]
     note = "Shaded: run less blank, between the temperatures that both have."
-    return _by_ion(path, look, ions, draw, [own], (UNITS[own.unit], names, note))
+    return _by_ion(path, look, ions, draw, [own], (signal_words(own.unit), names, note))
 
 
 def draw_mirrored(

@@ -14,17 +14,30 @@ from egams.report.colours import INK, NOT_MEASURED
 from egams.report.evidence import Marked
 from egams.report.ions import Ion
 from egams.report.labels import Label, place_labels, write_at_right
+from egams.run import CURRENTS, PRESSURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DASHED: dict[str, Any] = {"linewidth": 0.8, "linestyle": (0, (4, 2.5))}
-UNITS = {"A": "ion current, A", "counts/s": "counts/s", "": "abundance"}
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _LOWEST_SHARE, _HIGHEST_SHARE = 1e-7, 0.05  # of the top, for the lower end of the axis
 _LEAST_RISE = 1.3  # of signal over baseline: smaller peaks are not named
 _LEAST_PART = 0.08  # of the area of the ion
 _NAMED_OF_AN_ION = 3
+
+
+def signal_words(unit: str) -> str:
+    """Return what to write at an axis of signals.
+
+    Parameters
+    ----------
+    unit
+        Unit of a run, empty where it is not known.
+    """
+    if unit in CURRENTS:
+        return f"ion current, {unit}"
+    return f"partial pressure, {unit}" if unit in PRESSURES else unit or "abundance"
 
 
 def draw_traces(
@@ -84,7 +97,7 @@ def _scales(traces: Traces, ions: Sequence[Ion], *, linear: bool) -> list[float]
 def _letter(axes: Axes, unit: str, *, linear: bool) -> None:
     from matplotlib.ticker import NullFormatter
 
-    name = UNITS.get(unit, unit)
+    name = signal_words(unit)
     if linear:
         power = int(np.floor(np.log10(axes.get_ylim()[1])))
         axes.yaxis.set_major_formatter(lambda value, _: f"{value / 10.0**power:g}")

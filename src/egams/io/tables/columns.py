@@ -50,6 +50,11 @@ class Column:
     unit: Unit | None = None
     by_hand: bool = False
 
+    @property
+    def kind(self) -> str:
+        """The unit that signals of it are in once they are read; empty where none is given."""
+        return self.unit.kind if self.unit else ""
+
 
 @dataclass(frozen=True)
 class Layout:

@@ -111,7 +111,7 @@ def check_signal(
     InputError
         If all are negative, as logarithms of currents are, or units differ between columns.
     """
-    kinds = {column.unit.kind if column.unit else "" for _, column in channels}
+    kinds = {column.kind for _, column in channels}
     if len(kinds) > 1:
         shown = " and ".join(sorted(kind or "no unit" for kind in kinds))
         raise InputError(

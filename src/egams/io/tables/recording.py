@@ -29,7 +29,7 @@ class Recording:
     temp
         Temperature of the sample, degC ``[row]``; None where the file has none.
     mz, abundance
-        m/z, and the ion signal in a unit of the file's ``[row]``; NaN: not measured.
+        m/z, and the ion signal in `unit` ``[row]``; NaN: not measured.
     file
         What to call the file in messages.
     line
@@ -42,6 +42,8 @@ class Recording:
         Time of day at which time is 0, s; None where the file does not have it.
     headers
         What the file calls the column of each role, for messages.
+    unit
+        Unit of the ion signal; empty where the file does not state it.
     """
 
     time: FloatArray | None
@@ -54,6 +56,7 @@ class Recording:
     time_known: bool = True
     clock: float | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    unit: str = ""
 
     def take(self, index: IntArray, *notes: str) -> Recording:
         """Return some of the readings, in this order.
@@ -106,6 +109,7 @@ class Recording:
             file=self.file,
             line=self.line,
             headers=self.headers,
+            unit=self.unit,
         )
 
 

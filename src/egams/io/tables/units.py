@@ -134,6 +134,18 @@ def split_unit(header: str) -> tuple[str, Unit | None, str]:
     return header, None, ""
 
 
+def signal_unit(words: str) -> str:
+    """Return the unit of a signal as it is named here; empty where the words hold none.
+
+    Parameters
+    ----------
+    words
+        Such as ``Partial Pressure [mbar]`` or ``Torr``.
+    """
+    unit = split_unit(words)[1]
+    return unit.name if unit and unit.quantity == "abundance" else ""
+
+
 def is_mass_to_charge(header: str) -> bool:
     """Whether a header is nothing but ``m/z``, however it is written.
 

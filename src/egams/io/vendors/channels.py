@@ -15,7 +15,7 @@ from egams.io.tables.channels import channel_of
 from egams.io.tables.hints import Hints
 from egams.io.tables.recording import Recording
 from egams.io.tables.snap import snapped
-from egams.io.tables.units import Unit
+from egams.io.tables.units import Unit, signal_unit
 
 
 @dataclass(frozen=True)
@@ -167,6 +167,7 @@ def recording_of_channels(
             temp=None,
             mz=values[1],
             abundance=values[2],
+            unit=signal_unit(units[0]),
             file=file,
             line=lines.__getitem__,
             account=account,

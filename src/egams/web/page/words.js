@@ -42,5 +42,7 @@ export function heating(row) {
 }
 
 export function unitWords(unit) {
-  return { A: "ion current, A", "counts/s": "counts/s", "": "abundance" }[unit] ?? unit;
+  if (/^[munpf]?A$/.test(unit)) return `ion current, ${unit}`;
+  if (["Pa", "mbar", "bar", "Torr", "mTorr"].includes(unit)) return `partial pressure, ${unit}`;
+  return unit || "abundance";
 }
