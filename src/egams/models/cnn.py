@@ -27,9 +27,10 @@ class CnnConfig(NetworkSettings):
         ``"mean_max"``: mean and maximum over the last features; ``"mean"``: as timm's own
         classifiers have it.
     pretrained
-        Weights of ImageNet that a training starts from. ``"no"``; ``"yes"``: those that timm
-        names, from its hub or an earlier download; ``"auto"``: the same where they can be had,
-        else none, with a warning; anything else: a file of timm's weights.
+        Weights of ImageNet that a training starts from. ``"no"``; ``"yes"``: those of an installed
+        package (see `egams.models.packaged_weights`), else those that timm names, from its hub or
+        an earlier download; ``"auto"``: the same where they can be had, else none, with a warning;
+        anything else: a file of timm's weights.
     """
 
     kind: Literal["cnn"] = "cnn"

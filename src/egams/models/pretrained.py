@@ -1,4 +1,4 @@
-"""Weights of ImageNet for networks of timm, from its hub or from a file."""
+"""Weights of ImageNet for networks of timm, from its hub, a package or a file."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from egams.errors import ConfigError
 from egams.models.network import FROM_SCRATCH
+from egams.models.packaged_weights import packaged_weights
 
 SECONDS_TO_ANSWER = 5.0
 """A hub that has not answered by then counts as out of reach."""
@@ -44,7 +45,8 @@ def starting_weights(backbone: nn.Module, wanted: str) -> str:
     Returns
     -------
     str
-        ``"scratch"``, ``"timm:NAME.TAG"`` or ``"file NAME sha256:..."``.
+        ``"scratch"``, ``"timm:NAME.TAG"``, ``"package NAME sha256:..."`` or ``"file NAME
+        sha256:..."``.
 
     Raises
     ------
@@ -56,6 +58,11 @@ def starting_weights(backbone: nn.Module, wanted: str) -> str:
     if wanted not in {"auto", "yes"}:
         return _from_file(backbone, Path(wanted))
     described = _described(backbone)
+    packaged = packaged_weights(described.get("architecture", ""))
+    if packaged is not None:
+        state, source = packaged
+        _fill(backbone, state, source)
+        return source
     name = ".".join(part for part in (described.get("architecture"), described.get("tag")) if part)
     try:
         state = _from_hub(described)
