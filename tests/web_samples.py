@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -11,11 +12,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from egams.io import write_csv
@@ -41,8 +44,35 @@ def served(
     scratch.mkdir(exist_ok=True)
     with Library.open(folder / "lab.db") as library:
         bench = Workbench(library, ActiveBundle(library), scratch, limits or Limits())
-        with TestClient(application(bench, rules), ADDRESS, **options) as client:
+        guarded = application(bench, rules)
+        assert isinstance(guarded.app, FastAPI)
+        with TestClient(guarded, ADDRESS, **options) as client:
+            described = guarded.app.openapi()
+            client.event_hooks["response"] = [partial(assert_as_described, described)]
             yield client
+
+
+def assert_as_described(described: dict[str, Any], answer: httpx.Response) -> None:
+    """Every answer is of the kind and shape that the description of its address states."""
+    path, method = answer.request.url.path, answer.request.method.lower()
+    found = [
+        methods[method]["responses"]
+        for template, methods in described["paths"].items()
+        if method in methods and re.fullmatch(re.sub(r"\{.*?\}", "[^/]+", template), path)
+    ]
+    status = str(answer.status_code)
+    if not found or status not in found[0]:
+        assert answer.is_error or not found, f"{method} {path} does not state {status}"
+        return
+    kind = answer.headers["content-type"].partition(";")[0]
+    shape = found[0][status]["content"][kind]["schema"]
+    if kind == "application/json":
+        assert shape, f"{method} {path} states no shape"
+        shapes = {
+            name: each | {"additionalProperties": False} if "properties" in each else each
+            for name, each in described["components"]["schemas"].items()
+        }
+        jsonschema.validate(json.loads(answer.read()), shape | {"components": {"schemas": shapes}})
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from egams.web import (
 from egams.web.answers import Answer, error_details, refused
 from egams.web.guard import BodyError, Guard
 from egams.web.security import Rules
+from egams.web.shapes import ErrorShape
 from egams.web.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ SILENT: TelemetryConfig = {
     "auto_configure": False,
 }
 """Whatever the variables of OpenTelemetry say: nothing of a run leaves this machine."""
+REFUSED = (400, 404, 408, 413, 422, 429)
 PACKED_FROM = 4096
 DESCRIPTION = """
 What the page does, scripts may do too. All is JSON as `egams predict --details` writes it; what is
@@ -80,6 +82,7 @@ def application(workbench: Workbench, rules: Rules) -> Guard:
         lifespan=lifespan,
         telemetry=SILENT,
         default_response_class=Answer,
+        responses={status: {"model": ErrorShape} for status in REFUSED},
     )
     app.state.workbench = workbench
     if rules.any_address:  # within this machine it would only cost time

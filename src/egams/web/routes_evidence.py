@@ -13,6 +13,7 @@ from egams.explain.explanation import Explanation
 from egams.families import FAMILIES
 from egams.spectrogram.coarse import COARSE_BINS, COARSE_STEP
 from egams.web.answers import Answer
+from egams.web.evidence_shapes import BlankShape, ExplanationShape, TrainingRunShape
 from egams.web.pictures import digits
 from egams.web.workbench import Bench, Id, Workbench
 
@@ -20,7 +21,7 @@ router = APIRouter(prefix="/api", tags=["evidence"])
 KIND = "explanation"
 
 
-@router.get("/runs/{id}/explanation")
+@router.get("/runs/{id}/explanation", response_model=ExplanationShape)
 async def explanation(bench: Bench, id: Id, family: str | None = None) -> Answer:
     """Return what ``egams explain --json`` does, and ``lines`` in words by family.
 
@@ -29,7 +30,7 @@ async def explanation(bench: Bench, id: Id, family: str | None = None) -> Answer
     return await bench.heavy(lambda: Answer(explained(bench, id, family)), slow=True)
 
 
-@router.get("/training/{run_id:path}")
+@router.get("/training/{run_id:path}", response_model=TrainingRunShape)
 def training_run(bench: Bench, run_id: str) -> Answer:
     """Return what the bundle keeps of a training run: mean abundances in bins of 24 degC."""
     bundle = bench.bundle.get().bundle
@@ -47,7 +48,7 @@ def training_run(bench: Bench, run_id: str) -> Answer:
     )
 
 
-@router.post("/runs/{id}/blank")
+@router.post("/runs/{id}/blank", response_model=BlankShape)
 async def blank(bench: Bench, id: Id, blank: Annotated[Id, Body(embed=True)]) -> Answer:
     """Predict a run less another one, a blank; ``as_measured`` has the answer with it."""
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query
 from starlette.background import BackgroundTask
@@ -19,28 +19,42 @@ from egams.library.export import labels_csv
 from egams.library.records import StoredRun
 from egams.web.answers import Answer
 from egams.web.long_work import report_of
-from egams.web.shapes import WorkShape
+from egams.web.shapes import PredictionsShape, WorkShape
 from egams.web.shown import shown_work
 from egams.web.words import so_many_runs
 from egams.web.workbench import Bench, Id, Workbench
 
 router = APIRouter(prefix="/api", tags=["outputs"])
 Ids = Annotated[str, Query(description="Such as 1,2; all runs if empty")]
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+SQLITE = "application/vnd.sqlite3"
 
 
-@router.get("/predictions.csv")
+def described_file(kind: str) -> dict[str, Any]:
+    """Return how a route describes that it answers with a file.
+
+    Parameters
+    ----------
+    kind
+        Media type.
+    """
+    content = {kind: {"schema": {"type": "string", "format": "binary"}}}
+    return {"response_class": FileResponse, "responses": {200: {"content": content}}}
+
+
+@router.get("/predictions.csv", **described_file("text/csv"))
 async def as_csv(bench: Bench, ids: Ids = "") -> FileResponse:
     """Return probabilities in the challenge's layout, as ``egams predict -o answers.csv``."""
     return await predictions(bench, ids, "csv")
 
 
-@router.get("/predictions.xlsx")
+@router.get("/predictions.xlsx", **described_file(WORKBOOK))
 async def as_workbook(bench: Bench, ids: Ids = "") -> FileResponse:
     """Return everything as a workbook, as ``egams predict -o answers.xlsx``."""
     return await predictions(bench, ids, "xlsx")
 
 
-@router.get("/predictions.json")
+@router.get("/predictions.json", response_model=PredictionsShape)
 async def as_json(bench: Bench, ids: Ids = "") -> FileResponse:
     """Return everything as JSON, as ``egams predict -o answers.json``."""
     return await predictions(bench, ids, "json")
@@ -85,7 +99,7 @@ def report(
     return Answer(shown_work(work), 202)
 
 
-@router.get("/work/{id}/file")
+@router.get("/work/{id}/file", **described_file("text/html"))
 def file_of(bench: Bench, id: Id) -> FileResponse:
     """Return the report that a work wrote."""
     work = bench.library.work(id)
@@ -95,7 +109,7 @@ def file_of(bench: Bench, id: Id) -> FileResponse:
     return FileResponse(path, media_type="text/html", filename=f"egams-report-{id}.html")
 
 
-@router.get("/library/labels.csv")
+@router.get("/library/labels.csv", **described_file("text/csv"))
 def labels(bench: Bench) -> Response:
     """Return confirmed labels in the challenge's layout, as ``egams teach --labels`` reads them."""
     runs, _ = bench.library.runs(labelled=True, sort="name", limit=-1)
@@ -103,7 +117,7 @@ def labels(bench: Bench) -> Response:
     return Response(labels_csv(runs), media_type="text/csv", headers=named)
 
 
-@router.get("/library/export")
+@router.get("/library/export", **described_file("application/zip"))
 async def export(bench: Bench) -> FileResponse:
     """Return everything as a zip that any program reads, and egams as its own input."""
 
@@ -113,7 +127,7 @@ async def export(bench: Bench) -> FileResponse:
     return await bench.heavy(lambda: made_file(bench, write, "egams-library.zip"), slow=True)
 
 
-@router.get("/library/backup")
+@router.get("/library/backup", **described_file(SQLITE))
 async def backup(bench: Bench) -> FileResponse:
     """Return the library as it is at one moment, checked."""
 
@@ -164,7 +178,8 @@ def made_file(bench: Workbench, write: Callable[[Path], None], name: str) -> Fil
         path.unlink(missing_ok=True)
         raise
     task = BackgroundTask(path.unlink, missing_ok=True)
-    return FileResponse(path, filename=name, background=task)
+    kind = SQLITE if path.suffix == ".db" else None  # others are known by their suffix
+    return FileResponse(path, media_type=kind, filename=name, background=task)
 
 
 def _stored(bench: Workbench, ids: list[int] | None) -> list[StoredRun]:

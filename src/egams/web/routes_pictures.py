@@ -8,13 +8,14 @@ from egams.ensemble.predictions import RunPrediction
 from egams.preprocess.blank import Blank, subtract_blank
 from egams.run import Run
 from egams.web.answers import Answer
+from egams.web.evidence_shapes import PeaksShape, SpectrogramShape, TracesShape
 from egams.web.pictures import peaks_picture, spectrogram_picture, traces_picture
 from egams.web.workbench import Bench, Id, Workbench
 
 router = APIRouter(prefix="/api/runs/{id}", tags=["pictures"])
 
 
-@router.get("/traces")
+@router.get("/traces", response_model=TracesShape)
 async def traces(bench: Bench, id: Id, blank: Id | None = None) -> Answer:
     """Return ions over temperature, with baselines; less a blank, if one is named."""
 
@@ -26,13 +27,13 @@ async def traces(bench: Bench, id: Id, blank: Id | None = None) -> Answer:
     return await bench.heavy(picture)
 
 
-@router.get("/spectrogram")
+@router.get("/spectrogram", response_model=SpectrogramShape)
 async def spectrogram(bench: Bench, id: Id) -> Answer:
     """Return all m/z over temperature, as log10 of the largest signal above background."""
     return await bench.heavy(lambda: Answer(spectrogram_picture(bench.library.load(id))))
 
 
-@router.get("/peaks")
+@router.get("/peaks", response_model=PeaksShape)
 async def peaks(bench: Bench, id: Id) -> Answer:
     """Return the peaks of the usual gases."""
     return await bench.heavy(lambda: Answer(peaks_picture(bench.library.load(id))))

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query
 
 from egams.web.answers import Answer
-from egams.web.shapes import RowList, RunShape, WorkShape
+from egams.web.shapes import DeletedShape, LabelsShape, RemarkShape, RowList, RunShape, WorkShape
 from egams.web.shown import row, shown_work, whole_run
 from egams.web.words import so_many_runs
 from egams.web.workbench import Bench, Id
@@ -46,7 +46,7 @@ def run(bench: Bench, id: Id) -> Answer:
     return Answer(whole_run(found, digest, bench.library.answers(id)))
 
 
-@router.put("/{id}/remark")
+@router.put("/{id}/remark", response_model=RemarkShape)
 def remark(
     bench: Bench, id: Id, remark: Annotated[str, Body(embed=True, max_length=100_000)]
 ) -> Answer:
@@ -55,7 +55,7 @@ def remark(
     return Answer({"remark": bench.library.run(id).remark})
 
 
-@router.put("/{id}/labels")
+@router.put("/{id}/labels", response_model=LabelsShape)
 def labels(
     bench: Bench, id: Id, labels: Annotated[dict[str, int] | None, Body(embed=True)]
 ) -> Answer:
@@ -64,7 +64,7 @@ def labels(
     return Answer({"labels": bench.library.run(id).labels})
 
 
-@router.post("/delete")
+@router.post("/delete", response_model=DeletedShape)
 def delete(bench: Bench, ids: Annotated[list[Id], Body(embed=True, max_length=100_000)]) -> Answer:
     """Remove runs, what was computed of them, and files that no other run is in."""
     bench.library.remove(ids)

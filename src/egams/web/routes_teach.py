@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body
 
 from egams.errors import InputError
 from egams.web.answers import Answer
-from egams.web.shapes import WorkShape
+from egams.web.shapes import BundleShape, WorkShape
 from egams.web.shown import shown_work
 from egams.web.words import so_many_runs
 from egams.web.workbench import Bench, Id
@@ -29,7 +29,7 @@ def teach(bench: Bench) -> Answer:
     return Answer(shown_work(work), 202)
 
 
-@router.post("/bundle")
+@router.post("/bundle", response_model=BundleShape)
 def use(bench: Bench, work: Annotated[Id | Literal["shipped"], Body(embed=True)]) -> Answer:
     """Use the bundle of a lesson from now on, or again the one that egams ships."""
     if work == "shipped":

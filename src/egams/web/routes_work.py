@@ -11,7 +11,7 @@ from egams.web.answers import Answer
 from egams.web.long_work import remove_outputs
 from egams.web.preview import preview
 from egams.web.routes_files import Statement, name_of, received, statement
-from egams.web.shapes import WorkList, WorkShape
+from egams.web.shapes import ForgottenShape, PreviewShape, WorkList, WorkShape
 from egams.web.shown import shown_work
 from egams.web.workbench import Bench, Id
 
@@ -39,13 +39,13 @@ def one_work(bench: Bench, id: Id) -> Answer:
     return Answer(shown_work(bench.library.work(id)))
 
 
-@router.get("/{id}/preview")
+@router.get("/{id}/preview", response_model=PreviewShape)
 async def preview_of(bench: Bench, id: Id) -> Answer:
     """Return the first rows of a file, what its columns look like, and what is asked."""
     return await bench.heavy(lambda: Answer(preview(bench.library, bench.library.work(id))))
 
 
-@router.delete("/{id}")
+@router.delete("/{id}", response_model=ForgottenShape)
 def forget(bench: Bench, id: Id) -> Answer:
     """Forget work, with its report or lesson; runs that it brought stay."""
     remove_outputs(bench.library, bench.bundle, bench.library.work(id))
