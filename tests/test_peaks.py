@@ -130,6 +130,22 @@ def test_fragments_of_other_gases_are_no_peaks_of_a_gas() -> None:
     assert abs(raw.maximum_degC - peaks(run, [64])[0].maximum_degC) < 5
 
 
+def test_heavy_carbon_monoxide_is_no_nitric_oxide() -> None:
+    run = _one(np.random.default_rng(5), "CO2", 5e-6)
+    abundance = run.abundance.copy()
+    abundance[:, run.mz == 30] = 0.00206 * abundance[:, run.mz == 28]  # 18O in all oxygen
+    assert not [peak for peak in peaks(replace(run, abundance=abundance)) if peak.mz == 30]
+
+
+def test_what_was_not_measured_is_not_said_to_be_subtracted() -> None:
+    run = _one(np.random.default_rng(5), "CO", 5e-6)
+    kept = run.mz != 44
+    without = replace(run, mz=run.mz[kept], abundance=run.abundance[:, kept])
+    for measured, note in ((run, "less 0.1 of m/z 44"), (without, "not corrected: m/z 44 not")):
+        (found,) = {peak.note.partition(";")[0] for peak in peaks(measured) if peak.mz == 28}
+        assert found.startswith(note)
+
+
 def test_areas_share_out_and_windows_stand_in_order() -> None:
     for instrument in ("commercial", "sam_testbed"):
         run = simulate_run(
