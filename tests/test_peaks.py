@@ -11,6 +11,7 @@ from scipy.signal import find_peaks
 from egams.errors import InputError
 from egams.explain.peaks import peaks
 from egams.explain.traces import traces_of, traces_of_prepared
+from egams.families import FAMILIES
 from egams.preprocess.prepare_runs import prepare_runs
 from egams.run import Run
 from egams.simulate import simulate_run
@@ -144,6 +145,18 @@ def test_what_was_not_measured_is_not_said_to_be_subtracted() -> None:
     for measured, note in ((run, "less 0.1 of m/z 44"), (without, "not corrected: m/z 44 not")):
         (found,) = {peak.note.partition(";")[0] for peak in peaks(measured) if peak.mz == 28}
         assert found.startswith(note)
+
+
+def test_the_last_digit_of_readings_seldom_decides_a_baseline() -> None:
+    moved = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        run = simulate_run(rng, families=list(rng.choice(FAMILIES, 2, replace=False)))
+        other = run.abundance * (1 + 1e-7 * rng.standard_normal(run.abundance.shape))
+        one, two = traces_of(run), traces_of(replace(run, abundance=other))
+        height = np.nanmax(one.signal, 0) - np.nanmin(one.signal, 0)
+        moved += list(np.nanmax(np.abs(one.baseline - two.baseline), 0) > 1e-3 * height)
+    assert np.mean(moved) < 0.075  # 0.10 where baselines stop as those of models do
 
 
 def test_areas_share_out_and_windows_stand_in_order() -> None:
