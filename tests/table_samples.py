@@ -26,7 +26,7 @@ TEMPS = {
     "K": lambda t: t + 273.15,
     "°F": lambda t: t * 1.8 + 32,
 }
-SIGNALS = {"A": 1.0, "nA": 1e-9, "mbar": 100.0, "Torr": 133.322368, "counts": 1.0}
+SIGNALS = {"A": 1.0, "nA": 1e-9, "mbar": 1.0, "Torr": 1.33322368, "counts": 1.0}
 UNIT_STYLES = {"[]": "{} [{}]", "()": "{} ({})", "/": "{}/{}", ",": "{}, {}", "row": "{}"}
 CHANNELS = ("m/z {}", "{} amu", "I({})", "mass {}", "QMID(s:1|m:{})", "M{}", "{}")
 
