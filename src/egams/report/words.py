@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from egams.ensemble.predictions import RunPrediction
+from egams.errors import InputError
 from egams.explain.species import BY_MZ
+from egams.explain.traces import Traces
 from egams.families import FAMILIES
 from egams.report.ions import printed
 from egams.run import Run
@@ -89,6 +91,36 @@ def nearest_line(prediction: RunPrediction, most: int = 3) -> str:
     """
     nearest = "; ".join(str(each).replace("_", " ") for each in prediction.nearest[:most])
     return f"Nearest training runs (0: the same): {nearest}" if nearest else ""
+
+
+def nothing_to_draw(traces: Sequence[Traces], mz: Collection[int] | None) -> InputError:
+    """Return the error that none of the ions to be drawn was measured.
+
+    Parameters
+    ----------
+    traces
+        Of the runs of a picture.
+    mz
+        That were asked for; None where the picture chooses.
+    """
+    runs = ", ".join(f"'{each.run_id}'" for each in traces)
+    runs = f"run {runs}" if len(traces) == 1 else f"runs {runs}"
+    if mz is None:
+        return InputError(f"{runs}: no m/z of a usual gas", expected="--mz with those to draw")
+    return InputError(f"{runs}: none of these m/z was measured")
+
+
+def title_lines(name: str, characters: int) -> list[str]:
+    """Break the name of a run that is too long for one line; what three do not hold is left out.
+
+    Parameters
+    ----------
+    name
+        Of the run.
+    characters
+        That fit in a line.
+    """
+    return textwrap.wrap(name, characters, max_lines=3, placeholder=" …") or [""]
 
 
 def wrapped(lines: Collection[str], characters: int) -> list[str]:
