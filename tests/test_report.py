@@ -24,6 +24,7 @@ from egams.explain.peaks import peaks
 from egams.explain.traces import traces_of
 from egams.explain.windows import Window
 from egams.families import FAMILIES, INSTRUMENTS
+from egams.io.facts import facts_of
 from egams.preprocess.blank import Blank, subtract_blank
 from egams.report.compare import draw_mirrored, draw_overlay, draw_with_blank
 from egams.report.figure import draw_run
@@ -31,6 +32,7 @@ from egams.report.labels import spread
 from egams.report.log_ticks import few_log_ticks, power_words
 from egams.report.page import LOOKS
 from egams.report.signal_picture import signal_picture
+from egams.report.words import facts_line, range_of
 from egams.run import Run
 from egams.simulate import SimulationConfig, simulate_run
 
@@ -111,6 +113,16 @@ def test_what_was_not_measured_is_named(tmp_path):
     assert {"H₂O 17 for 18", "H₂O 20 for 18"} <= set(said)
     said = texts(draw_run(even(), tmp_path / "p.svg", mz=[17, 18]).read_text())
     assert {"H₂O 17", "H₂O 18"} <= set(said)
+
+
+def test_a_run_that_cooled_again_is_told_by_its_lowest_and_highest_temperature() -> None:
+    one = even()
+    there_and_back = np.concatenate([np.linspace(30.4, 1001.0, 40), np.linspace(990.0, 101.0, 20)])
+    assert facts_line(replace(one, temperature=there_and_back)).endswith("60 scans, 30 to 1001 °C")
+    within_scans = one.temperature[:, None] + np.linspace(-3.0, 3.0, one.mz.size)
+    slow = replace(one, temperature=within_scans)
+    assert facts_line(slow).endswith(", 30 to 900 °C")
+    assert range_of(slow) == pytest.approx(facts_of(slow).temperature)
 
 
 def test_calls_choose_the_ions(tmp_path):
@@ -230,7 +242,8 @@ def test_ticks_of_a_short_panel_can_be_read(low: float, span: float) -> None:
 
 def test_numbers_at_ticks_are_short() -> None:
     said = [power_words(each) for each in (1e-8, 2e-11, 1.25e5, 0.5, 300.0)]
-    assert said == ["10⁻⁸", "2 \N{MULTIPLICATION SIGN} 10⁻¹¹", "1.25 \N{MULTIPLICATION SIGN} 10⁵", "0.5", "300"]
+    plain = [each.replace("\N{MULTIPLICATION SIGN}", "x") for each in said]
+    assert plain == ["10⁻⁸", "2 x 10⁻¹¹", "1.25 x 10⁵", "0.5", "300"]
 
 
 def test_a_long_name_stays_in_the_picture(tmp_path, monkeypatch):
@@ -301,7 +314,7 @@ def test_cooling_gives_the_same_picture(run, tmp_path):
     one, other = (signal_picture(traces_of(each)) for each in (run, cooled))
     np.testing.assert_allclose(one, other, rtol=1e-5)
     said = texts(draw_run(cooled, tmp_path / "run.svg").read_text())
-    assert any("cooled from" in text for text in said)
+    assert any("°C while cooling" in text for text in said)
 
 
 def test_the_picture_of_all_mz_tells_measured_from_floor():

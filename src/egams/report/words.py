@@ -6,6 +6,8 @@ import re
 import textwrap
 from collections.abc import Collection, Sequence
 
+import numpy as np
+
 from egams.ensemble.predictions import RunPrediction
 from egams.errors import InputError
 from egams.explain.species import BY_MZ
@@ -17,6 +19,8 @@ from egams.run import Run
 INSTRUMENT = {"commercial": "commercial instrument", "sam_testbed": "SAM testbed"}
 USUAL = (18, 28, 32, 36, 44, 64)
 """m/z whose absence is stated."""
+EARLY = 0.1
+"""A run that is hottest within this share of its scans was only cooled."""
 
 
 def facts_line(run: Run) -> str:
@@ -27,11 +31,35 @@ def facts_line(run: Run) -> str:
     run
         The run.
     """
-    temperature = run.scan_temperature
-    first, last = float(temperature[0]), float(temperature[-1])
-    way = "heated" if last >= first else "cooled"
-    facts = f"{INSTRUMENT[run.instrument]}, {len(temperature)} scans"
-    return f"{facts}, {way} from {round(first)} to {round(last)} °C"
+    scans = run.scan_temperature
+    cooled = " while cooling" if np.nanargmax(scans) < EARLY * scans.size else ""
+    facts = f"{INSTRUMENT[run.instrument]}, {scans.size} scans"
+    return f"{facts}, {temperatures(*range_of(run))}{cooled}"
+
+
+def range_of(run: Run) -> tuple[float, float]:
+    """Return the lowest and the highest temperature of a scan, degC, as `egams inspect` does.
+
+    Parameters
+    ----------
+    run
+        The run, heated, cooled, or both.
+    """
+    scans = run.scan_temperature
+    return float(np.nanmin(scans)), float(np.nanmax(scans))
+
+
+def temperatures(low: float, high: float, unit: str = "°C") -> str:
+    """Write a range of temperatures: the only place where it is rounded.
+
+    Parameters
+    ----------
+    low, high
+        Lowest and highest, degC.
+    unit
+        As it is to be written.
+    """
+    return f"{low:.0f} to {high:.0f} {unit}"
 
 
 def answer_lines(prediction: RunPrediction) -> list[str]:
