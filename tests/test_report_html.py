@@ -52,6 +52,8 @@ def test_a_report_holds_all_runs_and_fetches_nothing(runs: Path, tmp_path: Path)
     for peak in egams.peaks(source.load("R1")):
         if peak.share >= 0.05:
             assert f"{peak.height:.2e}" in page
+    heads = set(re.findall(r"<th[^>]*>((?:height|area)[^<]*)</th>", page))
+    assert heads == {"height, A", "area, A °C"}
 
 
 def test_table_and_page_state_the_same_temperatures(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ def plot(
 
     Ion traces over temperature with their baselines and peaks, all m/z, and the answer.
     """
+    from egams.cli.asked_mz import lacking_mz, say_lacking
     from egams.cli.blank import blank_of
     from egams.cli.foreign_output import refuse_foreign
     from egams.cli.show import say
@@ -114,6 +115,7 @@ def plot(
     else:
         loaded = None if data_only else load_bundle(bundle)
         _draw(drawn[0], output, loaded, evidence, settings | {"linear": linear})
+    say_lacking(lacking_mz(each, numbers) for each in drawn)
     say(f"{', '.join(each.run_id for each in drawn)} in {output}")
 
 

@@ -60,9 +60,9 @@ def console(*, stderr: bool = False, width: int = WIDE) -> Console:
     return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=width)
 
 
-def say(line: str) -> None:
+def say(line: str, *, stderr: bool = False) -> None:
     """Print a line as it is, without rich's markup, never broken; what is unseen is shown."""
-    console().print(Text("\n".join(map(plain_text, line.split("\n")))), soft_wrap=True)
+    console(stderr=stderr).print(Text("\n".join(map(plain_text, line.split("\n")))), soft_wrap=True)
 
 
 def say_used(
