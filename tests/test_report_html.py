@@ -54,6 +54,12 @@ def test_a_report_holds_all_runs_and_fetches_nothing(runs: Path, tmp_path: Path)
             assert f"{peak.height:.2e}" in page
     heads = set(re.findall(r"<th[^>]*>((?:height|area)[^<]*)</th>", page))
     assert heads == {"height, A", "area, A °C"}
+    one = egams.load_bundle().predict(source.load("R1"))[0]
+    likeliest = one.probabilities.argmax()
+    assert "models differ by" in page
+    assert "±" not in page
+    for number in (one.probabilities[likeliest], one.spread[likeliest]):
+        assert f'<td class="number">{number:.2f}</td>' in page
 
 
 def test_table_and_page_state_the_same_temperatures(tmp_path: Path) -> None:

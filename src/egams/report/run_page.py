@@ -28,10 +28,11 @@ LEAST_SHARE = 0.05
 
 @dataclass(frozen=True)
 class FamilyRow:
-    """A family in words: its call, and what the evidence or the lack of it says."""
+    """A family in words: its call, how far models differ, and why it cannot be seen."""
 
     family: str
     probability: float
+    spread: float
     call: str
     remark: str
 
@@ -132,6 +133,7 @@ def page_of(
             FamilyRow(
                 FAMILIES[place].replace("_", " "),
                 float(prediction.probabilities[place]),
+                float(prediction.spread[place]),
                 str(prediction.calls[place]),
                 str(prediction.unseen[place]),
             )
