@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.signal import find_peaks
 
+from command_line import egams
 from egams.errors import InputError
 from egams.explain.peaks import peaks
 from egams.explain.traces import traces_of, traces_of_prepared
 from egams.families import FAMILIES
+from egams.io import write_csv
 from egams.preprocess.prepare_runs import prepare_runs
 from egams.run import Run
 from egams.simulate import simulate_run
@@ -200,3 +204,26 @@ def test_mz_that_were_not_measured_give_no_peaks() -> None:
     assert peaks(run, [64, 987]) == peaks(run, [64]) == peaks(traces_of(run), [64])
     with pytest.raises(InputError, match="none of these m/z was measured"):
         peaks(run, [987])
+
+
+def test_the_command_states_units_and_names_what_was_not_measured(tmp_path: Path) -> None:
+    run = simulate_run(np.random.default_rng(9), families=["sulfate"])
+    for name in ("a", "b"):
+        write_csv(run, tmp_path / "runs" / f"{name}.csv")
+    one, table = tmp_path / "runs" / "a.csv", tmp_path / "peaks.csv"
+    done = egams("peaks", one, "--mz", "64,987", "-o", table)
+    assert "height, A" in done.stdout
+    assert "area, A °C" in done.stdout
+    with table.open(encoding="utf-8", newline="") as file:
+        assert {(row["unit"], row["area_unit"]) for row in csv.DictReader(file)} == {
+            ("A", "A degC")
+        }
+    assert "note: m/z 987 was not measured\n" in done.stderr
+    both = egams("peaks", tmp_path / "runs", "--mz", "64,980-987", "-o", table).stderr
+    assert "note: m/z 980-987 were not measured in 2 of 2 runs\n" in both
+    assert "note" not in egams("peaks", one, "--mz", "64").stderr
+    none = egams("peaks", one, "--mz", "987", ok=False)
+    assert none.returncode == 2
+    assert none.stderr.endswith("none of these m/z was measured.\n")
+    drawn = egams("plot", one, "--mz", "64,987", "--data-only", "-o", tmp_path / "p.png")
+    assert "note: m/z 987 was not measured\n" in drawn.stderr

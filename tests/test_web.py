@@ -55,6 +55,9 @@ def test_an_answer_is_that_of_the_command_line(
         assert row["calls"][family] == expected["families"][family]["call"]
         assert row["probabilities"][family] == expected["families"][family]["probability"]
     assert found["answers"][0]["probabilities"] == row["probabilities"]
+    inspected = egams("inspect", tmp_path / "first.csv").stdout
+    assert f"scans from {row['temperatures'].replace('°C', 'degC')}" in inspected
+    assert f" m/z, {row['temperatures']}" in found["facts"]
     assert not row["stale"]
 
 

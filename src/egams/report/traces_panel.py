@@ -14,13 +14,13 @@ from egams.report.colours import INK, NOT_MEASURED
 from egams.report.evidence import Marked
 from egams.report.ions import Ion
 from egams.report.labels import Label, place_labels, write_at_right
+from egams.report.log_ticks import RAISED
 from egams.run import CURRENTS, PRESSURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DASHED: dict[str, Any] = {"linewidth": 0.8, "linestyle": (0, (4, 2.5))}
-RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _LOWEST_SHARE, _HIGHEST_SHARE = 1e-7, 0.05  # of the top, for the lower end of the axis
 _LEAST_RISE = 1.3  # of signal over baseline: smaller peaks are not named
 _LEAST_PART = 0.08  # of the area of the ion
