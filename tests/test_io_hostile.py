@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from egams.errors import InputError
-from egams.families import FAMILIES
 from egams.io import open_source, read
 from egams.run import Run
 from io_samples import HEADER, RUNS, lay_csvs, lay_labels, lay_metadata, long_table
@@ -273,7 +272,7 @@ def test_truncated_archives(tmp_path: Path) -> None:
         ("train_labels.csv", "S0002,0", "S0002,", "row 3, column 'sulfide': run 'S0002' holds ''"),
         ("train_labels.csv", "S0002,", "S0002,1,", "row 3: 12 fields under a header of 11"),
         ("train_labels.csv", "S0002", "S0001", "row 3, column 'sample_id'.*second time"),
-        ("train_labels.csv", ",", ";", "looks semicolon-separated"),
+        ("train_labels.csv", "sample_id", "id", "column 'sample_id'.*Rename 'id' to 'sample_id'"),
     ],
 )
 def test_metadata_and_labels(file: str, old: str, new: str, phrase: str, tmp_path: Path) -> None:
@@ -283,8 +282,9 @@ def test_metadata_and_labels(file: str, old: str, new: str, phrase: str, tmp_pat
     text = (tmp_path / file).read_text()
     assert old in text
     (tmp_path / file).write_text(text.replace(old, new))
+    named = {"labels": tmp_path / file} if "labels" in file else {}
     with pytest.raises(InputError, match=phrase) as error:
-        open_source(tmp_path)
+        open_source(tmp_path, **named)
     assert str(tmp_path) in str(error.value)
 
 
@@ -349,15 +349,3 @@ def test_bad_parquets(tmp_path: Path) -> None:
     path.write_bytes(table())
     with pytest.raises(InputError, match="cut off or damaged"):
         open_source(path)
-
-
-def test_labels_in_two_files(tmp_path: Path) -> None:
-    lay_csvs(tmp_path / "runs")
-    for name in ("a_labels.csv", "b_labels.csv"):
-        lay_labels(tmp_path / "runs" / name)
-    with pytest.raises(InputError, match=r"b_labels.csv.*run 'S0001' is labelled in another"):
-        open_source(tmp_path / "runs")
-    chosen = open_source(tmp_path / "runs", labels=tmp_path / "runs" / "a_labels.csv")
-    labels = chosen.load("S0001").labels
-    assert labels is not None
-    assert labels.size == len(FAMILIES)

@@ -21,11 +21,12 @@ from egams.plain import plain_text
 from egams.run import Run
 
 METADATA = "metadata.csv"
-LABELS = "*labels*.csv"
+LABELS = ("*labels*.csv", "*labels*.xlsx")
 SUFFIXES = (".csv", ".tsv", ".txt", ".asc", ".dat", ".tab", ".xlsx", ".cdf", ".mzml")
 """Of files that may be runs, each packed with gzip or not."""
 _ABOUT_RUNS = (
-    *(METADATA, LABELS, "submission*.csv", "readme*", "license*", ".*", "*.lbl", MAPPING),
+    *(METADATA, *LABELS, "submission*.csv", "readme*", "license*", ".*", "*.lbl", MAPPING),
+    "~$*",  # what Excel leaves beside a workbook that is open
 )
 _ENCRYPTED = 1
 NO_TEXT = "the name holds control characters or is no UTF-8"
@@ -121,6 +122,22 @@ def is_about_runs(name: str) -> bool:
         Of the file.
     """
     return any(fnmatch(name.lower(), pattern) for pattern in _ABOUT_RUNS)
+
+
+def labels_in(folder: Path) -> list[Path]:
+    """Return the files of a folder that are called like labels, sorted.
+
+    Parameters
+    ----------
+    folder
+        Where data lie.
+    """
+    return sorted(
+        path
+        for path in folder.glob("*")
+        if any(fnmatch(path.name.lower(), pattern) for pattern in LABELS)
+        and not path.name.startswith((".", "~$"))
+    )
 
 
 def run_id_of(name: str) -> str:

@@ -87,6 +87,7 @@ def open_several(paths: Iterable[Path], open_one: Callable[[Path], RunSource]) -
     inputs = list(dict.fromkeys(paths))
     found: dict[str, tuple[str, str, Part]] = {}
     passed_over: list[str] = []
+    unread: list[InputError] = []
     for path in inputs:
         name = str(path)
         try:
@@ -94,7 +95,9 @@ def open_several(paths: Iterable[Path], open_one: Callable[[Path], RunSource]) -
         except InputError as error:
             found[name] = (name, name, error)
             continue
-        passed_over += source.passed_over if isinstance(source, IndexedSource) else ()
+        if isinstance(source, IndexedSource):
+            passed_over += source.passed_over
+            unread += source.annotations.unread
         for run_id in source.ids:
             found.setdefault(_place(source, run_id), (name, run_id, (source, run_id)))
     parts = [part for _, _, part in found.values()]
@@ -111,7 +114,8 @@ def open_several(paths: Iterable[Path], open_one: Callable[[Path], RunSource]) -
             raise InputError(f"two runs '{called}'", expected="run ids that differ between inputs")
         index[called] = part
     shown = f"{len(inputs)} inputs"
-    return SeveralSource(shown, index, Annotations(), tuple(index), tuple(passed_over))
+    known = Annotations(unread=tuple(unread))
+    return SeveralSource(shown, index, known, tuple(index), tuple(passed_over))
 
 
 def _place(source: RunSource, run_id: str) -> str:

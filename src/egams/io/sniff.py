@@ -12,7 +12,6 @@ from egams.io.annotations import Annotations, annotations_from
 from egams.io.blob import Blob, input_errors
 from egams.io.challenge import challenge_blobs
 from egams.io.csv_source import (
-    LABELS,
     METADATA,
     SUFFIXES,
     CsvSource,
@@ -21,6 +20,7 @@ from egams.io.csv_source import (
     folder_blobs,
     is_about_runs,
     is_run_name,
+    labels_in,
     zip_blobs,
 )
 from egams.io.foreign import Reading
@@ -67,11 +67,13 @@ def open_source(
     instrument
         Kind of instrument of runs that the metadata do not name; else it is inferred from the data.
     metadata
-        CSV with ``sample_id`` and ``instrument_type``, optionally ``split``, ``features_path`` and
+        Table with ``sample_id``, ``instrument_type``, optionally ``split``, ``features_path`` and
         ``features_md5_hash``. Default: ``metadata.csv`` in the folder, or beside a zip or Parquet.
     labels
-        CSV with ``sample_id`` and a column of 0 and 1 for each family. Default: every
-        ``*labels*.csv`` in the same place. Runs it does not name have no labels.
+        Table with ``sample_id`` and a column of 0 and 1 for each family: text with commas,
+        semicolons or tabs, or ``.xlsx``. Default: every ``*labels*.csv`` and ``*labels*.xlsx`` in
+        the same place; one that cannot be read as labels is named in the notes of the runs. Runs
+        it does not name have no labels.
     split
         Only the runs of this split of the metadata.
     verify
@@ -90,15 +92,17 @@ def open_source(
     Raises
     ------
     InputError
-        If there is no such file, it holds no runs, or metadata or labels are wrong.
+        If there is no such file, it holds no runs, or metadata are wrong, or labels that were
+        named.
     """
 
     def known(beside: Path | None = None) -> Annotations:
         found = None
         if beside is not None and (beside / METADATA).is_file():
             found = beside / METADATA
-        files = [Path(labels)] if labels else sorted(beside.glob(LABELS)) if beside else []
-        return annotations_from(Path(metadata) if metadata else found, files, instrument)
+        named = [Path(labels)] if labels else []
+        looks = labels_in(beside) if beside and not labels else []
+        return annotations_from(Path(metadata) if metadata else found, named, instrument, looks)
 
     if paths := _paths(path_or_runs):
         joined = _temperature(temperature)  # read once

@@ -97,12 +97,31 @@ class IndexedSource(Generic[Entry]):
 
     def make_run(self, run_id: str, table: LongTable) -> Run:
         """Make a run of its table, with what is known of it."""
-        return run_from_readings(
+        run = run_from_readings(
             table,
             run_id,
             instrument=self.annotations.instrument_of(run_id),
             labels=self.annotations.labels.get(run_id),
         )
+        notes = self.annotations.notes
+        return replace(run, notes=(*run.notes, *notes)) if notes else run
+
+
+def refuse_unread_labels(source: RunSource) -> None:
+    """See that no labels beside the data were left unread; for what is learnt from labels.
+
+    Parameters
+    ----------
+    source
+        The runs.
+
+    Raises
+    ------
+    InputError
+        If some were: why.
+    """
+    if isinstance(source, IndexedSource):
+        source.annotations.refuse_unread()
 
 
 @dataclass(frozen=True)
