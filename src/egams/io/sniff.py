@@ -22,6 +22,7 @@ from egams.io.csv_source import (
     is_run_name,
     labels_in,
     zip_blobs,
+    zip_others,
 )
 from egams.io.foreign import Reading
 from egams.io.readers import own_suffixes
@@ -256,13 +257,15 @@ def _no_runs(folder: Path) -> InputError:
     )
 
 
-def _passed_over(folder: Path, annotations: Annotations) -> tuple[str, ...]:
+def _passed_over(path: Path, annotations: Annotations) -> tuple[str, ...]:
     """Return folders and files that are neither runs nor about runs; metadata say which count."""
-    if annotations.records or not folder.is_dir():
+    if not path.is_dir():
+        return zip_others(path) if path.name.lower().endswith(".zip") else ()
+    if annotations.records:
         return ()
     return tuple(
         str(entry)
-        for entry in sorted(folder.iterdir())
+        for entry in sorted(path.iterdir())
         if not is_about_runs(entry.name) and (entry.is_dir() or not is_run_name(entry.name))
     )
 
