@@ -13,6 +13,7 @@ from egams.errors import InputError
 from egams.io.blob import Blob, FileBlob, RefusedBlob, ZipBlob, input_errors, refuse_no_file
 from egams.io.foreign import Reading
 from egams.io.readers import own_suffixes
+from egams.io.sheets import SheetBlob, sheet_of
 from egams.io.source import IndexedSource
 from egams.io.tables.hints import FILE as MAPPING
 from egams.io.tables.recording import Recording
@@ -78,7 +79,10 @@ class CsvSource(IndexedSource[Blob]):
         if self.verify:
             self._check_md5(run_id, data, blob.name)
         path = blob.path if isinstance(blob, FileBlob) else None
-        return self.reading.recording(data, blob.name, path)
+        recording = self.reading.recording(data, blob.name, path, sheet_of(blob))
+        if isinstance(blob, SheetBlob) and blob.note:
+            return replace(recording, account=recording.account.noted(blob.note))
+        return recording
 
     def fingerprint(self, run_id: str) -> str:
         """Return a string that changes with the CSV, the labels or the instrument."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from egams.errors import InputError
 from egams.io.annotations import Annotations
 from egams.io.blob import FileBlob
+from egams.io.sheets import SheetBlob
 from egams.io.source import IndexedSource, RunSource
 from egams.run import Run
 
@@ -121,6 +122,8 @@ def open_several(paths: Iterable[Path], open_one: Callable[[Path], RunSource]) -
 def _place(source: RunSource, run_id: str) -> str:
     """Return what is the same for one run found in two ways."""
     entry = source.find(run_id) if isinstance(source, IndexedSource) else None
-    if isinstance(entry, FileBlob):
-        return os.path.realpath(entry.path)
+    file = entry.book if isinstance(entry, SheetBlob) else entry
+    if isinstance(file, FileBlob):
+        path = os.path.realpath(file.path)
+        return f"{path}/{entry.sheet}" if isinstance(entry, SheetBlob) else path
     return f"{os.path.realpath(source.name)}: {run_id}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from egams.errors import InputError
@@ -27,6 +28,7 @@ from egams.io.csv_source import (
 from egams.io.foreign import Reading
 from egams.io.readers import own_suffixes
 from egams.io.several import open_several
+from egams.io.sheets import records_with_sheets, with_sheets
 from egams.io.source import RunReader, RunSource, open_memory
 from egams.io.tables.hints import hints_from, hints_in
 from egams.io.tables.recording import Curve
@@ -208,11 +210,14 @@ def _open_path(
     blobs, annotations = _open_csvs(path, known)
     if verify and not annotations.records:
         _cannot_verify(verify, f"{path} without metadata")
-    ids = annotations.select(blobs, split)
     if offset is not None and temperature is None:
         raise InputError("an offset but no temperature", expected="a curve or a ramp beside it")
     beside = hints_in(path if path.is_dir() else path.parent)
     reading = Reading(hints_from(columns), beside, temperature, offset)
+    blobs = with_sheets(blobs, reading.stated or reading.beside)
+    records = records_with_sheets(annotations.records, blobs)
+    annotations = replace(annotations, records=records)
+    ids = annotations.select(blobs, split)
     others = _passed_over(path, annotations)
     return CsvSource(str(path), blobs, annotations, ids, others, verify, reading)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from egams.errors import InputError
-from egams.io.tables.dialect import Grid
+from egams.io.tables.dialect import Grid, NoTableError
 from egams.io.tables.units import Quantity
 
 
@@ -32,7 +32,7 @@ def ask(problem: str, grid: Grid, column: str | None, answer: str) -> InputError
     )
 
 
-def nothing_recognised(grid: Grid, columns: Mapping[Quantity, str]) -> InputError:
+def nothing_recognised(grid: Grid, columns: Mapping[Quantity, str]) -> NoTableError:
     """Return what to say of a table that holds no signals as far as headers tell.
 
     Parameters
@@ -45,7 +45,7 @@ def nothing_recognised(grid: Grid, columns: Mapping[Quantity, str]) -> InputErro
     known = ", ".join(f"{role} ('{header}')" for role, header in columns.items()) or "none"
     shown = ", ".join(f"'{name}'" for name in grid.names[:12])
     shown += ", ..." if len(grid.names) > 12 else ""
-    return InputError(
+    return NoTableError(
         f"neither a column of abundance beside one of m/z, nor a column for each m/z, among {shown}"
         f" (recognised: {known})",
         file=grid.file,

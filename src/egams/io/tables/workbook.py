@@ -1,4 +1,4 @@
-"""Excel workbooks: the sheet that holds the table, as text cells."""
+"""Excel workbooks: the cells of their sheets, as text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UNREADABLE = (
 )
 
 
-def sheets_of(data: bytes, file: str) -> dict[str, Rows]:
+def sheets_of(data: bytes, file: str, only: str | None = None) -> dict[str, Rows]:
     """Return the cells of each sheet that holds any, by the name of the sheet, in their order.
 
     Parameters
@@ -33,6 +33,8 @@ def sheets_of(data: bytes, file: str) -> dict[str, Rows]:
         An ``.xlsx`` file.
     file
         What to call it in messages.
+    only
+        The one sheet to read; None reads all.
 
     Raises
     ------
@@ -48,7 +50,8 @@ def sheets_of(data: bytes, file: str) -> dict[str, Rows]:
         cells = {
             sheet.name: book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False)
             for sheet in book.sheets_metadata
-            if sheet.typ == calamine.SheetTypeEnum.WorkSheet  # a chart of its own has no cells
+            if only in (None, sheet.name)
+            and sheet.typ == calamine.SheetTypeEnum.WorkSheet  # a chart of its own has no cells
         }
     except (calamine.CalamineError, ValueError, OSError) as error:
         raise _damaged(file, error) from error
@@ -59,8 +62,8 @@ def sheets_of(data: bytes, file: str) -> dict[str, Rows]:
     return held
 
 
-def rows_of_workbook(data: bytes, file: str) -> tuple[Rows, str]:
-    """Return the cells of the sheet with most of them, and its name; errors as `sheets_of`.
+def rows_of_workbook(data: bytes, file: str, sheet: str | None = None) -> tuple[Rows, str]:
+    """Return the cells of a sheet, and its name; errors as `sheets_of`.
 
     Parameters
     ----------
@@ -68,8 +71,10 @@ def rows_of_workbook(data: bytes, file: str) -> tuple[Rows, str]:
         An ``.xlsx`` file.
     file
         What to call it in messages.
+    sheet
+        Which; None takes the one with most cells.
     """
-    sheets = sheets_of(data, file)
+    sheets = sheets_of(data, file, sheet)
     name = max(sheets, key=lambda each: sum(len(row) for row in sheets[each]))
     return sheets[name], name
 
