@@ -161,6 +161,16 @@ OPEN: dict[str, tuple[str, str, str]] = {
         "'44 xmu': may hold a signal",
         "44 xmu=44",
     ),
+    "a range of m/z": (
+        wide("t/s", "T/°C", "m/z 18", "IS m/z 12-100 / nA").replace("m/z 18\t", "m/z 18 / nA\t"),
+        "'IS m/z 12-100 / nA': may hold a signal",
+        "IS m/z 12-100 / nA=unused",
+    ),
+    "signals without a unit and with a word that is not known": (
+        wide("t/s", "T/°C", "Scan m/z 18", "Scan m/z 44"),
+        "--columns 'Scan m/z 18=18, Scan m/z 44=44'",
+        "Scan m/z 18=18, Scan m/z 44=44",
+    ),
     "one m/z twice": (
         wide("t/s", "T/°C", "m/z 18", "Water"),
         "'m/z 18' and 'Water' are both m/z 18",
@@ -218,6 +228,19 @@ def test_a_capital_t_is_a_temperature(tmp_path: Path) -> None:
     for header in ("T", "T sample", "t sample/°C", "Probe T, °C"):
         run = load(wide("t / s", header, "m/z 18", "m/z 44").encode(), tmp_path)
         assert run.temperature[0] == 30
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["IS m/z {} / nA", "Kanal 3, m/z={} [nA]", "Spur (m/z {}) in nA", "QMS 403 m/e {} (nA)"],
+)
+def test_m_z_and_a_number_before_a_unit_of_signals_are_an_ion(header: str, tmp_path: Path) -> None:
+    text = wide("Zeit / s", "T / °C", header.format(18), header.format("44,1"))
+    run = load(text.encode(), tmp_path)
+    assert run.mz.tolist() == [18, 44]
+    assert (run.unit, run.abundance[3, 0]) == ("A", pytest.approx(4e-18))
+    with pytest.raises(InputError, match="--columns"):
+        load(text.replace("nA", "A").replace("44,1", "44 log").encode(), tmp_path)
 
 
 def test_signals_that_are_no_signals_are_refused(tmp_path: Path) -> None:

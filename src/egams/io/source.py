@@ -104,7 +104,25 @@ class IndexedSource(Generic[Entry]):
             instrument=self.annotations.instrument_of(run_id),
             labels=self.annotations.labels.get(run_id),
         )
-        return heating_of(run)
+        heated, notes = heating_of(run), self.annotations.notes
+        return replace(heated, notes=(*heated.notes, *notes)) if notes else heated
+
+
+def refuse_unread_labels(source: RunSource) -> None:
+    """See that no labels beside the data were left unread; for what is learnt from labels.
+
+    Parameters
+    ----------
+    source
+        The runs.
+
+    Raises
+    ------
+    InputError
+        If some were: why.
+    """
+    if isinstance(source, IndexedSource):
+        source.annotations.refuse_unread()
 
 
 @dataclass(frozen=True)
