@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from egams.arrays import FloatArray
+from egams.arrays import FloatArray, IntArray
 from egams.conventions import HIGHEST_TEMPERATURE
 from egams.run import Run
 
@@ -35,39 +35,41 @@ def heating_of(run: Run) -> Run:
     run
         The run, as it was recorded.
     """
-    heated = _without_cooling(run)
-    if heated.scan_time is None:
-        return heated
-    least = float(heated.scan_temperature.min()) + LEAST_WARM
-    notes = tuple(
-        f"held at {degrees:.0f} degC for {seconds / 60:.0f} min: what was given off meanwhile "
-        "counts as given off at one temperature, and weighs little"
-        for degrees, seconds in holds(heated.scan_temperature, heated.scan_time)
-        if least < degrees <= HIGHEST_TEMPERATURE
-    )
-    new = [note for note in notes if note not in heated.notes]  # a run may be read once more
-    return replace(heated, notes=(*heated.notes, *new)) if new else heated
-
-
-def _without_cooling(run: Run) -> Run:
-    temperature = run.scan_temperature
-    top = float(temperature.max())
-    # A hold at the top belongs to the heating.
-    last = int(np.flatnonzero(temperature >= top - NEAR_TOP)[-1])
-    low = float(temperature[last:].min())
-    if top - low < COOLED or top - float(temperature[0]) < (top - low) / 2:
-        return run
-    kept = slice(0, last + 1)
+    temperature, time = run.scan_temperature, run.scan_time
+    kept, notes = _without_cooling(temperature)
+    if time is not None:
+        notes = (*notes, *_of_holds(temperature[:kept], time[:kept]))
+    new = tuple(note for note in notes if note not in run.notes)  # a run may be read once more
+    if kept == len(temperature):
+        return replace(run, notes=(*run.notes, *new)) if new else run
     return replace(
         run,
-        temperature=run.temperature[kept],
-        abundance=run.abundance[kept],
-        time=None if run.time is None else run.time[kept],
-        notes=(
-            *run.notes,
-            f"{len(temperature) - last - 1} of {len(temperature)} scans left out: cooling from "
-            f"{top:.0f} to {low:.0f} degC behind the heating",
-        ),
+        temperature=run.temperature[:kept],
+        abundance=run.abundance[:kept],
+        time=None if run.time is None else run.time[:kept],
+        notes=(*run.notes, *new),
+    )
+
+
+def _without_cooling(temperature: FloatArray) -> tuple[int, tuple[str, ...]]:
+    """How many scans the heating has, and a note if there are more."""
+    top = float(temperature.max())
+    # A hold at the top belongs to the heating.
+    kept = int(np.flatnonzero(temperature >= top - NEAR_TOP)[-1]) + 1
+    low = float(temperature[kept - 1 :].min())
+    if top - low < COOLED or top - float(temperature[0]) < (top - low) / 2:
+        return len(temperature), ()
+    left = f"{len(temperature) - kept} of {len(temperature)} scans left out"
+    return kept, (f"{left}: cooling from {top:.0f} to {low:.0f} degC behind the heating",)
+
+
+def _of_holds(temperature: FloatArray, time: FloatArray) -> tuple[str, ...]:
+    least = float(temperature.min()) + LEAST_WARM
+    return tuple(
+        f"held at {degrees:.0f} degC for {seconds / 60:.0f} min: what was given off meanwhile "
+        "counts as given off at one temperature, and weighs little"
+        for degrees, seconds in holds(temperature, time)
+        if least < degrees <= HIGHEST_TEMPERATURE
     )
 
 
@@ -84,13 +86,13 @@ def heating_rate(temperature: FloatArray, time: FloatArray) -> float | None:
     float or None
         Negative where the run is cooled; None where temperature or time stands still.
     """
-    direction = 1.0 if temperature[-1] >= temperature[0] else -1.0
-    furthest, first = np.unique(np.maximum.accumulate(direction * temperature), return_index=True)
-    passed = np.linspace(furthest[0], furthest[-1], STEPS + 1)
-    took = float(np.median(np.diff(np.interp(passed, furthest, time[first]))))
-    if len(furthest) < 2 or took <= 0:
+    direction, reached, first = _progress(temperature)
+    if len(reached) < 2:
         return None
-    return direction * float(furthest[-1] - furthest[0]) / STEPS / took * 60.0
+    passed = np.interp(np.linspace(reached[0], reached[-1], STEPS + 1), reached, time[first])
+    took = float(np.median(np.diff(passed)))
+    step = float(reached[-1] - reached[0]) / STEPS
+    return direction * step / took * 60.0 if took > 0 else None
 
 
 def holds(temperature: FloatArray, time: FloatArray) -> tuple[tuple[float, float], ...]:
@@ -104,14 +106,19 @@ def holds(temperature: FloatArray, time: FloatArray) -> tuple[tuple[float, float
     rate = heating_rate(temperature, time)
     if rate is None or abs(rate) < SLOW:
         return ()
-    found: list[tuple[float, float]] = []
-    begin = 0
-    lowest = highest = temperature[0]
-    for scan, value in enumerate([*temperature.tolist(), np.inf]):
-        lowest, highest = min(lowest, value), max(highest, value)
-        if highest - lowest > HOLD:
-            lasted = float(time[scan - 1] - time[begin])
-            if lasted >= LONG:
-                found.append((float(np.median(temperature[begin:scan])), lasted))
-            begin, lowest, highest = scan, value, value
-    return tuple(found)
+    _, reached, first = _progress(temperature)
+    levels = np.arange(reached[0], reached[-1] + HOLD, HOLD)
+    scans = np.append(first[np.searchsorted(reached, levels[:-1])], len(time) - 1)
+    lasted = np.diff(time[scans])
+    return tuple(
+        (float(np.median(temperature[scans[at] : scans[at + 1]])), float(lasted[at]))
+        for at in np.flatnonzero(lasted >= LONG)
+    )
+
+
+def _progress(temperature: FloatArray) -> tuple[float, FloatArray, IntArray]:
+    """Direction, and each temperature that is further than all before, with its scan."""
+    direction = 1.0 if temperature[-1] >= temperature[0] else -1.0
+    further = np.maximum.accumulate(direction * temperature)
+    reached, first = np.unique(further, return_index=True)
+    return direction, reached, first
