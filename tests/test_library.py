@@ -252,7 +252,7 @@ def test_an_older_library_is_migrated_whole_or_not_at_all_after_a_backup(
         assert library.runs() == before
         library.set_remark(before[0][0].id, "written as before")
     monkeypatch.setattr(schema, "MIGRATIONS", known)
-    with pytest.raises(ArtifactError, match="version 2; this egams knows versions up to 1"):
+    with pytest.raises(ArtifactError, match="version 3; this egams knows versions up to 2"):
         Library.open(path)
     with Library.open(tmp_path / f"lab.db.before-{len(known) + 1}") as kept:
         assert kept.runs() == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +19,8 @@ from command_line import egams
 from egams.families import FAMILIES
 from egams.io import write_csv
 from egams.io.run_rows import read_labels, read_submission
-from egams.library.database import Database
+from egams.library.database import Database, check_all
+from egams.library.library import Library
 from prepared_samples import simulated
 from table_samples import Dialect, text_of
 from web_samples import csv_of, finished, sent, served
@@ -150,8 +152,37 @@ def test_a_report_is_written_and_handed_on(client: TestClient, runs: list[int]) 
     assert client.get(f"/api/work/{work['id']}/file").status_code == 404
 
 
+def assert_a_backup_answers_with_the_taught_bundle(
+    client: TestClient, place: Path, digest: str, folder: Path
+) -> None:
+    """A backup is one file with all of it; without the bundle it says what answers instead."""
+    with Library.open(place / "lab.db") as library:
+        assert library.bundles() == {digest}
+        with library.writing() as db:  # as an older egams left it: beside the library alone
+            db.execute("DELETE FROM bundles")
+    (folder / "lab.db").write_bytes(client.get("/api/library/backup").content)
+    check_all(folder / "lab.db", folder / "lab.db")
+    with served(folder) as restored:
+        restored.get("/api/training/S0001")  # waits for the bundle
+        bundle = restored.get("/api/status").json()["bundle"]
+        assert (bundle["digest"], bundle["problem"]) == (digest, None)
+    with Library.open(folder / "lab.db") as library:
+        work = library.works(["done"])
+        lesson = next(each for each in work if each.kind == "teach")
+        library.forget_bundle(digest)
+    with served(folder) as restored:
+        restored.get("/api/training/S0001")
+        bundle = restored.get("/api/status").json()["bundle"]
+        assert bundle["shipped"] and "not in this library" in bundle["problem"]
+        refused = restored.post("/api/bundle", json={"work": lesson.id})
+        assert refused.status_code == 409
+        assert "Teach again" in refused.json()["error"]["text"]
+        assert str(folder) not in refused.text + bundle["problem"]
+        assert restored.post("/api/bundle", json={"work": "shipped"}).json()["problem"] is None
+
+
 def test_a_lesson_is_shown_before_it_is_used(
-    client: TestClient, runs: list[int], place: Path
+    client: TestClient, runs: list[int], place: Path, tmp_path: Path
 ) -> None:
     assert client.post("/api/teach", json={}).status_code == 422
     for run in runs[:3]:
@@ -180,6 +211,9 @@ def test_a_lesson_is_shown_before_it_is_used(
     assert names == ("lab1", "lab2", "lab3")
     assert values.tolist() == [[*map(float, PRESENT.values())]] * 3
     folder = place / "lab.db.bundles" / lesson["bundle"]
+    assert_a_backup_answers_with_the_taught_bundle(client, place, lesson["bundle"], tmp_path)
+    shutil.rmtree(folder)
+    assert client.post("/api/bundle", json={"work": work["id"]}).json()["digest"] == used["digest"]
     assert client.delete(f"/api/work/{work['id']}").status_code == 200
     assert folder.is_dir(), "it is in use"
     again = finished(client, client.post("/api/teach", json={}).json())

@@ -137,17 +137,19 @@ def refuse_damaged_files(db: sqlite3.Connection, path: Path) -> None:
 
 
 def remove_unused(db: sqlite3.Connection) -> None:
-    """Remove files that no run and no work has any more.
+    """Remove files that no run, no work and no bundle has any more.
 
     Parameters
     ----------
     db
         That writes.
     """
+    columns = {"runs": ("file", "temperature"), "work": ("file", "temperature")}
+    columns["bundles"] = ("file",)
     used = " UNION ".join(
         f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL"
-        for table in ("runs", "work")
-        for column in ("file", "temperature")
+        for table, names in columns.items()
+        for column in names
     )
     db.execute(f"DELETE FROM files WHERE sha256 NOT IN ({used})")
 

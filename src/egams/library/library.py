@@ -11,10 +11,10 @@ import numpy as np
 
 from egams.errors import InputError
 from egams.families import FAMILIES
+from egams.library.bundles import Bundles
 from egams.library.files import OpenedFile, content_of
 from egams.library.reading import Reading
 from egams.library.records import StoredRun, Work
-from egams.library.runs import Runs
 from egams.run import Run
 
 PLACE = "EGAMS_LIBRARY"
@@ -31,7 +31,7 @@ def usual_place() -> Path:
     return place
 
 
-class Library(Runs):
+class Library(Bundles):
     """A library of runs, answers, remarks and labels; several threads and processes may use it.
 
     Examples

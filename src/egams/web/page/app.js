@@ -51,6 +51,15 @@ function busy({ work }) {
   }
 }
 
+/* That another bundle answers than was chosen stands on every page, until one is chosen. */
+function standsIn({ bundle: { problem } }) {
+  const line = document.getElementById("standin");
+  line.hidden = !problem;
+  if (!problem || line.dataset.problem === problem) return;
+  line.dataset.problem = problem;
+  line.replaceChildren(`${problem} `, make("a", { href: address("teach"), text: "Teach again, or choose that one for good" }), ".");
+}
+
 function typing(target) {
   return target.matches("input:not([type=checkbox]):not([type=radio]), textarea, select");
 }
@@ -76,6 +85,7 @@ for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) =
 
 subscribe((now) => {
   busy(now);
+  standsIn(now);
   shown?.update?.(now);
 });
 main.replaceChildren(make("p", { class: "faint", text: "Loading…" }));

@@ -9,7 +9,7 @@ import { workLine } from "./work.js";
 const SHOWN = 30;
 const EXPORTS = [
   ["/api/library/export", "Everything as a zip", "files, answers, remarks and labels, for any program and for egams"],
-  ["/api/library/backup", "Backup", "one file; to use it: egams serve --library FILE"],
+  ["/api/library/backup", "Backup", "one file, taught bundles included; to use it: egams serve --library FILE"],
   ["/api/library/labels.csv", "Labels", "confirmed labels, a row a run"],
   ["/api/predictions.csv", "Answers as CSV", "probabilities of all runs"],
   ["/api/predictions.xlsx", "Answers for Excel", "with calls, flags and notes"],
