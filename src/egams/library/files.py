@@ -136,6 +136,12 @@ def refuse_damaged_files(db: sqlite3.Connection, path: Path) -> None:
         content_of(db, sha256, path)
 
 
+_USED = (
+    *(("runs", "file"), ("runs", "temperature"), ("work", "file"), ("work", "temperature")),
+    ("bundles", "file"),
+)
+
+
 def remove_unused(db: sqlite3.Connection) -> None:
     """Remove files that no run, no work and no bundle has any more.
 
@@ -144,12 +150,8 @@ def remove_unused(db: sqlite3.Connection) -> None:
     db
         That writes.
     """
-    columns = {"runs": ("file", "temperature"), "work": ("file", "temperature")}
-    columns["bundles"] = ("file",)
     used = " UNION ".join(
-        f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL"
-        for table, names in columns.items()
-        for column in names
+        f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL" for table, column in _USED
     )
     db.execute(f"DELETE FROM files WHERE sha256 NOT IN ({used})")
 
