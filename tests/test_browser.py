@@ -130,6 +130,29 @@ def open_run(page: Page, name: str) -> None:
     page.locator("table.peaks").wait_for()
 
 
+def test_what_is_stated_of_files_holds_for_the_next_drop_alone(page: Page, tmp_path: Path) -> None:
+    zone = page.get_by_role("region", name="Add runs")
+    zone.locator("summary").click()
+    zone.get_by_label("heated by").fill("20")
+    zone.get_by_label("from, °C").fill("25")
+    zone.get_by_label("Instrument").select_option("commercial")
+    said = "20 °C a minute from 25 °C, instrument commercial"
+    expect(zone.locator("summary")).to_have_text(f"{said}, for the files that are dropped next")
+    picture(page, "stated")
+    content = simulated_csv(30, ["sulfate"], tmp_path)
+    drop(page, {"stated.csv": content})
+    expect(zone).to_contain_text(f"Stated for 1 file: {said}.")
+    expect(zone.locator("summary")).to_contain_text("The files have no temperature")
+    expect(zone.get_by_label("heated by")).to_have_value("")
+    drop(page, {"unstated.csv": content + b"\n"})
+    open_run(page, "stated")
+    notes = page.get_by_label("Notes and provenance")
+    expect(notes).to_contain_text("own temperature is used, not the stated ramp")
+    page.get_by_role("link", name="← All runs").click()
+    open_run(page, "unstated")
+    expect(notes).not_to_contain_text("the stated ramp")
+
+
 def test_files_are_dropped_mapped_and_survive_a_reload(page: Page, tmp_path: Path) -> None:
     drop(
         page,

@@ -27,6 +27,8 @@ from web_samples import csv_of, finished, sent, served
 
 PRESENT = {family: int(family in ("sulfate", "carbonate")) for family in FAMILIES}
 
+RAMP = '{"ramp": 35, "start": 30}'
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -273,8 +275,12 @@ def test_a_temperature_is_joined_from_a_file_or_a_ramp(client: TestClient) -> No
     assert done["state"] == "done", done
     notes = client.get(f"/api/runs/{done['runs'][0]}").json()["notes"]
     assert any("curve.csv" in note for note in notes)
-    ramp = sent(client, "ramp.csv", lacks.encode(), reading='{"ramp": 35, "start": 30}')
+    ramp = sent(client, "ramp.csv", lacks.encode(), reading=RAMP)
     assert finished(client, ramp)["state"] == "done"
+    (own,) = finished(client, sent(client, "own.csv", csv_of(5), reading=RAMP))["runs"]
+    row = client.get(f"/api/runs/{own}").json()
+    assert row["range_degC"][1] == pytest.approx(run.scan_temperature.max(), abs=1)
+    assert any("own temperature is used, not the stated ramp" in note for note in row["notes"])
 
 
 def test_runs_are_removed_and_a_backup_is_whole(
