@@ -281,6 +281,10 @@ def test_a_temperature_is_joined_from_a_file_or_a_ramp(client: TestClient) -> No
     row = client.get(f"/api/runs/{own}").json()
     assert row["range_degC"][1] == pytest.approx(run.scan_temperature.max(), abs=1)
     assert any("own temperature is used, not the stated ramp" in note for note in row["notes"])
+    columns = {"columns": {"temp": "unused", "time": "time [s]"}}
+    work = sent(client, "own.csv", csv_of(5), reading=json.dumps(json.loads(RAMP) | columns))
+    (ramped,) = finished(client, work)["runs"]
+    assert "a ramp of 35" in " ".join(client.get(f"/api/runs/{ramped}").json()["notes"])
 
 
 def test_runs_are_removed_and_a_backup_is_whole(
