@@ -125,6 +125,7 @@ class Served:
 
     def __init__(self, library: Path, *options: str) -> None:
         command = [sys.executable, "-m", "egams", "serve", "--library", str(library)]
+        self.library = library
         said, name = tempfile.mkstemp()
         self.said = Path(name)  # a pipe may be read in parts
         self.process = subprocess.Popen(

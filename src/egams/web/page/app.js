@@ -66,7 +66,11 @@ function typing(target) {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  if (typing(event.target) && event.key !== "Escape") return;
+  if (typing(event.target)) {
+    if (event.key !== "Escape") return;
+    event.preventDefault(); // it would empty a search
+    return event.target.blur();
+  }
   if (event.key === "?") showHelp();
   else if (!shown?.keys?.(event)) return;
   event.preventDefault();

@@ -8,7 +8,7 @@ const KEYS = [
   ["x", "select the run in the list"],
   ["/", "search"],
   ["1 to 9, 0", "explain that family of an open run; again to stop"],
-  ["Escape", "close, clear, back to the list"],
+  ["Escape", "leave a text; close, clear, back to the list"],
   ["Tab", "everything else"],
   ["?", "these keys"],
 ];

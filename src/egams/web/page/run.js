@@ -4,6 +4,7 @@ import { get, send } from "./api.js";
 import { announce, button, make } from "./dom.js";
 import { blankPanel } from "./blank.js";
 import { downloads } from "./downloads.js";
+import { takeRemarks } from "./drafts.js";
 import { familiesPanel } from "./families.js";
 import { labelsPanel } from "./labels.js";
 import { look, status } from "./live.js";
@@ -27,11 +28,19 @@ export function view({ ids: [id], query }) {
       const run = await get(`runs/${id}`);
       if (!closed) build(run);
     } catch (error) {
-      element.replaceChildren(backLink(query), make("p", { class: "flag", role: "alert", text: error.message }));
+      if (error.status === 404) tellGone();
+      else element.replaceChildren(backLink(query), make("p", { class: "flag", role: "alert", text: error.message }));
     }
+  }
+  function tellGone() {
+    bundle = null;
+    close();
+    const written = takeRemarks(id).map((text) => [make("p", { text: "What you had written as a remark on it, and not saved:" }), make("textarea", { rows: "6", readOnly: true, "aria-label": "Remark that was not saved", text })]);
+    element.replaceChildren(backLink(query), make("p", { class: "flag", role: "alert", text: "This run is no longer in the library." }), ...written.flat());
   }
 
   function build(run) {
+    const held = document.activeElement;
     bundle = run.bundle;
     close();
     if (run.prediction === null) {
@@ -48,8 +57,8 @@ export function view({ ids: [id], query }) {
         panels.traces?.shade(windows);
         panels.spectrogram?.shade(windows);
       }),
-      labels: labelsPanel(run),
-      remark: remarkPanel(run),
+      labels: updated(panels.labels, run) ?? labelsPanel(run), // a person may be writing there
+      remark: updated(panels.remark, run) ?? remarkPanel(run),
       stale: staleLine(run, tell),
     };
     const blank = blankPanel(run, (other) => drawTraces(other));
@@ -61,6 +70,7 @@ export function view({ ids: [id], query }) {
     );
     head.append(panels.stale.element, make("p", { class: "buttons" }, downloads([run.id], tell), make("a", { class: "button", href: address("compare", [run.id]), text: "Compare …" })));
     element.replaceChildren(head, problem, body);
+    if (element.contains(held)) held.focus({ preventScroll: true });
     document.title = `${run.name}: egams workbench`;
 
     async function drawTraces(other) {
@@ -99,7 +109,7 @@ export function view({ ids: [id], query }) {
       if (run.bundle !== bundle) return build(run);
       for (const panel of ["labels", "remark", "stale"]) panels[panel]?.update(run);
     } catch (error) {
-      if (error.status === 404) element.replaceChildren(backLink(query), make("p", { class: "flag", role: "alert", text: "This run is no longer in the library." }));
+      if (error.status === 404) tellGone();
     }
   }
 
@@ -175,6 +185,11 @@ function staleLine(run, tell) {
   const update = (next) => (element.hidden = !next.stale);
   update(run);
   return { element, update };
+}
+
+function updated(panel, run) {
+  panel?.update(run);
+  return panel;
 }
 
 /* The chosen ions, that which rises highest over its background first. */
