@@ -268,10 +268,37 @@ def test_labels_are_confirmed_taught_used_and_taken_back(page: Page, lab: Served
     expect(lesson).to_contain_text("✓ In use")
     assert lab.client.get("/api/status").json()["bundle"]["runs"] == 1056 + 3
     page.get_by_role("link", name="Runs", exact=True).click()
-    expect(page.locator("table.list")).to_contain_text("answer of another bundle")
+    expect(page.locator("table.list")).to_contain_text("Answered by an earlier bundle")
     page.get_by_role("link", name="Teach").click()
     page.get_by_role("button", name="Go back to the shipped bundle").click()
     expect(page.get_by_label("In use")).to_contain_text("The bundle that comes with egams")
+
+
+def test_an_answer_of_an_earlier_bundle_is_named_wherever_it_stands(
+    page: Page, lab: Served, tmp_path: Path
+) -> None:
+    work = sent(lab.client, "earlier.csv", simulated_csv(50, ["sulfate"], tmp_path))
+    (run,) = finished(lab.client, work)["runs"]
+    now = lab.client.get(f"/api/runs/{run}").json()["probabilities"]["sulfate"]
+    answered_by_another_bundle(lab.library, run, sulfate=0.111)
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name="earlier", exact=True))
+    expect(row).to_contain_text("Answered by an earlier bundle")
+    picture(page, "earlier-list")
+    open_run(page, "earlier")
+    expect(page.get_by_label("Families", exact=True)).to_contain_text("by an earlier bundle")
+    page.get_by_role("button", name="sulfate").click()
+    why = page.locator(".why")
+    expect(why.locator("h3")).to_contain_text(f"Why sulfate {now:.2f}")
+    expect(why).to_contain_text(
+        "By the bundle in use. The table above has the 0.11 of an earlier one"
+    )
+    page.get_by_label("Blank run").fill("clay")
+    measured = page.get_by_role("table", name="Answer less clay").get_by_role("row", name="sulfate")
+    expect(measured.get_by_role("cell").nth(1)).to_contain_text(f"{now:.2f}")
+    picture(page, "earlier")
+    page.get_by_role("button", name="Predict again").click()
+    expect(page.get_by_role("button", name="Predict again")).to_have_count(0)
+    expect(page.get_by_label("Families", exact=True)).not_to_contain_text("by an earlier bundle")
 
 
 def test_runs_are_compared_reported_and_downloaded(page: Page) -> None:

@@ -81,6 +81,7 @@ def test_an_explanation_is_that_of_the_command_line_and_is_kept(
     assert found["families"] == {one: expected["families"][one]}
     found = client.get(f"/api/runs/{runs[0]}/explanation").json()
     lines = found.pop("lines")
+    assert found.pop("bundle") == client.get("/api/status").json()["bundle"]["digest"]
     assert found == expected
     assert set(lines) == set(expected["families"])
     assert client.get(f"/api/runs/{runs[0]}/explanation").json()["lines"] == lines

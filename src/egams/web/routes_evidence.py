@@ -55,9 +55,9 @@ async def blank(bench: Bench, id: Id, blank: Annotated[Id, Body(embed=True)]) ->
     def without() -> Answer:
         stored, other = bench.library.run(id), bench.library.load(blank)
         run = replace(bench.library.load(id), run_id=stored.run_id)
-        bundle = bench.bundle.get().bundle
-        found: Predictions = bundle.predict(run, blank=other, jobs=1, strict=True)
-        return Answer({"prediction": found[0].details()})
+        loaded = bench.bundle.get()
+        found: Predictions = loaded.bundle.predict(run, blank=other, jobs=1, strict=True)
+        return Answer({"bundle": loaded.digest, "prediction": found[0].details()})
 
     return await bench.heavy(without, slow=True)
 
@@ -92,7 +92,8 @@ def explained(bench: Workbench, id: Id, family: str | None) -> dict[str, Any]:
         both = {name: kept[name] | found[name] for name in ("families", "lines")}
         kept = found | both | {"usual": usual}
         bench.library.keep_answer(id, loaded.digest, KIND, kept)
-    return {name: value for name, value in kept.items() if name != "usual"}
+    shown = {name: value for name, value in kept.items() if name != "usual"}
+    return {"bundle": loaded.digest} | shown
 
 
 def _details(found: Explanation) -> dict[str, Any]:

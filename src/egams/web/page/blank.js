@@ -25,10 +25,11 @@ export function blankPanel(run, retrace) {
     }
   }
   function inWords(less, blank) {
-    const before = run.prediction.families;
+    const before = run.prediction.families; // of another bundle, if the run is stale
+    const measured = (name) => (run.stale ? { probability: less.as_measured[name] } : before[name]);
     const names = Object.keys(less.families).sort((a, b) => less.families[b].probability - less.families[a].probability);
-    const cell = ({ probability: value, call }) => make("td", { class: call, text: `${MARK[call] ?? ""} ${probability(value)} ${call}` });
-    const rows = names.map((name) => make("tr", {}, make("th", { scope: "row", text: plain(name) }), cell(less.families[name]), cell(before[name])));
+    const cell = ({ probability: value, call }) => make("td", { class: call, text: `${MARK[call] ?? ""} ${probability(value)} ${call ?? ""}` });
+    const rows = names.map((name) => make("tr", {}, make("th", { scope: "row", text: plain(name) }), cell(less.families[name]), cell(measured(name))));
     const notes = (less.notes ?? []).filter((note) => !run.notes.includes(note));
     return [
       table(`Answer less ${blank.name}`, [make("th", { scope: "col", text: "family" }), make("th", { scope: "col", text: "less the blank" }), make("th", { scope: "col", text: "as measured" })], rows),

@@ -6,7 +6,7 @@ import { axisTitle, drawn, ionChoice, limits, named, powerTicks } from "./ions.j
 import { picker } from "./picker.js";
 import { axis, draw, escaped, redrawSoon, TEMPERATURE } from "./plot.js";
 import { address } from "./router.js";
-import { MARK, plain, probability, unitWords } from "./words.js";
+import { EARLIER, MARK, plain, probability, unitWords } from "./words.js";
 
 const NAMES = ["first", "second"];
 
@@ -92,7 +92,7 @@ function differences(runs) {
     const by = b[name].probability - a[name].probability;
     return make("tr", {}, make("th", { scope: "row", text: plain(name) }), cell(a[name]), cell(b[name]), make("td", { class: "number", text: signed(by) }));
   });
-  const link = (run) => make("th", { scope: "col", class: "called" }, make("a", { href: address("run", [run.id]), text: run.name }));
+  const link = (run) => make("th", { scope: "col", class: "called" }, make("a", { href: address("run", [run.id]), text: run.name }), run.stale ? make("div", { class: "flag small", text: EARLIER }) : null);
   return make(
     "section",
     { "aria-label": "Difference of the answers" },

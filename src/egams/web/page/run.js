@@ -181,7 +181,7 @@ function staleLine(run, tell) {
       tell(error);
     }
   });
-  const element = make("p", { class: "flag" }, "This answer is of another bundle than the one in use. ", again);
+  const element = make("p", { class: "flag" }, "Answered by an earlier bundle; explanations, blanks and reports are by the one in use. ", again);
   const update = (next) => (element.hidden = !next.stale);
   update(run);
   return { element, update };

@@ -6,7 +6,7 @@ import { downloads } from "./downloads.js";
 import { dropZone } from "./drop.js";
 import { look, status } from "./live.js";
 import { address, rewrite } from "./router.js";
-import { called, celsius, count, day, heating, MARK, plain, probability } from "./words.js";
+import { called, celsius, count, day, EARLIER, heating, MARK, plain, probability } from "./words.js";
 import { workList } from "./work.js";
 
 const PAGE = 50;
@@ -115,13 +115,13 @@ export function view({ query }) {
         row.file !== row.name && !row.file.startsWith(`${row.name}.`) ? make("div", { class: "faint small", text: row.file }) : null,
         row.remark ? make("div", { class: "small remark", text: row.remark }) : null,
       ),
-      make("td", { "data-head": "Present", class: present.length ? "present" : "absent", text: mark(present, "present") }),
+      make("td", { "data-head": "Present" }, make("span", { class: present.length ? "present" : "absent", text: mark(present, "present") }), row.stale ? make("div", { class: "flag small", text: EARLIER }) : null),
       make("td", { "data-head": "Uncertain", text: mark(called(row, "uncertain"), "uncertain") }),
       filter.family ? make("td", { "data-head": plain(filter.family), class: `number ${row.calls[filter.family]}`, text: `${MARK[row.calls[filter.family]] ?? ""} ${probability(row.probabilities[filter.family])}` }) : null,
       make("td", { "data-head": "Flags", class: "flag", text: flagWords(row.flags) }),
       make("td", { "data-head": "Labels", text: labelWords(row.labels) }),
       make("td", { "data-head": "Instrument", class: "faint", text: heating(row) }),
-      make("td", { "data-head": "Added", class: "faint", text: day(row.added, { dateStyle: "medium" }), title: day(row.added) }, row.stale ? make("div", { class: "flag small", text: "answer of another bundle" }) : null),
+      make("td", { "data-head": "Added", class: "faint", text: day(row.added, { dateStyle: "medium" }), title: day(row.added) }),
     );
   }
 
@@ -160,7 +160,7 @@ export function view({ query }) {
 
   function drawSelected() {
     const ids = [...selected];
-    const stale = rows.some((row) => row.stale);
+    const stale = rows.some((row) => row.stale && selected.has(row.id));
     const state = `${ids.join()} ${stale}`;
     if (chosen.dataset.state === state) return; // a report that is being made goes on there
     chosen.dataset.state = state;
@@ -172,6 +172,7 @@ export function view({ query }) {
       ids.length === 2 ? make("a", { class: "button", href: address("compare", ids), text: "Compare", "data-key": "compare" }) : null,
       ...downloads(ids, tell),
       stale ? button("Predict again", () => act(() => send("POST", "runs/predict", { ids }), "will be predicted again"), { "data-key": "again" }) : null,
+      stale ? make("span", { class: "flag small", text: "Files hold the answers shown; a report is by the bundle in use." }) : null,
       button("Remove …", () => remove(ids), { "data-key": "remove" }),
       button("Select none", () => {
         selected.clear();
