@@ -240,8 +240,17 @@ def test_a_family_is_explained_in_words_and_in_the_plots(page: Page) -> None:
         "document.querySelector('.traces').data?.some(({ name }) => name?.startsWith('SO₂ 64 '))",
     )
     page.get_by_label("Blank run").fill("clay")
-    expect(page.get_by_label("Blank", exact=True)).to_contain_text("as measured")
-    expect(page.get_by_role("heading", name="Ion traces, less the blank")).to_be_visible()
+    blank = page.get_by_label("Blank", exact=True)
+    expect(blank).to_contain_text("as measured")
+    less = page.get_by_role("heading", name="Ion traces, less the blank")
+    expect(less).to_be_visible()
+    until(page, "document.querySelector('.traces').data?.length > 0")
+    assert drawn(page, ".traces")["shapes"] == marked["shapes"]
+    assert "dash" in drawn(page, ".traces")["dashes"]
+    expect(page.get_by_label("linear")).to_be_checked()
+    page.get_by_label("Blank run").fill("gypsum")
+    expect(blank.get_by_role("alert").last).to_contain_text("cannot be its own blank")
+    expect(less).to_have_count(0)
 
 
 def test_labels_are_confirmed_taught_used_and_taken_back(page: Page, lab: Served) -> None:

@@ -23,7 +23,7 @@ from egams.library.database import Database, check_all
 from egams.library.library import Library
 from prepared_samples import simulated
 from table_samples import Dialect, text_of
-from web_samples import csv_of, finished, sent, served
+from web_samples import csv_of, finished, in_mbar, sent, served
 
 PRESENT = {family: int(family in ("sulfate", "carbonate")) for family in FAMILIES}
 
@@ -108,6 +108,17 @@ def test_a_blank_is_subtracted(client: TestClient, runs: list[int]) -> None:
     without = client.get(f"/api/runs/{runs[0]}/traces", params={"blank": runs[3]}).json()
     whole = client.get(f"/api/runs/{runs[0]}/traces").json()
     assert without["signal"] != whole["signal"]
+    work = finished(client, sent(client, "pressure.csv", in_mbar(csv_of(3))))
+    assert work["state"] == "done", work
+    for other, why in ((runs[0], "its own blank"), (work["runs"][0], "in Pa, the run in A")):
+        answers = (
+            client.post(f"/api/runs/{runs[0]}/blank", json={"blank": other}),
+            client.get(f"/api/runs/{runs[0]}/traces", params={"blank": other}),
+        )
+        for answer in answers:
+            assert answer.status_code == 422
+            assert why in answer.json()["error"]["text"]
+    client.post("/api/runs/delete", json={"ids": work["runs"]})
 
 
 def test_remarks_and_labels_are_kept(client: TestClient, runs: list[int]) -> None:

@@ -13,6 +13,7 @@ from egams.explain.explanation import Explanation
 from egams.families import FAMILIES
 from egams.spectrogram.coarse import COARSE_BINS, COARSE_STEP
 from egams.web.answers import Answer
+from egams.web.blanks import blank_of
 from egams.web.evidence_shapes import BlankShape, ExplanationShape, TrainingRunShape
 from egams.web.pictures import digits
 from egams.web.workbench import Bench, Id, Workbench
@@ -53,7 +54,7 @@ async def blank(bench: Bench, id: Id, blank: Annotated[Id, Body(embed=True)]) ->
     """Predict a run less another one, a blank; ``as_measured`` has the answer with it."""
 
     def without() -> Answer:
-        stored, other = bench.library.run(id), bench.library.load(blank)
+        stored, other = bench.library.run(id), blank_of(bench, id, blank)
         run = replace(bench.library.load(id), run_id=stored.run_id)
         loaded = bench.bundle.get()
         found: Predictions = loaded.bundle.predict(run, blank=other, jobs=1, strict=True)

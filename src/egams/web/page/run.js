@@ -49,6 +49,9 @@ export function view({ ids: [id], query }) {
     }
     const { head, body, problem, tell } = frame(run, query);
     const traces = make("div", {}, waiting("Traces"));
+    const title = make("h2");
+    let asked = 0;
+    let drawnTraces = null;
     const spectrogram = make("div", {}, waiting("Spectrogram"));
     const peaks = make("div");
     const nearest = make("div");
@@ -74,11 +77,14 @@ export function view({ ids: [id], query }) {
     document.title = `${run.name}: egams workbench`;
 
     async function drawTraces(other) {
+      const mine = ++asked;
       try {
         const found = await get(`runs/${id}/traces`, { blank: other });
-        panels.traces?.close();
-        panels.traces = tracesPanel(found, run.name);
-        traces.replaceChildren(make("h2", { text: other === null ? "Ion traces" : "Ion traces, less the blank" }), panels.traces.element);
+        if (mine !== asked) return null; // another blank was chosen meanwhile
+        if (drawnTraces) drawnTraces.replace(found);
+        else panels.traces = drawnTraces = tracesPanel(found, run.name);
+        title.textContent = other === null ? "Ion traces" : "Ion traces, less the blank";
+        traces.replaceChildren(title, drawnTraces.element);
         return found;
       } catch (error) {
         traces.replaceChildren(make("p", { class: "flag", role: "alert", text: error.message }));

@@ -5,7 +5,8 @@ import { axisTitle, drawn, endNames, ionChoice, limits, named, powerTicks } from
 import { axis, draw, escaped, narrow, redrawSoon, TEMPERATURE } from "./plot.js";
 import { degrees, gas, scientific, unitWords } from "./words.js";
 
-export function tracesPanel(traces, name) {
+export function tracesPanel(first, name) {
+  let traces = first;
   const choice = ionChoice(traces.ions, () => redraw());
   const place = make("div", { class: "plot traces", role: "img", "aria-label": `Traces of ${name}` });
   const words = make("figcaption", { class: "unseen" });
@@ -16,7 +17,7 @@ export function tracesPanel(traces, name) {
   const { redraw, stop } = redrawSoon(place, show);
 
   async function show() {
-    const ions = choice.shown();
+    const ions = choice.shown().filter(({ mz }) => traces.signal[mz]);
     const scale = choice.scale();
     const data = [];
     const shown = [];
@@ -73,7 +74,11 @@ export function tracesPanel(traces, name) {
   redraw();
   return {
     element,
-    ions: () => choice.shown(),
+    /* The same run, measured or less a blank: what is marked and chosen stays. */
+    replace(next) {
+      traces = next;
+      redraw();
+    },
     shade(next) {
       windows = next;
       for (const each of next) choice.show(each.ions[0]);
