@@ -3,7 +3,7 @@
 import { button, make } from "./dom.js";
 
 const KEYS = [
-  ["j, k or ↓, ↑", "next and previous run: in the list, and while a run is open"],
+  ["j, k or ↓, ↑", "next and previous run in the list; j, k also while a run is open"],
   ["Enter", "open a run; choose a family, a peak"],
   ["x", "select the run in the list"],
   ["/", "search"],
