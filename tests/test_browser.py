@@ -17,6 +17,7 @@ from playwright.sync_api import (
     Dialog,
     Page,
     Request,
+    Response,
     WebError,
     expect,
     sync_playwright,
@@ -33,8 +34,9 @@ from browser_samples import (
     reach,
     simulated_csv,
     until,
+    without_answers,
 )
-from web_samples import Served, finished, sent
+from web_samples import Served, finished, in_mbar, sent
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on PATH")
@@ -99,6 +101,10 @@ def page(context: BrowserContext, lab: Served, may_say: list[str]) -> Iterator[P
         if line.type in ("error", "warning"):
             complaints.append(line.text)
 
+    def look(response: Response) -> None:
+        if response.status >= 400:
+            complaints.append(f"{response.status} {response.url}")
+
     def follow(request: Request) -> None:
         if not request.url.startswith((lab.address, "data:", f"blob:{lab.address}")):
             elsewhere.append(request.url)
@@ -116,6 +122,7 @@ def page(context: BrowserContext, lab: Served, may_say: list[str]) -> Iterator[P
     listeners: dict[Any, Any] = {
         "console": hear,
         "request": follow,
+        "response": look,
         "dialog": refuse,
         "weberror": fail,
     }
@@ -333,6 +340,51 @@ def test_runs_are_compared_reported_and_downloaded(page: Page) -> None:
     dashes = page.evaluate("document.querySelector('.plot').data.map((each) => each.line.dash)")
     assert dashes.count("solid") == dashes.count("dash") > 2
     picture(page, "compare")
+
+
+def test_a_selection_and_a_page_follow_what_is_there(page: Page, lab: Served) -> None:
+    names = [f"a cup {number:02}" for number in range(60)]
+    cups = without_answers(lab.library, 1, [*names, "cup"])
+    page.evaluate("location.hash = '#/runs?search=a%20cup&sort=name&descending=false&offset=50'")
+    rows = page.locator("table.list tbody tr")
+    expect(rows).to_have_count(10)
+    page.get_by_label("Select all on this page").check()
+    selected = page.get_by_role("region", name="Selected runs")
+    expect(selected).to_contain_text("10 runs selected")
+    page.get_by_role("searchbox").fill("gypsum")
+    expect(selected).to_contain_text("10 of them not in this list")
+    page.get_by_role("searchbox").fill("a cup")
+    expect(selected).not_to_contain_text("not in this list")
+    page.get_by_role("button", name="Next", exact=True).click()
+    expect(rows).to_have_count(10)
+    lab.client.post("/api/runs/delete", json={"ids": cups[50:60]})
+    expect(rows).to_have_count(50)
+    expect(selected).to_be_hidden()
+    page.get_by_role("combobox", name="is called").select_option("present")
+    expect(page.locator("main")).to_contain_text("No run is like that.")
+
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_label("The first run").fill("cup")  # not among the first hits
+    page.keyboard.press("Enter")
+    until(page, f"location.hash === '#/compare/{cups[60]}'")
+    page.get_by_label("The second run").fill("no such cup")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("There is no run named “no such cup”.")
+    lab.client.post("/api/runs/delete", json={"ids": [*cups[:50], cups[60]]})
+
+
+def test_runs_of_two_units_are_compared_each_to_its_largest(
+    page: Page, lab: Served, tmp_path: Path
+) -> None:
+    content = in_mbar(simulated_csv(60, ["sulfate"], tmp_path).replace(b'"', b""))
+    (run,) = finished(lab.client, sent(lab.client, "pressure.csv", content))["runs"]
+    page.evaluate(f"location.hash = '#/compare/{run}/1'")
+    expect(page.locator("main")).to_contain_text("so each trace is drawn to its own largest")
+    expect(page.get_by_label("each to 1")).to_be_checked()
+    until(page, "document.querySelector('.plot').data?.length > 0")
+    largest = page.evaluate("document.querySelector('.plot').data.map(({ y }) => Math.max(...y))")
+    assert set(largest) == {1}
+    picture(page, "units")
 
 
 def test_all_can_be_done_with_keys_alone(page: Page) -> None:

@@ -151,7 +151,11 @@ def test_runs_are_found_filtered_and_ordered(library: Library, files: list[Path]
     assert ids(limit=1, offset=1) == [b]
     assert ids(search="gips_1 montag") == ids(search="%") == ids(search="_1 v") == [b]
     assert ids(search="100%") == []
-    assert ids(call=("sulfate", "present")) == [a]
+    assert ids(call=("sulfate", "present")) == ids(call=("", "present")) == [a]
+    assert ids(call=("", "uncertain")) == [b]
+    assert ids(among=[c, 999, a], descending=True) == [c, a]
+    assert ids(name=files[1].stem) == [b]
+    assert ids(name=files[1].stem[:-1]) == []
     assert ids(sort="sulfate", descending=True) == [a, b, c]
     assert ids(flagged=True) == [a, b]
     assert ids(labelled=True) == [c]
@@ -198,7 +202,10 @@ def test_labels_make_a_source_that_other_processes_can_read(
 def test_what_is_removed_is_gone_with_its_files(library: Library, files: list[Path]) -> None:
     work = read(library, files[0])
     stored = library.run(work.runs[0])
-    library.remove([stored.id, 999])
+    with pytest.raises(InputError, match="no run 999"):
+        library.remove([stored.id, 999])
+    assert library.run(stored.id)
+    library.remove([stored.id, stored.id])
     with pytest.raises(InputError, match="no run"):
         library.run(stored.id)
     with pytest.raises(ArtifactError, match="no file"):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
@@ -65,8 +66,15 @@ def test_the_description_lists_every_address_and_each_says_what_it_does(client: 
         *("/api/predictions.json", "/api/report", "/api/teach", "/api/bundle"),
         *("/api/library/backup", "/api/library/export", "/api/library/labels.csv"),
     }
+    reading = described["/api/work/{id}/reading"]["post"]["requestBody"]["content"]
+    assert set(reading) == {"application/json", "multipart/form-data"}
+    jsonschema.validate(json.loads(RAMP), reading["application/json"]["schema"])
+    for wrong in ({"ramp": "fast"}, {"rampe": 35}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, reading["application/json"]["schema"])
     for path, methods in described.items():
         for method in methods.values():
+            assert {"401", "403", "421", "500"} <= set(method["responses"])
             assert method["description"].endswith("."), path
 
 
@@ -121,6 +129,27 @@ def test_a_blank_is_subtracted(client: TestClient, runs: list[int]) -> None:
     client.post("/api/runs/delete", json={"ids": work["runs"]})
 
 
+def test_runs_are_listed_by_what_some_family_is_called_by_name_and_by_id(
+    client: TestClient, runs: list[int]
+) -> None:
+    def ids(**query: object) -> list[int]:
+        found = client.get("/api/runs", params={"limit": 1000, **query}).json()
+        assert len(found["runs"]) == found["total"]
+        return [run["id"] for run in found["runs"]]
+
+    calls = {run["id"]: run["calls"] for run in client.get("/api/runs").json()["runs"]}
+    for call in ("present", "uncertain"):
+        assert ids(call=call) == [run for run in calls if call in calls[run].values()]
+    assert ids(name="lab1") == [runs[0]]
+    assert ids(name="lab") == []
+    assert ids(ids=f"{runs[1]},4711,{runs[0]}") == runs[:2]
+    for wrong in ({"call": "nonsense"}, {"family": "gold"}, {"ids": "one"}):
+        assert client.get("/api/runs", params=wrong).status_code == 422
+    answer = client.get("/api/work", params={"state": "done,foo"})
+    assert answer.status_code == 422
+    assert "there is no state 'foo'; expected queued, " in answer.json()["error"]["text"]
+
+
 def test_remarks_and_labels_are_kept(client: TestClient, runs: list[int]) -> None:
     path = f"/api/runs/{runs[1]}"
     assert client.put(f"{path}/remark", json={"remark": "from the quarry"}).status_code == 200
@@ -161,6 +190,7 @@ def test_a_report_is_written_and_handed_on(client: TestClient, runs: list[int]) 
     assert done["state"] == "done", done
     answer = client.get(f"/api/work/{work['id']}/file")
     assert "<svg" in answer.text
+    assert f"digest {client.get('/api/status').json()['bundle']['digest'][:16]}" in answer.text
     assert "attachment" in answer.headers["content-disposition"]
     assert client.delete(f"/api/work/{work['id']}").status_code == 200
     assert client.get(f"/api/work/{work['id']}/file").status_code == 404
@@ -302,7 +332,9 @@ def test_a_temperature_is_joined_from_a_file_or_a_ramp(client: TestClient) -> No
 def test_runs_are_removed_and_a_backup_is_whole(
     client: TestClient, runs: list[int], tmp_path: Path
 ) -> None:
-    assert client.post("/api/runs/delete", json={"ids": [runs[2], 4711]}).status_code == 200
+    assert client.post("/api/runs/delete", json={"ids": [runs[2], 4711]}).status_code == 404
+    assert client.get(f"/api/runs/{runs[2]}").status_code == 200
+    assert client.post("/api/runs/delete", json={"ids": [runs[2]]}).status_code == 200
     assert client.get(f"/api/runs/{runs[2]}").status_code == 404
     total = client.get("/api/status").json()["runs"]
     packed = zipfile.ZipFile(io.BytesIO(client.get("/api/library/export").content))

@@ -51,7 +51,9 @@ function overlay(runs, traces) {
     if (same < 0) ions.push(ion);
     else if (ion.chosen) ions[same] = { ...ions[same], chosen: true };
   }
-  const choice = ionChoice(ions.sort((a, b) => a.mz - b.mz), () => redraw());
+  const units = [...new Set(traces.map((each) => unitWords(each.unit)))];
+  const differ = units.length > 1; // on one axis the run of smaller numbers would vanish
+  const choice = ionChoice(ions.sort((a, b) => a.mz - b.mz), () => redraw(), differ ? "one" : "log");
   const place = make("div", { class: "plot overlay", role: "img", "aria-label": "Traces of both runs" });
   const { redraw, stop } = redrawSoon(place, show);
 
@@ -65,17 +67,17 @@ function overlay(runs, traces) {
         data.push({ x: each.temperature, y, mode: "lines", name: `${escaped(runs[which].name)} ${named(ion, choice)}`, line: { color: ion.colour, width: which ? 1.6 : 1.4, dash: which ? "dash" : "solid" }, hovertemplate: "%{y:.2e}" });
       }
     });
-    const units = new Set(traces.map((each) => unitWords(each.unit)));
     const layout = {
       xaxis: axis(TEMPERATURE, { hoverformat: ".0f" }),
-      yaxis: axis(axisTitle([...units].join(" and "), scale), { ...powerTicks(scale), range: limits(data.map(({ y }) => y), scale), uirevision: scale + choice.shown().map(({ mz }) => mz) }),
+      yaxis: axis(axisTitle(units.join(" and "), scale), { ...powerTicks(scale), range: limits(data.map(({ y }) => y), scale), uirevision: scale + choice.shown().map(({ mz }) => mz) }),
     };
     await draw(place, data, layout, `${runs[0].name} and ${runs[1].name}`);
     place.setAttribute("aria-label", `Traces of ${choice.shown().map((ion) => ion.label).join(", ")}: ${runs[0].name} solid, ${runs[1].name} dashed.`);
   }
   redraw();
   const key = make("p", {}, make("b", { text: "solid" }), ` ${runs[0].name}, `, make("b", { text: "dashed" }), ` ${runs[1].name}`);
-  return { element: make("figure", {}, choice.element, key, place), close: stop };
+  const why = differ ? make("p", { class: "flag", text: `The two have different units (${units.join("; ")}), so each trace is drawn to its own largest. Heights cannot be compared.` }) : null;
+  return { element: make("figure", {}, choice.element, why, key, place), close: stop };
 }
 
 function signed(by) {

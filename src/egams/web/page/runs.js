@@ -26,19 +26,38 @@ export function view({ query }) {
   let rows = [];
   let total = 0;
   let turn = 0;
+  let elsewhere = 0; // of those selected, that the list has not
 
   async function load() {
     const mine = ++turn;
     try {
       const found = await get("runs", { limit: PAGE, ...wanted(filter) });
       if (mine !== turn) return;
+      const offset = Number(filter.offset || 0);
+      if (!found.runs.length && found.total && offset) {
+        // all of the last page is gone
+        return change({ offset: String(PAGE * Math.floor((found.total - 1) / PAGE)) });
+      }
       rows = found.runs;
       total = found.total;
+      await lookAtSelected();
+      if (mine !== turn) return;
       problem.textContent = "";
       drawRows();
     } catch (error) {
       problem.textContent = error.message;
     }
+  }
+  /* Those that are gone are selected no more; of those on other pages, whether the list has them. */
+  async function lookAtSelected() {
+    const ids = [...selected].join();
+    elsewhere = 0;
+    if (!selected.size || [...selected].every((id) => rows.some((row) => row.id === id))) return;
+    const there = await get("runs", { ids, limit: 1000 });
+    const listed = await get("runs", { ids, ...wanted(filter), offset: "", limit: 0 });
+    const known = new Set(there.runs.map(({ id }) => id));
+    if (there.total <= 1000) for (const id of ids.split(",").map(Number)) if (!known.has(id)) selected.delete(id);
+    elsewhere = there.total - listed.total;
   }
   function change(changes) {
     Object.assign(filter, { offset: "" }, changes);
@@ -91,7 +110,7 @@ export function view({ query }) {
       sortHead("Added", "added", sorted, sort),
     ].filter(Boolean);
     if (!rows.length) {
-      const narrowed = ["search", "family", "labelled", "flagged"].some((key) => filter[key]);
+      const narrowed = ["search", "call", "labelled", "flagged"].some((key) => filter[key]);
       body.replaceChildren(make("p", { class: "faint", text: narrowed ? "No run is like that." : "No runs yet. Drop files above." }));
     } else {
       replaceKeepingFocus(body, table("Runs with their calls", head, rows.map((row, place) => runRow(row, place)), { class: "list" }));
@@ -161,7 +180,7 @@ export function view({ query }) {
   function drawSelected() {
     const ids = [...selected];
     const stale = rows.some((row) => row.stale && selected.has(row.id));
-    const state = `${ids.join()} ${stale}`;
+    const state = `${ids.join()} ${stale} ${elsewhere}`;
     if (chosen.dataset.state === state) return; // a report that is being made goes on there
     chosen.dataset.state = state;
     chosen.hidden = !ids.length;
@@ -169,6 +188,7 @@ export function view({ query }) {
     replaceKeepingFocus(
       chosen,
       make("b", { text: `${count(ids.length, "run")} selected` }),
+      elsewhere ? make("span", { class: "flag", text: `${elsewhere} of them not in this list` }) : null,
       ids.length === 2 ? make("a", { class: "button", href: address("compare", ids), text: "Compare", "data-key": "compare" }) : null,
       ...downloads(ids, tell),
       stale ? button("Predict again", () => act(() => send("POST", "runs/predict", { ids }), "will be predicted again"), { "data-key": "again" }) : null,
@@ -193,7 +213,8 @@ export function view({ query }) {
     }
   }
   function remove(ids) {
-    const what = ids.length === 1 ? "this run" : `these ${ids.length} runs`;
+    const unseen = elsewhere ? `, ${elsewhere} of them not in this list,` : "";
+    const what = (ids.length === 1 ? "this run" : `these ${ids.length} runs`) + unseen;
     if (!window.confirm(`Remove ${what} from the library, with answers, remarks and labels? Your files elsewhere stay.`)) return;
     act(async () => {
       await send("POST", "runs/delete", { ids });
@@ -227,9 +248,9 @@ export function view({ query }) {
   return { element, title: "Runs", update, keys, close: drop.close };
 }
 
-/* What the server is asked for; a call counts only with its family. */
+/* What the server is asked for: without a family a call is that of any, and a family needs a call. */
 export function wanted({ search, family, call, labelled, flagged, sort, descending, offset }) {
-  const both = family && call ? { family, call } : {};
+  const both = call ? { family, call } : {};
   return { search, labelled, flagged, sort, descending, offset, ...both };
 }
 
