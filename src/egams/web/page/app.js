@@ -1,8 +1,9 @@
 /* The workbench: the part that the address names, kept up to date. */
 
+import { GONE } from "./api.js";
 import { announce, make } from "./dom.js";
 import { showHelp } from "./help.js";
-import { showTrouble, subscribe, watch } from "./live.js";
+import { onReturn, showTrouble, subscribe, watch } from "./live.js";
 import { address, place } from "./router.js";
 import { count } from "./words.js";
 
@@ -28,7 +29,15 @@ async function show() {
     if (here) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  const { view } = await PARTS[part]();
+  let view;
+  try {
+    ({ view } = await PARTS[part]());
+  } catch {
+    if (mine !== turn) return;
+    shown = { again: show };
+    window.dispatchEvent(new Event(GONE));
+    return main.replaceChildren(make("p", { class: "flag", role: "alert", text: "This part of the page could not be loaded. It is tried again when egams answers." }));
+  }
   if (mine !== turn) return;
   const next = view(at);
   main.replaceChildren(next.element);
@@ -92,6 +101,13 @@ subscribe((now) => {
   standsIn(now);
   shown?.update?.(now);
 });
+onReturn((now) => (shown?.again ?? shown?.update)?.(now));
+// A link to what is shown, and failed: the address does not change.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.('a[href^="#/"]');
+  if (link && link.hash === location.hash) shown?.again?.();
+});
 main.replaceChildren(make("p", { class: "faint", text: "Loading…" }));
 watch();
-show();
+// All parts, so that none is missing while the server is away.
+show().then(() => Object.values(PARTS).forEach((part) => part().catch(() => {})));

@@ -16,8 +16,10 @@ export function view({ ids }) {
   const body = make("div");
   const element = make("div", {}, make("h1", { text: "Compare two runs" }), pickers, body);
   let panel = null;
+  let failed = false;
 
   async function load() {
+    failed = false;
     try {
       const runs = await Promise.all(chosen.map((id) => (id ? get(`runs/${id}`) : null)));
       pickers.replaceChildren(
@@ -32,6 +34,7 @@ export function view({ ids }) {
       panel = overlay(runs, traces);
       body.replaceChildren(panel.element, differences(runs));
     } catch (error) {
+      failed = true;
       body.replaceChildren(make("p", { class: "flag", role: "alert", text: error.message }));
     }
   }
@@ -41,7 +44,7 @@ export function view({ ids }) {
     location.hash = address("runs");
     return true;
   };
-  return { element, title: "Compare", keys, close: () => panel?.close() };
+  return { element, title: "Compare", keys, again: () => failed && load(), close: () => panel?.close() };
 }
 
 function overlay(runs, traces) {

@@ -22,6 +22,7 @@ export function view({ ids: [id], query }) {
   let panels = {};
   let bundle = null;
   let closed = false;
+  let again = load; // what failed while the server was away
 
   async function load() {
     try {
@@ -52,6 +53,7 @@ export function view({ ids: [id], query }) {
     const title = make("h2");
     let asked = 0;
     let drawnTraces = null;
+    const undrawn = new Map();
     const spectrogram = make("div", {}, waiting("Spectrogram"));
     const peaks = make("div");
     const nearest = make("div");
@@ -64,7 +66,7 @@ export function view({ ids: [id], query }) {
       remark: updated(panels.remark, run) ?? remarkPanel(run),
       stale: staleLine(run, tell),
     };
-    const blank = blankPanel(run, (other) => drawTraces(other));
+    const blank = blankPanel(run, (other) => drawInto(traces, () => drawTraces(other)));
     body.replaceChildren(
       panels.families.element,
       make("div", { class: "measured" }, traces, spectrogram),
@@ -78,18 +80,13 @@ export function view({ ids: [id], query }) {
 
     async function drawTraces(other) {
       const mine = ++asked;
-      try {
-        const found = await get(`runs/${id}/traces`, { blank: other });
-        if (mine !== asked) return null; // another blank was chosen meanwhile
-        if (drawnTraces) drawnTraces.replace(found);
-        else panels.traces = drawnTraces = tracesPanel(found, run.name);
-        title.textContent = other === null ? "Ion traces" : "Ion traces, less the blank";
-        traces.replaceChildren(title, drawnTraces.element);
-        return found;
-      } catch (error) {
-        traces.replaceChildren(make("p", { class: "flag", role: "alert", text: error.message }));
-        return null;
-      }
+      const found = await get(`runs/${id}/traces`, { blank: other });
+      if (mine !== asked) return found; // another blank was chosen meanwhile
+      if (drawnTraces) drawnTraces.replace(found);
+      else panels.traces = drawnTraces = tracesPanel(found, run.name);
+      title.textContent = other === null ? "Ion traces" : "Ion traces, less the blank";
+      traces.replaceChildren(title, drawnTraces.element);
+      return found;
     }
     async function drawSpectrogram() {
       panels.spectrogram = spectrogramPanel(await get(`runs/${id}/spectrogram`), run.name);
@@ -99,13 +96,24 @@ export function view({ ids: [id], query }) {
       panels.peaks = peaksPanel(await get(`runs/${id}/peaks`), (peak) => panels.traces?.mark(peak));
       peaks.replaceChildren(panels.peaks.element);
     }
-    const failed = (place) => (error) => place.replaceChildren(make("p", { class: "flag", role: "alert", text: error.message }));
-    drawTraces(null).then((found) => {
-      const ions = found ? byRise(found) : [];
-      nearest.replaceChildren(nearestPanel(run.prediction.nearest, ions, (other) => panels.traces?.layOver(other)).element);
+    const drawInto = (place, drawing) => {
+      drawing().then(
+        () => undrawn.delete(place),
+        (error) => {
+          undrawn.set(place, drawing);
+          place.replaceChildren(make("p", { class: "flag", role: "alert", text: error.message }));
+        },
+      );
+    };
+    again = () => {
+      for (const [place, drawing] of undrawn) drawInto(place, drawing);
+    };
+    drawInto(traces, async () => {
+      const found = await drawTraces(null);
+      nearest.replaceChildren(nearestPanel(run.prediction.nearest, byRise(found), (other) => panels.traces?.layOver(other)).element);
     });
-    drawSpectrogram().catch(failed(spectrogram));
-    drawPeaks().catch(failed(peaks));
+    drawInto(spectrogram, drawSpectrogram);
+    drawInto(peaks, drawPeaks);
   }
 
   async function update() {
@@ -137,6 +145,7 @@ export function view({ ids: [id], query }) {
     element,
     title: "Run",
     update,
+    again: () => again(),
     keys,
     close() {
       closed = true;
