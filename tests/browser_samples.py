@@ -20,6 +20,14 @@ OVERLAP = """() => [...document.querySelectorAll(".plot")].filter((plot) => {
     return drawn && drawn.getBoundingClientRect().bottom > plot.getBoundingClientRect().bottom + 1;
 }).length"""
 
+COVERED = """() => {
+    const letters = [...document.querySelectorAll(".traces .annotation-text-g")]
+        .filter((each) => each.textContent.length === 1)
+        .map((each) => each.getBoundingClientRect());
+    const over = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    return letters.filter((a, at) => letters.some((b, other) => other < at && over(a, b))).length;
+}"""
+
 CONTRAST = """() => {
     const parse = (text) => text.match(/[\\d.]+/g).map(Number);
     const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)

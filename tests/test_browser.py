@@ -25,6 +25,7 @@ from playwright.sync_api import (
 
 from browser_samples import (
     CONTRAST,
+    COVERED,
     PICTURES,
     answered_by_another_bundle,
     drawn,
@@ -221,7 +222,12 @@ def test_a_family_is_explained_in_words_and_in_the_plots(page: Page) -> None:
     shaded = drawn(page, ".traces")
     assert shaded["shapes"] == why.locator("tbody tr").count()
     assert "tonexty" in shaded["fills"] and "tonexty" not in before["fills"]
-    assert {"A"} <= set(shaded["notes"])
+    assert {"A", "B"} <= set(shaded["notes"])
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(300)
+        assert page.evaluate(COVERED) == 0, width
+    page.set_viewport_size({"width": 1280, "height": 900})
     assert drawn(page, ".spectrogram")["shapes"] >= shaded["shapes"]
 
     if PICTURES:  # that of the README

@@ -6,6 +6,7 @@ import { celsius, EARLIER, gas, MARK, plain, probability } from "./words.js";
 
 const LETTERS = "ABCDEFGH";
 const NAMED = 4; // windows of each kind
+const LETTER = 60; // °C that a letter takes on a telephone
 const LEAST_DROP = 0.01;
 const LEAST_ALONE = 0.05;
 
@@ -108,13 +109,14 @@ function windowsOf(found) {
   };
 }
 
-/* Brackets that overlap stand in rows above each other. */
+/* Brackets that overlap, or whose letters would, stand in rows above each other. */
 function inRows(windows) {
-  const ends = [];
+  const rows = [];
+  const middle = (each) => (each.start_degC + each.end_degC) / 2;
   const placed = windows.toSorted((a, b) => a.start_degC - b.start_degC).map((each) => {
-    const free = ends.findIndex((end) => end < each.start_degC);
-    const row = free < 0 ? ends.length : free;
-    ends[row] = each.end_degC;
+    const free = rows.findIndex((last) => last.end_degC < each.start_degC && middle(each) - middle(last) > LETTER);
+    const row = free < 0 ? rows.length : free;
+    rows[row] = each;
     return { ...each, row };
   });
   return placed;
