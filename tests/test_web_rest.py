@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import shutil
@@ -184,7 +185,9 @@ def test_predictions_leave_as_the_command_line_writes_them(
     assert client.get("/api/predictions.csv", params={"ids": "1,../2"}).status_code == 422
 
 
-def test_a_report_is_written_and_handed_on(client: TestClient, runs: list[int]) -> None:
+def test_a_report_is_written_and_handed_on(
+    client: TestClient, runs: list[int], place: Path
+) -> None:
     work = client.post("/api/report", json={"ids": runs[:1], "evidence": False}).json()
     done = finished(client, work)
     assert done["state"] == "done", done
@@ -192,6 +195,9 @@ def test_a_report_is_written_and_handed_on(client: TestClient, runs: list[int]) 
     assert "<svg" in answer.text
     assert f"digest {client.get('/api/status').json()['bundle']['digest'][:16]}" in answer.text
     assert "attachment" in answer.headers["content-disposition"]
+    assert hashlib.sha256(csv_of(1)).hexdigest() in answer.text
+    egams("library", "list", "--library", place / "lab.db")
+    assert (place / "lab.db-wal").is_file(), "another process took the library for unused"
     assert client.delete(f"/api/work/{work['id']}").status_code == 200
     assert client.get(f"/api/work/{work['id']}/file").status_code == 404
 

@@ -195,6 +195,15 @@ class LibrarySource:
         reading = Reading.of(stored.reading).text()
         return f"{stored.file}-{stored.run_id}-{reading}-{stored.instrument}-{labels}"
 
+    def origin(self, run_id: str) -> tuple[str, str]:
+        """Return what the file of a run was called, and the SHA-256 of its content.
+
+        Nobody may open the library itself to read it: its process would lose SQLite's locks with
+        that, and another process take the library for unused and remove what is being written.
+        """
+        stored = self._find(run_id)
+        return stored.file_name, stored.file
+
     def only(self, ids: Sequence[str]) -> LibrarySource:
         """Return a source of some of its runs, in this order."""
         return LibrarySource(self.path, {id: self._find(id) for id in ids}, tuple(ids))
