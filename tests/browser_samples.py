@@ -24,7 +24,8 @@ COVERED = """() => {
     const letters = [...document.querySelectorAll(".traces .annotation-text-g")]
         .filter((each) => each.textContent.length === 1)
         .map((each) => each.getBoundingClientRect());
-    const over = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    const over = (a, b) => a.left < b.right && b.left < a.right
+        && a.top < b.bottom && b.top < a.bottom;
     return letters.filter((a, at) => letters.some((b, other) => other < at && over(a, b))).length;
 }"""
 

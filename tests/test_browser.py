@@ -37,6 +37,7 @@ from browser_samples import (
     until,
     without_answers,
 )
+from egams.library.library import Library
 from web_samples import Served, finished, in_mbar, sent
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -255,6 +256,7 @@ def test_a_family_is_explained_in_words_and_in_the_plots(page: Page) -> None:
     page.get_by_label("Blank run").fill("clay")
     blank = page.get_by_label("Blank", exact=True)
     expect(blank).to_contain_text("as measured")
+    expect(blank).to_contain_text("⚑ unlike every training run")
     less = page.get_by_role("heading", name="Ion traces, less the blank")
     expect(less).to_be_visible()
     until(page, "document.querySelector('.traces').data?.length > 0")
@@ -499,6 +501,28 @@ def test_what_failed_while_the_server_was_away_is_done_when_it_answers(
         page.locator(f"{plot} .main-svg").first.wait_for()
     page.locator("table.peaks").wait_for()
     expect(page.locator("main")).not_to_contain_text("does not answer")
+
+
+def test_every_page_says_that_the_shipped_bundle_stands_in_for_a_lost_one(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    with Library.open(tmp_path / "lab.db") as library:
+        library.set_setting("bundle", "f" * 64)
+    server = Served(tmp_path / "lab.db")
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    try:
+        page.goto(server.address)
+        said = page.get_by_role("alert").filter(has_text="The taught bundle ffffffffffff is not in")
+        expect(said).to_contain_text("The bundle that comes with egams answers instead.")
+        for part in ("runs", "compare", "library", "teach"):
+            page.evaluate(f"location.hash = '#/{part}'")
+            expect(said).to_be_visible()
+        picture(page, "lost")
+        page.get_by_role("button", name="Use the shipped bundle from now on").click()
+        expect(said).to_be_hidden()
+    finally:
+        page.close()
+        server.kill()
 
 
 NAMED = {"button", "link", "checkbox", "radio", "combobox", "textbox", "searchbox", "image"}
