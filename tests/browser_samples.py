@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Locator, Page
+import pytest
+from playwright.sync_api import Locator, Page, expect
 
 from egams.io import write_csv
 from egams.library.library import Library
 from egams.simulate import simulate_run
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on PATH")
 PICTURES = os.environ.get("EGAMS_PICTURES")
 WIDTHS = (1280, 390)
 OVERLAP = """() => [...document.querySelectorAll(".plot")].filter((plot) => {
     const drawn = plot.querySelector(".main-svg");
     return drawn && drawn.getBoundingClientRect().bottom > plot.getBoundingClientRect().bottom + 1;
 }).length"""
+
+EVIL = f"<img src=x onerror=alert(1)> {'long' * 20}"
+SAMPLES = {
+    "calcite": ["carbonate"],
+    "gypsum": ["sulfate"],
+    "clay": ["phyllosilicate"],
+    "iron oxalate": ["oxalate", "iron_oxide"],
+    EVIL: ["sulfate", "sulfide"],
+}
 
 COVERED = """() => {
     const letters = [...document.querySelectorAll(".traces .annotation-text-g")]
@@ -57,6 +70,14 @@ def simulated_csv(number: int, families: list[str], folder: Path) -> bytes:
     run = simulate_run(np.random.default_rng(number), families=families)
     write_csv(run, folder / "run.csv")
     return (folder / "run.csv").read_bytes()
+
+
+def open_run(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    for plot in (".traces", ".spectrogram"):
+        page.locator(f"{plot} .main-svg").first.wait_for()
+    page.locator("table.peaks").wait_for()
 
 
 def foreign_table() -> bytes:
