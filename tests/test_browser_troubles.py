@@ -87,6 +87,7 @@ def test_a_selection_and_a_page_follow_what_is_there(page: Page, lab: Served) ->
     expect(selected).to_contain_text("10 of them not in this list")
     page.get_by_role("searchbox").fill("a cup")
     expect(selected).not_to_contain_text("not in this list")
+    expect(page.get_by_label("Pages of the list")).to_contain_text("1 to 50 of 60")
     page.get_by_role("button", name="Next", exact=True).click()
     expect(rows).to_have_count(10)
     lab.client.post("/api/runs/delete", json={"ids": cups[50:60]})

@@ -169,6 +169,9 @@ export function view({ query }) {
       title.scrollIntoView();
     };
     pager.hidden = total <= PAGE;
+    const state = `${offset} ${total}`;
+    if (pager.dataset.state === state) return; // a button that is drawn anew while it is pressed does nothing
+    pager.dataset.state = state;
     replaceKeepingFocus(
       pager,
       button("Previous", () => go(offset - PAGE), { disabled: offset === 0, "data-key": "previous" }),
