@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Locator, Page
+import pytest
+from playwright.sync_api import Locator, Page, expect
 
 from egams.io import write_csv
+from egams.library.library import Library
 from egams.simulate import simulate_run
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+NEEDS_CHROMIUM = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on PATH")
 PICTURES = os.environ.get("EGAMS_PICTURES")
 WIDTHS = (1280, 390)
 OVERLAP = """() => [...document.querySelectorAll(".plot")].filter((plot) => {
     const drawn = plot.querySelector(".main-svg");
     return drawn && drawn.getBoundingClientRect().bottom > plot.getBoundingClientRect().bottom + 1;
 }).length"""
+
+EVIL = f"<img src=x onerror=alert(1)> {'long' * 20}"
+SAMPLES = {
+    "calcite": ["carbonate"],
+    "gypsum": ["sulfate"],
+    "clay": ["phyllosilicate"],
+    "iron oxalate": ["oxalate", "iron_oxide"],
+    EVIL: ["sulfate", "sulfide"],
+}
+
+COVERED = """() => {
+    const letters = [...document.querySelectorAll(".traces .annotation-text-g")]
+        .filter((each) => each.textContent.length === 1)
+        .map((each) => each.getBoundingClientRect());
+    const over = (a, b) => a.left < b.right && b.left < a.right
+        && a.top < b.bottom && b.top < a.bottom;
+    return letters.filter((a, at) => letters.some((b, other) => other < at && over(a, b))).length;
+}"""
 
 CONTRAST = """() => {
     const parse = (text) => text.match(/[\\d.]+/g).map(Number);
@@ -49,6 +72,14 @@ def simulated_csv(number: int, families: list[str], folder: Path) -> bytes:
     return (folder / "run.csv").read_bytes()
 
 
+def open_run(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+    for plot in (".traces", ".spectrogram"):
+        page.locator(f"{plot} .main-svg").first.wait_for()
+    page.locator("table.peaks").wait_for()
+
+
 def foreign_table() -> bytes:
     """A run of another program: two temperatures, an ion without its m/z, decimal commas."""
     run = simulate_run(np.random.default_rng(9), families=["carbonate"])
@@ -61,6 +92,36 @@ def foreign_table() -> bytes:
         cells += [f"{value:.4e}" for value in run.abundance[at, columns]]
         lines.append(";".join(cells).replace(".", ","))
     return "\n".join(lines).encode()
+
+
+def answered_by_another_bundle(path: Path, run: int, sulfate: float = 0.5) -> None:
+    """Leave a run with nothing but the answer of a bundle that is not in use."""
+    with Library.open(path) as library:
+        content = library.run(run).prediction
+        assert content is not None
+        families = {name: dict(each) for name, each in content["families"].items()}
+        families["sulfate"]["probability"] = sulfate
+        with library.writing() as db:
+            for table in ("answers", "predicted"):
+                db.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
+        library.keep_answer(run, "b" * 64, "prediction", {**content, "families": families})
+
+
+def without_answers(path: Path, like: int, names: list[str]) -> list[int]:
+    """Keep runs like another one, with other names, that nobody predicted: quickly many."""
+    same = ("file", "temperature", "file_name", "reading", "instrument", "facts", "notes", "added")
+    copied = f"INSERT INTO runs ({', '.join(same)}, run_id, name, words)"
+    with Library.open(path) as library, library.writing() as db:
+        return [
+            int(
+                db.execute(
+                    f"{copied} SELECT {', '.join(same)}, ?, ?, ? FROM runs WHERE id = ?",
+                    (name, name, name, like),
+                ).lastrowid
+                or 0
+            )
+            for name in names
+        ]
 
 
 def drop(page: Page, files: dict[str, bytes]) -> None:

@@ -2,132 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import pytest
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    ConsoleMessage,
-    Dialog,
-    Page,
-    Request,
-    WebError,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Page, expect
 
 from browser_samples import (
     CONTRAST,
+    COVERED,
+    EVIL,
+    NEEDS_CHROMIUM,
     PICTURES,
+    SAMPLES,
     drawn,
     drop,
     foreign_table,
+    open_run,
     picture,
     reach,
     simulated_csv,
     until,
 )
-from web_samples import Served, finished, sent
+from web_samples import Served
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on PATH")
-
-
-EVIL = f"<img src=x onerror=alert(1)> {'long' * 20}"
-SAMPLES = {
-    "calcite": ["carbonate"],
-    "gypsum": ["sulfate"],
-    "clay": ["phyllosilicate"],
-    "iron oxalate": ["oxalate", "iron_oxide"],
-    EVIL: ["sulfate", "sulfide"],
-}
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server whose library holds a few runs."""
-    folder = tmp_path_factory.mktemp("lab")
-    server = Served(folder / "lab.db")
-    try:
-        for number, (name, families) in enumerate(SAMPLES.items()):
-            work = sent(server.client, f"{name}.csv", simulated_csv(number, families, folder))
-        finished(server.client, work)
-        yield server
-    finally:
-        server.kill()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    expect.set_options(timeout=30_000)  # other tests may run beside
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else []
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
-    context.set_default_timeout(30_000)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext, lab: Served) -> Iterator[Page]:
-    """A page that asks nobody but the server, and of which the browser complains of nothing."""
-    complaints: list[str] = []
-    elsewhere: list[str] = []
-
-    def hear(line: ConsoleMessage) -> None:
-        if line.type in ("error", "warning"):
-            complaints.append(line.text)
-
-    def follow(request: Request) -> None:
-        if not request.url.startswith((lab.address, "data:", f"blob:{lab.address}")):
-            elsewhere.append(request.url)
-
-    def refuse(dialog: Dialog) -> None:
-        complaints.append(dialog.message)
-        dialog.dismiss()
-
-    def fail(error: WebError) -> None:
-        complaints.append(str(error.error))
-
-    listeners: dict[Any, Any] = {
-        "console": hear,
-        "request": follow,
-        "dialog": refuse,
-        "weberror": fail,
-    }
-    for event, listener in listeners.items():
-        context.on(event, listener)
-    page = context.new_page()
-    page.goto(lab.address)
-    yield page
-    for each in context.pages:
-        each.close()
-    for event, listener in listeners.items():
-        context.remove_listener(event, listener)
-    assert not complaints
-    assert not elsewhere
-
-
-def open_run(page: Page, name: str) -> None:
-    page.get_by_role("link", name=name, exact=True).click()
-    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
-    for plot in (".traces", ".spectrogram"):
-        page.locator(f"{plot} .main-svg").first.wait_for()
-    page.locator("table.peaks").wait_for()
+pytest_plugins = ["browser_fixtures"]
+pytestmark = NEEDS_CHROMIUM
 
 
 def test_files_are_dropped_mapped_and_survive_a_reload(page: Page, tmp_path: Path) -> None:
@@ -181,7 +80,12 @@ def test_a_family_is_explained_in_words_and_in_the_plots(page: Page) -> None:
     shaded = drawn(page, ".traces")
     assert shaded["shapes"] == why.locator("tbody tr").count()
     assert "tonexty" in shaded["fills"] and "tonexty" not in before["fills"]
-    assert {"A"} <= set(shaded["notes"])
+    assert {"A", "B"} <= set(shaded["notes"])
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(300)
+        assert page.evaluate(COVERED) == 0, width
+    page.set_viewport_size({"width": 1280, "height": 900})
     assert drawn(page, ".spectrogram")["shapes"] >= shaded["shapes"]
 
     if PICTURES:  # that of the README
@@ -207,8 +111,18 @@ def test_a_family_is_explained_in_words_and_in_the_plots(page: Page) -> None:
         "document.querySelector('.traces').data?.some(({ name }) => name?.startsWith('SO₂ 64 '))",
     )
     page.get_by_label("Blank run").fill("clay")
-    expect(page.get_by_label("Blank", exact=True)).to_contain_text("as measured")
-    expect(page.get_by_role("heading", name="Ion traces, less the blank")).to_be_visible()
+    blank = page.get_by_label("Blank", exact=True)
+    expect(blank).to_contain_text("as measured")
+    expect(blank).to_contain_text("⚑ unlike every training run")
+    less = page.get_by_role("heading", name="Ion traces, less the blank")
+    expect(less).to_be_visible()
+    until(page, "document.querySelector('.traces').data?.length > 0")
+    assert drawn(page, ".traces")["shapes"] == marked["shapes"]
+    assert "dash" in drawn(page, ".traces")["dashes"]
+    expect(page.get_by_label("linear")).to_be_checked()
+    page.get_by_label("Blank run").fill("gypsum")
+    expect(blank.get_by_role("alert").last).to_contain_text("cannot be its own blank")
+    expect(less).to_have_count(0)
 
 
 def test_labels_are_confirmed_taught_used_and_taken_back(page: Page, lab: Served) -> None:
@@ -235,7 +149,7 @@ def test_labels_are_confirmed_taught_used_and_taken_back(page: Page, lab: Served
     expect(lesson).to_contain_text("✓ In use")
     assert lab.client.get("/api/status").json()["bundle"]["runs"] == 1056 + 3
     page.get_by_role("link", name="Runs", exact=True).click()
-    expect(page.locator("table.list")).to_contain_text("answer of another bundle")
+    expect(page.locator("table.list")).to_contain_text("Answered by an earlier bundle")
     page.get_by_role("link", name="Teach").click()
     page.get_by_role("button", name="Go back to the shipped bundle").click()
     expect(page.get_by_label("In use")).to_contain_text("The bundle that comes with egams")

@@ -121,7 +121,7 @@ def test_work_that_asks_is_done_with_what_a_person_states(
     assert again is not None
     assert again.skipped == ()
     opened = library.opened(again)
-    assert any("ramp of 35" in note for note in opened.load("a").notes)
+    assert any("not the stated ramp" in note for note in opened.load("a").notes)
     with pytest.raises(InputError, match="Did you mean 'ramp'"):
         library.again(work.id, {"reading": {"rampe": 35}})
     with pytest.raises(InputError, match="columns"):
@@ -151,7 +151,11 @@ def test_runs_are_found_filtered_and_ordered(library: Library, files: list[Path]
     assert ids(limit=1, offset=1) == [b]
     assert ids(search="gips_1 montag") == ids(search="%") == ids(search="_1 v") == [b]
     assert ids(search="100%") == []
-    assert ids(call=("sulfate", "present")) == [a]
+    assert ids(call=("sulfate", "present")) == ids(call=("", "present")) == [a]
+    assert ids(call=("", "uncertain")) == [b]
+    assert ids(among=[c, 999, a], descending=True) == [c, a]
+    assert ids(name=files[1].stem) == [b]
+    assert ids(name=files[1].stem[:-1]) == []
     assert ids(sort="sulfate", descending=True) == [a, b, c]
     assert ids(flagged=True) == [a, b]
     assert ids(labelled=True) == [c]
@@ -198,7 +202,10 @@ def test_labels_make_a_source_that_other_processes_can_read(
 def test_what_is_removed_is_gone_with_its_files(library: Library, files: list[Path]) -> None:
     work = read(library, files[0])
     stored = library.run(work.runs[0])
-    library.remove([stored.id, 999])
+    with pytest.raises(InputError, match="no run 999"):
+        library.remove([stored.id, 999])
+    assert library.run(stored.id)
+    library.remove([stored.id, stored.id])
     with pytest.raises(InputError, match="no run"):
         library.run(stored.id)
     with pytest.raises(ArtifactError, match="no file"):
@@ -252,7 +259,7 @@ def test_an_older_library_is_migrated_whole_or_not_at_all_after_a_backup(
         assert library.runs() == before
         library.set_remark(before[0][0].id, "written as before")
     monkeypatch.setattr(schema, "MIGRATIONS", known)
-    with pytest.raises(ArtifactError, match="version 2; this egams knows versions up to 1"):
+    with pytest.raises(ArtifactError, match="version 3; this egams knows versions up to 2"):
         Library.open(path)
     with Library.open(tmp_path / f"lab.db.before-{len(known) + 1}") as kept:
         assert kept.runs() == before

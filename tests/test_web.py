@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
@@ -153,8 +156,14 @@ def test_the_server_says_where_it_is_and_ends_at_once(
     command = [sys.executable, "-c", script, str(tmp_path / "b.csv")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "resent" in done.stdout, "the script of the page prints the answer"
-    status, said = server.interrupt()
+    with ThreadPoolExecutor(6) as pool:  # Ctrl-C while the page asks for what takes seconds
+        path = f"{server.address}api/runs/1/explanation"
+        asked = [pool.submit(httpx.get, path, timeout=60) for _ in range(6)]
+        time.sleep(0.3)
+        status, said = server.interrupt()
+        assert 503 in {answer.result().status_code for answer in asked}
     assert status == 0, said
+    assert len(said.splitlines()) == 3, said
     assert str(tmp_path / "lab.db") in said
     assert "Traceback" not in said
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
@@ -18,12 +21,15 @@ from command_line import egams
 from egams.families import FAMILIES
 from egams.io import write_csv
 from egams.io.run_rows import read_labels, read_submission
-from egams.library.database import Database
+from egams.library.database import Database, check_all
+from egams.library.library import Library
 from prepared_samples import simulated
 from table_samples import Dialect, text_of
-from web_samples import csv_of, finished, sent, served
+from web_samples import csv_of, finished, in_mbar, sent, served
 
 PRESENT = {family: int(family in ("sulfate", "carbonate")) for family in FAMILIES}
+
+RAMP = '{"ramp": 35, "start": 30}'
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +67,15 @@ def test_the_description_lists_every_address_and_each_says_what_it_does(client: 
         *("/api/predictions.json", "/api/report", "/api/teach", "/api/bundle"),
         *("/api/library/backup", "/api/library/export", "/api/library/labels.csv"),
     }
+    reading = described["/api/work/{id}/reading"]["post"]["requestBody"]["content"]
+    assert set(reading) == {"application/json", "multipart/form-data"}
+    jsonschema.validate(json.loads(RAMP), reading["application/json"]["schema"])
+    for wrong in ({"ramp": "fast"}, {"rampe": 35}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, reading["application/json"]["schema"])
     for path, methods in described.items():
         for method in methods.values():
+            assert {"401", "403", "421", "500"} <= set(method["responses"])
             assert method["description"].endswith("."), path
 
 
@@ -77,6 +90,7 @@ def test_an_explanation_is_that_of_the_command_line_and_is_kept(
     assert found["families"] == {one: expected["families"][one]}
     found = client.get(f"/api/runs/{runs[0]}/explanation").json()
     lines = found.pop("lines")
+    assert found.pop("bundle") == client.get("/api/status").json()["bundle"]["digest"]
     assert found == expected
     assert set(lines) == set(expected["families"])
     assert client.get(f"/api/runs/{runs[0]}/explanation").json()["lines"] == lines
@@ -103,6 +117,38 @@ def test_a_blank_is_subtracted(client: TestClient, runs: list[int]) -> None:
     without = client.get(f"/api/runs/{runs[0]}/traces", params={"blank": runs[3]}).json()
     whole = client.get(f"/api/runs/{runs[0]}/traces").json()
     assert without["signal"] != whole["signal"]
+    work = finished(client, sent(client, "pressure.csv", in_mbar(csv_of(3))))
+    assert work["state"] == "done", work
+    for other, why in ((runs[0], "its own blank"), (work["runs"][0], "in Pa, the run in A")):
+        answers = (
+            client.post(f"/api/runs/{runs[0]}/blank", json={"blank": other}),
+            client.get(f"/api/runs/{runs[0]}/traces", params={"blank": other}),
+        )
+        for answer in answers:
+            assert answer.status_code == 422
+            assert why in answer.json()["error"]["text"]
+    client.post("/api/runs/delete", json={"ids": work["runs"]})
+
+
+def test_runs_are_listed_by_what_some_family_is_called_by_name_and_by_id(
+    client: TestClient, runs: list[int]
+) -> None:
+    def ids(**query: object) -> list[int]:
+        found = client.get("/api/runs", params={"limit": 1000, **query}).json()
+        assert len(found["runs"]) == found["total"]
+        return [run["id"] for run in found["runs"]]
+
+    calls = {run["id"]: run["calls"] for run in client.get("/api/runs").json()["runs"]}
+    for call in ("present", "uncertain"):
+        assert ids(call=call) == [run for run in calls if call in calls[run].values()]
+    assert ids(name="lab1") == [runs[0]]
+    assert ids(name="lab") == []
+    assert ids(ids=f"{runs[1]},4711,{runs[0]}") == runs[:2]
+    for wrong in ({"call": "nonsense"}, {"family": "gold"}, {"ids": "one"}):
+        assert client.get("/api/runs", params=wrong).status_code == 422
+    answer = client.get("/api/work", params={"state": "done,foo"})
+    assert answer.status_code == 422
+    assert "there is no state 'foo'; expected queued, " in answer.json()["error"]["text"]
 
 
 def test_remarks_and_labels_are_kept(client: TestClient, runs: list[int]) -> None:
@@ -139,19 +185,54 @@ def test_predictions_leave_as_the_command_line_writes_them(
     assert client.get("/api/predictions.csv", params={"ids": "1,../2"}).status_code == 422
 
 
-def test_a_report_is_written_and_handed_on(client: TestClient, runs: list[int]) -> None:
+def test_a_report_is_written_and_handed_on(
+    client: TestClient, runs: list[int], place: Path
+) -> None:
     work = client.post("/api/report", json={"ids": runs[:1], "evidence": False}).json()
     done = finished(client, work)
     assert done["state"] == "done", done
     answer = client.get(f"/api/work/{work['id']}/file")
     assert "<svg" in answer.text
+    assert f"digest {client.get('/api/status').json()['bundle']['digest'][:16]}" in answer.text
     assert "attachment" in answer.headers["content-disposition"]
+    assert hashlib.sha256(csv_of(1)).hexdigest() in answer.text
+    egams("library", "list", "--library", place / "lab.db")
+    assert (place / "lab.db-wal").is_file(), "another process took the library for unused"
     assert client.delete(f"/api/work/{work['id']}").status_code == 200
     assert client.get(f"/api/work/{work['id']}/file").status_code == 404
 
 
+def assert_a_backup_answers_with_the_taught_bundle(
+    client: TestClient, place: Path, digest: str, folder: Path
+) -> None:
+    """A backup is one file with all of it; without the bundle it says what answers instead."""
+    with Library.open(place / "lab.db") as library:
+        assert library.bundles() == {digest}
+        with library.writing() as db:  # as an older egams left it: beside the library alone
+            db.execute("DELETE FROM bundles")
+    (folder / "lab.db").write_bytes(client.get("/api/library/backup").content)
+    check_all(folder / "lab.db", folder / "lab.db")
+    with served(folder) as restored:
+        restored.get("/api/training/S0001")  # waits for the bundle
+        bundle = restored.get("/api/status").json()["bundle"]
+        assert (bundle["digest"], bundle["problem"]) == (digest, None)
+    with Library.open(folder / "lab.db") as library:
+        work = library.works(["done"])
+        lesson = next(each for each in work if each.kind == "teach")
+        library.forget_bundle(digest)
+    with served(folder) as restored:
+        restored.get("/api/training/S0001")
+        bundle = restored.get("/api/status").json()["bundle"]
+        assert bundle["shipped"] and "not in this library" in bundle["problem"]
+        refused = restored.post("/api/bundle", json={"work": lesson.id})
+        assert refused.status_code == 409
+        assert "Teach again" in refused.json()["error"]["text"]
+        assert str(folder) not in refused.text + bundle["problem"]
+        assert restored.post("/api/bundle", json={"work": "shipped"}).json()["problem"] is None
+
+
 def test_a_lesson_is_shown_before_it_is_used(
-    client: TestClient, runs: list[int], place: Path
+    client: TestClient, runs: list[int], place: Path, tmp_path: Path
 ) -> None:
     assert client.post("/api/teach", json={}).status_code == 422
     for run in runs[:3]:
@@ -180,6 +261,9 @@ def test_a_lesson_is_shown_before_it_is_used(
     assert names == ("lab1", "lab2", "lab3")
     assert values.tolist() == [[*map(float, PRESENT.values())]] * 3
     folder = place / "lab.db.bundles" / lesson["bundle"]
+    assert_a_backup_answers_with_the_taught_bundle(client, place, lesson["bundle"], tmp_path)
+    shutil.rmtree(folder)
+    assert client.post("/api/bundle", json={"work": work["id"]}).json()["digest"] == used["digest"]
     assert client.delete(f"/api/work/{work['id']}").status_code == 200
     assert folder.is_dir(), "it is in use"
     again = finished(client, client.post("/api/teach", json={}).json())
@@ -239,14 +323,24 @@ def test_a_temperature_is_joined_from_a_file_or_a_ramp(client: TestClient) -> No
     assert done["state"] == "done", done
     notes = client.get(f"/api/runs/{done['runs'][0]}").json()["notes"]
     assert any("curve.csv" in note for note in notes)
-    ramp = sent(client, "ramp.csv", lacks.encode(), reading='{"ramp": 35, "start": 30}')
+    ramp = sent(client, "ramp.csv", lacks.encode(), reading=RAMP)
     assert finished(client, ramp)["state"] == "done"
+    (own,) = finished(client, sent(client, "own.csv", csv_of(5), reading=RAMP))["runs"]
+    row = client.get(f"/api/runs/{own}").json()
+    assert row["range_degC"][1] == pytest.approx(run.scan_temperature.max(), abs=1)
+    assert any("own temperature is used, not the stated ramp" in note for note in row["notes"])
+    columns = {"columns": {"temp": "unused", "time": "time [s]"}}
+    work = sent(client, "own.csv", csv_of(5), reading=json.dumps(json.loads(RAMP) | columns))
+    (ramped,) = finished(client, work)["runs"]
+    assert "a ramp of 35" in " ".join(client.get(f"/api/runs/{ramped}").json()["notes"])
 
 
 def test_runs_are_removed_and_a_backup_is_whole(
     client: TestClient, runs: list[int], tmp_path: Path
 ) -> None:
-    assert client.post("/api/runs/delete", json={"ids": [runs[2], 4711]}).status_code == 200
+    assert client.post("/api/runs/delete", json={"ids": [runs[2], 4711]}).status_code == 404
+    assert client.get(f"/api/runs/{runs[2]}").status_code == 200
+    assert client.post("/api/runs/delete", json={"ids": [runs[2]]}).status_code == 200
     assert client.get(f"/api/runs/{runs[2]}").status_code == 404
     total = client.get("/api/status").json()["runs"]
     packed = zipfile.ZipFile(io.BytesIO(client.get("/api/library/export").content))

@@ -102,6 +102,12 @@ def csv_of(number: int) -> bytes:
         return (Path(folder) / "run.csv").read_bytes()
 
 
+def in_mbar(content: bytes) -> bytes:
+    """The same run as partial pressures."""
+    head, _, body = content.partition(b"\n")
+    return head.replace(b"time", b"time [s]").replace(b"nce", b"nce [mbar]") + b"\n" + body
+
+
 def sent(client: Any, name: str, content: bytes, **fields: str) -> dict[str, Any]:
     """Send a file; the work of reading it."""
     answer = client.post("/api/files", files={"file": (name, content)}, data=fields)
@@ -125,6 +131,7 @@ class Served:
 
     def __init__(self, library: Path, *options: str) -> None:
         command = [sys.executable, "-m", "egams", "serve", "--library", str(library)]
+        self.library = library
         said, name = tempfile.mkstemp()
         self.said = Path(name)  # a pipe may be read in parts
         self.process = subprocess.Popen(

@@ -109,7 +109,7 @@ def export(output: Output, library: InLibrary = None, force: Force = False) -> N
 def backup(output: Output, library: InLibrary = None, force: Force = False) -> None:
     """Write a copy of a library as it is now, also while egams serve uses it, and check the copy.
 
-    The copy is a library: egams serve --library opens it.
+    The copy is one file and a library, taught bundles included: egams serve --library opens it.
     """
     from egams.cli.foreign_output import refuse_foreign
     from egams.cli.show import say

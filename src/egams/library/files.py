@@ -137,8 +137,14 @@ def refuse_damaged_files(db: sqlite3.Connection, path: Path) -> None:
         content_of(db, sha256, path)
 
 
+_USED = (
+    *(("runs", "file"), ("runs", "temperature"), ("work", "file"), ("work", "temperature")),
+    ("bundles", "file"),
+)
+
+
 def remove_unused(db: sqlite3.Connection) -> None:
-    """Remove files that no run and no work has any more.
+    """Remove files that no run, no work and no bundle has any more.
 
     Parameters
     ----------
@@ -146,9 +152,7 @@ def remove_unused(db: sqlite3.Connection) -> None:
         That writes.
     """
     used = " UNION ".join(
-        f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL"
-        for table in ("runs", "work")
-        for column in ("file", "temperature")
+        f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL" for table, column in _USED
     )
     db.execute(f"DELETE FROM files WHERE sha256 NOT IN ({used})")
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from egams.errors import InputError
 from egams.families import FAMILIES
+from egams.library.bundles import Bundles
 from egams.library.files import OpenedFile, content_of
 from egams.library.reading import Reading
 from egams.library.records import StoredRun, Work
-from egams.library.runs import Runs
 from egams.run import Run
 
 PLACE = "EGAMS_LIBRARY"
@@ -31,7 +31,7 @@ def usual_place() -> Path:
     return place
 
 
-class Library(Runs):
+class Library(Bundles):
     """A library of runs, answers, remarks and labels; several threads and processes may use it.
 
     Examples
@@ -194,6 +194,15 @@ class LibrarySource:
         labels = "?" if stored.labels is None else "".join(map(str, stored.labels.values()))
         reading = Reading.of(stored.reading).text()
         return f"{stored.file}-{stored.run_id}-{reading}-{stored.instrument}-{labels}"
+
+    def origin(self, run_id: str) -> tuple[str, str]:
+        """Return what the file of a run was called, and the SHA-256 of its content.
+
+        Nobody may open the library itself to read it: its process would lose SQLite's locks with
+        that, and another process take the library for unused and remove what is being written.
+        """
+        stored = self._find(run_id)
+        return stored.file_name, stored.file
 
     def only(self, ids: Sequence[str]) -> LibrarySource:
         """Return a source of some of its runs, in this order."""

@@ -100,6 +100,8 @@ class Runs(Works):
         offset: int = 0,
         bundle: str | None = None,
         stale: bool | None = None,
+        name: str = "",
+        among: Sequence[int] | None = None,
     ) -> tuple[list[StoredRun], int]:
         """Return some runs in order, and how many there are of that kind.
 
@@ -108,7 +110,7 @@ class Runs(Works):
         search
             Words that name, file, remark or instrument hold, whatever their case; all of them.
         call
-            Family and what it is to be called.
+            Family and what it is to be called; of the family "" any.
         labelled
             Whether a person confirmed labels.
         flagged
@@ -123,13 +125,17 @@ class Runs(Works):
             Digest of the bundle whose predictions count, where there are such; else the last ones.
         stale
             Whether that bundle has not predicted the run.
+        name
+            All of a run's name, where one is sought.
+        among
+            Ids; only these, as far as they are there.
 
         Raises
         ------
         InputError
             If there is no such family, call or order.
         """
-        query = Search(search, call, labelled, flagged, sort, descending, stale)
+        query = Search(search, call, labelled, flagged, sort, descending, stale, name, among)
         with self.reading() as db:
             ids = [row["id"] for row in db.execute(*query.ids(bundle))]
             page = ids[offset:] if limit < 0 else ids[offset : offset + limit]
@@ -281,9 +287,16 @@ class Runs(Works):
         Parameters
         ----------
         ids
-            Of the runs; those that are not there are passed over.
+            Of the runs.
+
+        Raises
+        ------
+        InputError
+            If one is not there; then none is removed.
         """
         with self.writing() as db:
+            for id in ids:
+                self._run_id(db, id)
             for id in ids:
                 of_run = "SELECT work FROM outcomes WHERE run = ?"
                 works = [row["work"] for row in db.execute(of_run, (id,)).fetchall()]

@@ -25,6 +25,7 @@ SEALED = {
     PREDICTED: ("run", "bundle", "newest", "calls", "flagged", *FAMILIES, "made"),
     "settings": ("key", "value"),
     "changes": ("revision",),
+    "bundles": ("digest", "path", "file"),
 }
 """Columns of each table whose checksum a row carries: SQLite itself notices no flipped letter."""
 
@@ -89,8 +90,15 @@ def _seals(table: str) -> tuple[str, str]:
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         *_TABLES,
-        *(trigger for table in SEALED for trigger in _seals(table)),
+        *(trigger for table in SEALED if table != "bundles" for trigger in _seals(table)),
         "INSERT INTO changes (revision) VALUES (0)",
+    ),
+    (
+        """CREATE TABLE bundles (
+            digest TEXT NOT NULL, path TEXT NOT NULL, file TEXT NOT NULL REFERENCES files,
+            seal INTEGER, PRIMARY KEY (digest, path)
+        )""",
+        *_seals("bundles"),
     ),
 )
 """Statements that bring a library from each version to the next, version 0 being an empty file."""

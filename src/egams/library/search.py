@@ -30,7 +30,7 @@ class Search:
 
     Parameters
     ----------
-    search, call, labelled, flagged, sort, descending, stale
+    search, call, labelled, flagged, sort, descending, stale, name, among
         As there.
 
     Raises
@@ -46,16 +46,18 @@ class Search:
     sort: str = "added"
     descending: bool = False
     stale: bool | None = None
+    name: str = ""
+    among: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         asked = [("order", self.sort, tuple(_ORDERS))]
         if self.call is not None:
-            asked += [("family", self.call[0], FAMILIES), ("call", self.call[1], CALLS)]
+            asked += [("family", self.call[0], ("", *FAMILIES)), ("call", self.call[1], CALLS)]
         for what, given, known in asked:
             if given not in known:
                 raise InputError(
                     f"there is no {what} '{given}'",
-                    expected=", ".join(known),
+                    expected=", ".join(filter(None, known)),
                     hint=meant(given, known).strip() or None,
                 )
 
@@ -102,12 +104,17 @@ class Search:
         parts = [f"instr(r.words, {value(word)})" for word in self.search.casefold().split()]
         if self.call is not None:
             family, call = self.call
-            place = FAMILIES.index(family) + 1
-            parts.append(f"substr(p.calls, {place}, 1) = {value(call[0])}")
+            letters = f"substr(p.calls, {FAMILIES.index(family) + 1}, 1)" if family else "p.calls"
+            parts.append(f"instr({letters}, {value(call[0])})")
         if self.labelled is not None:
             parts.append(f"r.labels IS {'NOT ' if self.labelled else ''}NULL")
         if self.flagged is not None:
             parts.append(f"p.flagged = {value(self.flagged)}")
         if self.stale is not None:
             parts.append(f"p.bundle IS {'NOT ' if self.stale else ''}:bundle")
+        if self.name:
+            parts.append(f"r.name = {value(self.name)}")
+        if self.among is not None:
+            ids = value(json.dumps(list(self.among)))
+            parts.append(f"r.id IN (SELECT value FROM json_each({ids}))")
         return " AND ".join(parts) or "1", values

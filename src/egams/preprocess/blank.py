@@ -40,6 +40,8 @@ class Blank:
         ``[bin, m/z]``; NaN where nothing was measured.
     noise
         Standard deviation of a mean ``[m/z]``.
+    unit
+        Of the signals; empty where it is not known.
     """
 
     run_id: str
@@ -48,6 +50,7 @@ class Blank:
     temperature: FloatArray
     abundance: FloatArray
     noise: FloatArray
+    unit: str = ""
 
     @classmethod
     def of(cls, run: Run) -> Blank:
@@ -60,7 +63,7 @@ class Blank:
         """
         temperature, abundance = _binned(run)
         noise = np.array([_noise(signal[~np.isnan(signal)]) for signal in abundance.T])
-        return cls(run.run_id, run.instrument, run.mz, temperature, abundance, noise)
+        return cls(run.run_id, run.instrument, run.mz, temperature, abundance, noise, run.unit)
 
     def at(self, place: int, temperature: FloatArray) -> FloatArray:
         """Return the signal of one m/z at temperatures; beyond the blank's own, its end value.
@@ -117,11 +120,15 @@ def fit_blank(run: Run, blank: Blank) -> FittedBlank:
     Raises
     ------
     InputError
-        If the two are of different kinds of instrument, the blank covers less than half of the
-        temperatures, they share no m/z, or the blank has no clear signal to scale it by.
+        If the two are of different kinds of instrument or have different units, the blank covers
+        less than half of the temperatures, they share no m/z, or the blank has no clear signal to
+        scale it by.
     """
     if run.instrument != blank.instrument:
         raise _refused(run, blank, f"is of another instrument ({blank.instrument})", "the same")
+    if run.unit != blank.unit:
+        problem = f"has signals in {blank.unit or 'no unit'}, the run in {run.unit or 'none'}"
+        raise _refused(run, blank, problem, "a blank of the same instrument")
     low, high = np.nanmin(run.temperature), np.nanmax(run.temperature)
     first, last = blank.temperature[0], blank.temperature[-1]
     if min(high, last) - max(low, first) < COVERED * (high - low):

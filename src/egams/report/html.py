@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from egams import __version__
-from egams.artifact import digest_of, write_text
+from egams.artifact import write_text
 from egams.ensemble.bundle import Bundle, load_bundle
 from egams.errors import InputError
 from egams.extras import load
@@ -92,7 +92,7 @@ def write_report(
     manifest = _bundle(place).manifest
     made = {
         "egams": __version__,
-        "bundle": f"{manifest['egams_version']}, digest {digest_of(manifest)[:16]}",
+        "bundle": f"{manifest['egams_version']}, digest {manifest['sha256'][:16]}",
         "training data": f"{manifest['data'][:16]}, {manifest['study'].get('runs_used')} runs",
         "evidence": "yes" if evidence else "not sought",
         **{name: str(value) for name, value in (options or {}).items() if value is not None},

@@ -179,6 +179,9 @@ def origin_of(source: RunSource, run_id: str) -> tuple[str, str]:
         Where the run is. Where it is one of several in a file, the hash is that of the file; empty
         where there is none.
     """
+    if (known := getattr(source, "origin", None)) is not None:
+        name, digest = known(run_id)
+        return str(name), str(digest)
     entry: Any = getattr(source, "index", {}).get(run_id)
     if hasattr(entry, "read"):
         return str(entry.name), hashlib.sha256(entry.read()).hexdigest()

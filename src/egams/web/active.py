@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from egams.ensemble.bundle import Bundle, load_bundle
-from egams.errors import ArtifactError, ConfigError
+from egams.errors import ArtifactError, ConfigError, EgamsError
 from egams.library.library import Library
 
 SETTING = "bundle"
 """Of the library: digest of the taught bundle in use; empty for the shipped one."""
+
+
+class LostBundleError(EgamsError):
+    """A taught bundle that the library names and does not hold whole."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class ActiveBundle:
     Parameters
     ----------
     library
-        Whose setting names it, and beside which taught bundles lie.
+        Whose setting names it, and that holds taught bundles.
     given
         Folder of one that was named at the start; it goes before the setting.
     """
@@ -72,22 +76,41 @@ class ActiveBundle:
 
     @property
     def folder(self) -> Path:
-        """Where taught bundles of the library lie."""
-        path = self._library.path
-        return path.with_name(f"{path.name}.bundles")
+        """Where taught bundles of the library are unpacked."""
+        return self._library.bundles_folder
 
     def get(self) -> Loaded:
         """Return the bundle in use, and load it where nobody has."""
         with self._lock:
             if self._loaded is None:
-                path = self.given or self.taught(self._library.setting(SETTING))
+                if self.given is not None:
+                    self._loaded = Loaded(load_bundle(self.given), self.given)
+                    return self._loaded
+                digest = self._library.setting(SETTING)
                 try:
-                    self._loaded = Loaded(load_bundle(path), path)
-                except ArtifactError as error:
-                    if path is None or path == self.given:
-                        raise
-                    self._loaded = Loaded(load_bundle(), None, problem=str(error))
+                    self._loaded = self._load(digest)
+                except LostBundleError as error:
+                    problem = f"{error} The bundle that comes with egams answers instead."
+                    self._loaded = Loaded(load_bundle(), None, problem)
             return self._loaded
+
+    def _load(self, digest: object) -> Loaded:
+        """Load a taught bundle, unpacked anew where its folder is gone or damaged."""
+        path = self.taught(digest)
+        if path is None:
+            return Loaded(load_bundle(), None)
+        named = f"The taught bundle {str(digest)[:12]}"
+        try:
+            return Loaded(load_bundle(path), path)
+        except ArtifactError as error:
+            was_there = path.exists()
+            try:
+                if self._library.unpack_bundle(str(digest), path):
+                    return Loaded(load_bundle(path), path)
+            except ArtifactError as in_library:
+                raise LostBundleError(f"{named} is damaged.") from in_library
+            what = "is damaged" if was_there else "is not in this library"
+            raise LostBundleError(f"{named} {what}.") from error
 
     @property
     def digest(self) -> str | None:
@@ -112,11 +135,10 @@ class ActiveBundle:
 
         Raises
         ------
-        ArtifactError
+        LostBundleError
             If it is not there, or damaged.
         """
-        path = self.taught(digest)
-        loaded = Loaded(load_bundle(path), path)
+        loaded = self._load(digest)
         with self._lock:
             self._library.set_setting(SETTING, digest or "")
             self._loaded = loaded

@@ -47,7 +47,7 @@ SILENT: TelemetryConfig = {
     "auto_configure": False,
 }
 """Whatever the variables of OpenTelemetry say: nothing of a run leaves this machine."""
-REFUSED = (400, 404, 408, 413, 422, 429)
+REFUSED = (400, 401, 403, 404, 408, 409, 413, 421, 422, 429, 500, 507)
 PACKED_FROM = 4096
 DESCRIPTION = """
 What the page does, scripts may do too. All is JSON as `egams predict --details` writes it; what is

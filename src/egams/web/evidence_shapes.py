@@ -146,8 +146,9 @@ class WhyShape:
 
 @dataclass
 class ExplanationShape:
-    """Why a run is answered as it is; `lines` has it in words."""
+    """Why a run is answered as it is, by `bundle`, that in use; `lines` has it in words."""
 
+    bundle: str
     sample_id: str
     families: dict[str, WhyShape]
     nearest: list[NearestShape]
@@ -180,6 +181,7 @@ class TrainingRunShape:
 
 @dataclass
 class BlankShape:
-    """The answer less a blank."""
+    """The answer less a blank, by `bundle`, that in use."""
 
+    bundle: str
     prediction: PredictionShape

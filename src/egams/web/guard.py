@@ -108,6 +108,10 @@ class Guard:
         self._uploads += counted
         try:
             await self.app(scope, body, answer)
+        except asyncio.CancelledError:  # Ctrl-C, and what is computed takes longer than it waits
+            if not answer.begun:
+                gone = refused(503, "egams ends", "Start it again with: egams serve")
+                await gone(scope, receive, answer)
         finally:
             self._uploads -= counted
 
@@ -175,9 +179,11 @@ class _Answer:
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self.begun = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.begun = True
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)

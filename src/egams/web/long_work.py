@@ -106,13 +106,13 @@ def remove_outputs(library: Library, bundle: ActiveBundle, work: Work) -> None:
     if not any(
         other.id != work.id and (other.result or {}).get("bundle") == digest for other in others
     ):
-        remove(folder)
+        library.forget_bundle(str(digest))
 
 
 def learn(library: Library, bundle: ActiveBundle, works: Sequence[Work]) -> None:
     """Teach the labelled runs of the library to the bundle that egams ships, or was started with.
 
-    The taught bundle lies beside the library, and is not used before a person says so.
+    The taught bundle becomes part of the library, and is not used before a person says so.
 
     Parameters
     ----------
@@ -126,6 +126,7 @@ def learn(library: Library, bundle: ActiveBundle, works: Sequence[Work]) -> None
             lesson = teach(store, making, bundle.given)
             digest = BundleManifest.load(making).digest
             move_over(making, bundle.folder / digest)
+            library.keep_bundle(digest, bundle.folder / digest)
         finally:
             remove(making)
         with suppress(LostWorkError):

@@ -13,6 +13,7 @@ from egams.explain.explanation import Explanation
 from egams.families import FAMILIES
 from egams.spectrogram.coarse import COARSE_BINS, COARSE_STEP
 from egams.web.answers import Answer
+from egams.web.blanks import blank_of
 from egams.web.evidence_shapes import BlankShape, ExplanationShape, TrainingRunShape
 from egams.web.pictures import digits
 from egams.web.workbench import Bench, Id, Workbench
@@ -53,11 +54,11 @@ async def blank(bench: Bench, id: Id, blank: Annotated[Id, Body(embed=True)]) ->
     """Predict a run less another one, a blank; ``as_measured`` has the answer with it."""
 
     def without() -> Answer:
-        stored, other = bench.library.run(id), bench.library.load(blank)
+        stored, other = bench.library.run(id), blank_of(bench, id, blank)
         run = replace(bench.library.load(id), run_id=stored.run_id)
-        bundle = bench.bundle.get().bundle
-        found: Predictions = bundle.predict(run, blank=other, jobs=1, strict=True)
-        return Answer({"prediction": found[0].details()})
+        loaded = bench.bundle.get()
+        found: Predictions = loaded.bundle.predict(run, blank=other, jobs=1, strict=True)
+        return Answer({"bundle": loaded.digest, "prediction": found[0].details()})
 
     return await bench.heavy(without, slow=True)
 
@@ -92,7 +93,8 @@ def explained(bench: Workbench, id: Id, family: str | None) -> dict[str, Any]:
         both = {name: kept[name] | found[name] for name in ("families", "lines")}
         kept = found | both | {"usual": usual}
         bench.library.keep_answer(id, loaded.digest, KIND, kept)
-    return {name: value for name, value in kept.items() if name != "usual"}
+    shown = {name: value for name, value in kept.items() if name != "usual"}
+    return {"bundle": loaded.digest} | shown
 
 
 def _details(found: Explanation) -> dict[str, Any]:

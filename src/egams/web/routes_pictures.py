@@ -8,6 +8,7 @@ from egams.ensemble.predictions import RunPrediction
 from egams.preprocess.blank import Blank, subtract_blank
 from egams.run import Run
 from egams.web.answers import Answer
+from egams.web.blanks import blank_of
 from egams.web.evidence_shapes import PeaksShape, SpectrogramShape, TracesShape
 from egams.web.pictures import peaks_picture, spectrogram_picture, traces_picture
 from egams.web.workbench import Bench, Id, Workbench
@@ -41,4 +42,4 @@ async def peaks(bench: Bench, id: Id) -> Answer:
 
 def _run(bench: Workbench, id: Id, blank: Id | None) -> Run:
     run = bench.library.load(id)
-    return run if blank is None else subtract_blank(run, Blank.of(bench.library.load(blank)))
+    return run if blank is None else subtract_blank(run, Blank.of(blank_of(bench, id, blank)))

@@ -6,7 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
 
+from egams.errors import InputError
+from egams.families import FAMILIES
 from egams.web.answers import Answer
+from egams.web.routes_outputs import numbers
 from egams.web.shapes import DeletedShape, LabelsShape, RemarkShape, RowList, RunShape, WorkShape
 from egams.web.shown import row, shown_work, whole_run
 from egams.web.words import so_many_runs
@@ -20,7 +23,7 @@ def runs(
     bench: Bench,
     search: str = "",
     family: str = "",
-    call: str = "",
+    call: Annotated[str, Query(description="Of the family; of any, if none is named")] = "",
     labelled: bool | None = None,
     flagged: bool | None = None,
     stale: bool | None = None,
@@ -28,13 +31,16 @@ def runs(
     descending: bool = False,
     limit: Annotated[int, Query(ge=0, le=1000)] = 50,
     offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    name: Annotated[str, Query(description="All of a run's name")] = "",
+    ids: Annotated[str, Query(description="Only of these, such as 1,2")] = "",
 ) -> Answer:
     """Return runs by what they are called and how they were predicted."""
     digest = bench.bundle.digest
-    called = (family, call) if family and call else None
-    found, total = bench.library.runs(
-        search, called, labelled, flagged, sort, descending, limit, offset, digest, stale
-    )
+    if family and family not in FAMILIES:
+        raise InputError(f"there is no family '{family[:80]}'", expected=", ".join(FAMILIES))
+    called = (family, call) if call else None
+    how = (labelled, flagged, sort, descending, limit, offset, digest, stale, name, numbers(ids))
+    found, total = bench.library.runs(search, called, *how)
     return Answer({"runs": [row(run, digest) for run in found], "total": total})
 
 
@@ -66,7 +72,7 @@ def labels(
 
 @router.post("/delete", response_model=DeletedShape)
 def delete(bench: Bench, ids: Annotated[list[Id], Body(embed=True, max_length=100_000)]) -> Answer:
-    """Remove runs, what was computed of them, and files that no other run is in."""
+    """Remove runs, what was computed of them, and files that no other run is in; all or none."""
     bench.library.remove(ids)
     return Answer({"deleted": ids})
 

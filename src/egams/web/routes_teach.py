@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body
 
-from egams.errors import InputError
+from egams.errors import EgamsError, InputError
+from egams.web.active import LostBundleError
 from egams.web.answers import Answer
 from egams.web.shapes import BundleShape, WorkShape
 from egams.web.shown import shown_work
@@ -39,5 +40,8 @@ def use(bench: Bench, work: Annotated[Id | Literal["shipped"], Body(embed=True)]
     digest = found.result.get("bundle") if isinstance(found.result, dict) else None
     if found.kind != "teach" or digest is None:
         raise InputError(f"work {work} is no lesson that is done", expected="the id of one")
-    bench.bundle.use(str(digest))
+    try:
+        bench.bundle.use(str(digest))
+    except LostBundleError as error:
+        raise EgamsError(f"{error} Teach again: the labels are still there.") from error
     return Answer(bench.bundle.details())

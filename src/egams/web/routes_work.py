@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import TypeAdapter
 
+from egams.errors import InputError
+from egams.library.reading import Reading
 from egams.library.records import STATES
 from egams.web.answers import Answer
 from egams.web.long_work import remove_outputs
@@ -14,6 +17,24 @@ from egams.web.routes_files import Statement, name_of, received, statement
 from egams.web.shapes import ForgottenShape, PreviewShape, WorkList, WorkShape
 from egams.web.shown import shown_work
 from egams.web.workbench import Bench, Id
+
+_READING = TypeAdapter(Reading).json_schema() | {"additionalProperties": False}
+_FORM = {
+    "reading": {"type": "string", "description": "The same as JSON"},
+    "temperature": {
+        "type": "string",
+        "format": "binary",
+        "description": "File with the temperature over time",
+    },
+}
+STATED = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": _READING},
+        "multipart/form-data": {"schema": {"type": "object", "properties": _FORM}},
+    },
+}
+"""What a person states about a file, as the description has it."""
 
 router = APIRouter(prefix="/api/work", tags=["work"])
 
@@ -26,7 +47,10 @@ def all_work(
     offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
 ) -> Answer:
     """Return work, newest first."""
-    states = [each for each in STATES if each in state.split(",")] if state else None
+    states = state.split(",") if state else None
+    unknown = sorted(set(states or ()) - set(STATES))
+    if unknown:
+        raise InputError(f"there is no state '{unknown[0][:80]}'", expected=", ".join(STATES))
     counts = bench.library.work_counts()
     total = sum(counts.get(each, 0) for each in (STATES if states is None else states))
     found = bench.library.works(states, limit, offset)
@@ -53,7 +77,7 @@ def forget(bench: Bench, id: Id) -> Answer:
     return Answer({"forgotten": id})
 
 
-@router.post("/{id}/reading", response_model=WorkShape)
+@router.post("/{id}/reading", response_model=WorkShape, openapi_extra={"requestBody": STATED})
 def read_again(bench: Bench, id: Id, given: Annotated[Statement, Depends(statement)]) -> Answer:
     """Read a file again, as a person states it: JSON, or a form with a file ``temperature``."""
     settings = {**bench.library.work(id).settings, "reading": given.reading}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import tempfile
@@ -96,18 +97,23 @@ def server_of(workbench: Workbench, rules: Rules) -> uvicorn.Server:
     rules
         Who may speak to it.
     """
-    return uvicorn.Server(
-        uvicorn.Config(
-            application(workbench, rules),
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            ws="none",
-            limit_concurrency=MOST_OPEN,
-            timeout_graceful_shutdown=CTRL_C_SECONDS,
-        )
+    config = uvicorn.Config(
+        application(workbench, rules),
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        limit_concurrency=MOST_OPEN,
+        timeout_graceful_shutdown=CTRL_C_SECONDS,
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_of_a_fault)
+    return uvicorn.Server(config)
+
+
+def _is_of_a_fault(line: logging.LogRecord) -> bool:
+    """Whether a line tells of a fault; of requests that Ctrl-C ends, those who asked are told."""
+    return not line.getMessage().startswith(("Cancel ", "ASGI callable returned without"))
 
 
 def listen(host: str, port: int | None) -> socket.socket:

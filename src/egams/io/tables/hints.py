@@ -152,7 +152,7 @@ def _hints(pairs: Mapping[str, object], origin: str) -> Hints:
                     f"'{left}={right}' in {origin}", expected=f"{key}={' or '.join(known)}"
                 )
             dialect[key] = known[right]
-        elif key in ROLES:
+        elif key in ROLES and right != UNUSED:  # else a column is called so
             columns[key] = right
             unit = split_hint(right)[1]
             if unit and unit.quantity != key:

@@ -8,9 +8,13 @@ export class Refused extends Error {
   }
 }
 
+/* Told to the window when a request reaches nobody. */
+export const GONE = "egams-gone";
+
 export class Gone extends Error {
   constructor() {
     super("egams does not answer. Is it still running? Start it again with: egams serve");
+    window.dispatchEvent(new Event(GONE));
   }
 }
 
@@ -26,6 +30,16 @@ async function answer(path, options = {}) {
   if (response.ok) return body;
   const error = body?.error ?? { problem: `the server answers ${response.status} ${response.statusText}` };
   throw new Refused(error, response.status);
+}
+
+/* Why a file of the page did not come, as an error. */
+export async function reason(path) {
+  try {
+    await answer(path);
+    return new Error("It could not be loaded. Reload the page.");
+  } catch (error) {
+    return error;
+  }
 }
 
 export function query(values) {

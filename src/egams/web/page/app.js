@@ -1,8 +1,9 @@
 /* The workbench: the part that the address names, kept up to date. */
 
+import { GONE } from "./api.js";
 import { announce, make } from "./dom.js";
 import { showHelp } from "./help.js";
-import { showTrouble, subscribe, watch } from "./live.js";
+import { onReturn, showTrouble, subscribe, watch } from "./live.js";
 import { address, place } from "./router.js";
 import { count } from "./words.js";
 
@@ -28,7 +29,15 @@ async function show() {
     if (here) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  const { view } = await PARTS[part]();
+  let view;
+  try {
+    ({ view } = await PARTS[part]());
+  } catch {
+    if (mine !== turn) return;
+    shown = { again: show };
+    window.dispatchEvent(new Event(GONE));
+    return main.replaceChildren(make("p", { class: "flag", role: "alert", text: "This part of the page could not be loaded. It is tried again when egams answers." }));
+  }
   if (mine !== turn) return;
   const next = view(at);
   main.replaceChildren(next.element);
@@ -51,13 +60,26 @@ function busy({ work }) {
   }
 }
 
+/* That another bundle answers than was chosen stands on every page, until one is chosen. */
+function standsIn({ bundle: { problem } }) {
+  const line = document.getElementById("standin");
+  line.hidden = !problem;
+  if (!problem || line.dataset.problem === problem) return;
+  line.dataset.problem = problem;
+  line.replaceChildren(`${problem} `, make("a", { href: address("teach"), text: "Teach again, or choose that one for good" }), ".");
+}
+
 function typing(target) {
   return target.matches("input:not([type=checkbox]):not([type=radio]), textarea, select");
 }
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  if (typing(event.target) && event.key !== "Escape") return;
+  if (typing(event.target)) {
+    if (event.key !== "Escape") return;
+    event.preventDefault(); // it would empty a search
+    return event.target.blur();
+  }
   if (event.key === "?") showHelp();
   else if (!shown?.keys?.(event)) return;
   event.preventDefault();
@@ -76,8 +98,16 @@ for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) =
 
 subscribe((now) => {
   busy(now);
+  standsIn(now);
   shown?.update?.(now);
+});
+onReturn((now) => (shown?.again ?? shown?.update)?.(now));
+// A link to what is shown, and failed: the address does not change.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.('a[href^="#/"]');
+  if (link && link.hash === location.hash) shown?.again?.();
 });
 main.replaceChildren(make("p", { class: "faint", text: "Loading…" }));
 watch();
-show();
+// All parts, so that none is missing while the server is away.
+show().then(() => Object.values(PARTS).forEach((part) => part().catch(() => {})));

@@ -15,23 +15,30 @@ export function blankPanel(run, retrace) {
       answer.replaceChildren();
       return retrace(null);
     }
+    if (blank.id === run.id) return refuse("A run cannot be its own blank.");
     answer.replaceChildren(make("progress", { "aria-label": "Subtracting" }));
     try {
       const found = await send("POST", `runs/${run.id}/blank`, { blank: blank.id });
       answer.replaceChildren(...inWords(found.prediction ?? found, blank));
       retrace(blank.id);
     } catch (error) {
-      answer.replaceChildren(make("p", { class: "flag", role: "alert", text: error.message }));
+      refuse(error.message);
     }
   }
+  function refuse(text) {
+    answer.replaceChildren(make("p", { class: "flag", role: "alert", text: `${text} The traces are as measured.` }));
+    retrace(null);
+  }
   function inWords(less, blank) {
-    const before = run.prediction.families;
+    const before = run.prediction.families; // of another bundle, if the run is stale
+    const measured = (name) => (run.stale ? { probability: less.as_measured[name] } : before[name]);
     const names = Object.keys(less.families).sort((a, b) => less.families[b].probability - less.families[a].probability);
-    const cell = ({ probability: value, call }) => make("td", { class: call, text: `${MARK[call] ?? ""} ${probability(value)} ${call}` });
-    const rows = names.map((name) => make("tr", {}, make("th", { scope: "row", text: plain(name) }), cell(less.families[name]), cell(before[name])));
+    const cell = ({ probability: value, call }) => make("td", { class: call, text: `${MARK[call] ?? ""} ${probability(value)} ${call ?? ""}` });
+    const rows = names.map((name) => make("tr", {}, make("th", { scope: "row", text: plain(name) }), cell(less.families[name]), cell(measured(name))));
     const notes = (less.notes ?? []).filter((note) => !run.notes.includes(note));
     return [
       table(`Answer less ${blank.name}`, [make("th", { scope: "col", text: "family" }), make("th", { scope: "col", text: "less the blank" }), make("th", { scope: "col", text: "as measured" })], rows),
+      ...less.flags.map((flag) => make("p", { class: "flag", text: `⚑ ${celsius(flag)}` })),
       make("ul", { class: "small" }, notes.map((note) => make("li", { text: celsius(note) }))),
       make("p", { class: "faint small", text: `Traces above are drawn less ${blank.name}. The models learned from runs with their background: read both.` }),
     ];

@@ -6,7 +6,7 @@ import { axisTitle, drawn, ionChoice, limits, named, powerTicks } from "./ions.j
 import { picker } from "./picker.js";
 import { axis, draw, escaped, redrawSoon, TEMPERATURE } from "./plot.js";
 import { address } from "./router.js";
-import { MARK, plain, probability, unitWords } from "./words.js";
+import { EARLIER, MARK, plain, probability, unitWords } from "./words.js";
 
 const NAMES = ["first", "second"];
 
@@ -16,8 +16,10 @@ export function view({ ids }) {
   const body = make("div");
   const element = make("div", {}, make("h1", { text: "Compare two runs" }), pickers, body);
   let panel = null;
+  let failed = false;
 
   async function load() {
+    failed = false;
     try {
       const runs = await Promise.all(chosen.map((id) => (id ? get(`runs/${id}`) : null)));
       pickers.replaceChildren(
@@ -32,6 +34,7 @@ export function view({ ids }) {
       panel = overlay(runs, traces);
       body.replaceChildren(panel.element, differences(runs));
     } catch (error) {
+      failed = true;
       body.replaceChildren(make("p", { class: "flag", role: "alert", text: error.message }));
     }
   }
@@ -41,7 +44,7 @@ export function view({ ids }) {
     location.hash = address("runs");
     return true;
   };
-  return { element, title: "Compare", keys, close: () => panel?.close() };
+  return { element, title: "Compare", keys, again: () => failed && load(), close: () => panel?.close() };
 }
 
 function overlay(runs, traces) {
@@ -51,7 +54,9 @@ function overlay(runs, traces) {
     if (same < 0) ions.push(ion);
     else if (ion.chosen) ions[same] = { ...ions[same], chosen: true };
   }
-  const choice = ionChoice(ions.sort((a, b) => a.mz - b.mz), () => redraw());
+  const units = [...new Set(traces.map((each) => unitWords(each.unit)))];
+  const differ = units.length > 1; // on one axis the run of smaller numbers would vanish
+  const choice = ionChoice(ions.sort((a, b) => a.mz - b.mz), () => redraw(), differ ? "one" : "log");
   const place = make("div", { class: "plot overlay", role: "img", "aria-label": "Traces of both runs" });
   const { redraw, stop } = redrawSoon(place, show);
 
@@ -65,17 +70,17 @@ function overlay(runs, traces) {
         data.push({ x: each.temperature, y, mode: "lines", name: `${escaped(runs[which].name)} ${named(ion, choice)}`, line: { color: ion.colour, width: which ? 1.6 : 1.4, dash: which ? "dash" : "solid" }, hovertemplate: "%{y:.2e}" });
       }
     });
-    const units = new Set(traces.map((each) => unitWords(each.unit)));
     const layout = {
       xaxis: axis(TEMPERATURE, { hoverformat: ".0f" }),
-      yaxis: axis(axisTitle([...units].join(" and "), scale), { ...powerTicks(scale), range: limits(data.map(({ y }) => y), scale), uirevision: scale + choice.shown().map(({ mz }) => mz) }),
+      yaxis: axis(axisTitle(units.join(" and "), scale), { ...powerTicks(scale), range: limits(data.map(({ y }) => y), scale), uirevision: scale + choice.shown().map(({ mz }) => mz) }),
     };
     await draw(place, data, layout, `${runs[0].name} and ${runs[1].name}`);
     place.setAttribute("aria-label", `Traces of ${choice.shown().map((ion) => ion.label).join(", ")}: ${runs[0].name} solid, ${runs[1].name} dashed.`);
   }
   redraw();
   const key = make("p", {}, make("b", { text: "solid" }), ` ${runs[0].name}, `, make("b", { text: "dashed" }), ` ${runs[1].name}`);
-  return { element: make("figure", {}, choice.element, key, place), close: stop };
+  const why = differ ? make("p", { class: "flag", text: `The two have different units (${units.join("; ")}), so each trace is drawn to its own largest. Heights cannot be compared.` }) : null;
+  return { element: make("figure", {}, choice.element, why, key, place), close: stop };
 }
 
 function signed(by) {
@@ -92,7 +97,7 @@ function differences(runs) {
     const by = b[name].probability - a[name].probability;
     return make("tr", {}, make("th", { scope: "row", text: plain(name) }), cell(a[name]), cell(b[name]), make("td", { class: "number", text: signed(by) }));
   });
-  const link = (run) => make("th", { scope: "col", class: "called" }, make("a", { href: address("run", [run.id]), text: run.name }));
+  const link = (run) => make("th", { scope: "col", class: "called" }, make("a", { href: address("run", [run.id]), text: run.name }), run.stale ? make("div", { class: "flag small", text: EARLIER }) : null);
   return make(
     "section",
     { "aria-label": "Difference of the answers" },

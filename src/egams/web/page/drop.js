@@ -4,13 +4,19 @@ import { announce, button, chooser, make } from "./dom.js";
 import { droppedFiles } from "./dropped.js";
 import { temperatureFields } from "./temperature.js";
 import { forgetFailures, onUploads, upload, uploads } from "./uploads.js";
-import { count } from "./words.js";
+import { count, instrument as named } from "./words.js";
+
+const UNSTATED = "The files have no temperature, or the instrument is known";
+const INSTRUMENTS = [["", "infer it from the data"], ["commercial", "commercial"], ["sam_testbed", "SAM testbed"]];
 
 export function dropZone() {
   const problem = make("p", { class: "flag", role: "alert" });
   const progress = make("div", { class: "uploads" });
-  const beside = temperatureFields();
-  let instrument = "";
+  const beside = temperatureFields({}, tellStated);
+  const instrument = chooser("Instrument", INSTRUMENTS, "", tellStated);
+  const kind = instrument.querySelector("select");
+  const summary = make("summary", { text: UNSTATED });
+  const used = make("p", { class: "faint", role: "status" });
   const files = make("input", { type: "file", multiple: true, class: "unseen", "aria-label": "Files of runs", tabindex: "-1", onchange: chosen });
   const folder = make("input", { type: "file", webkitdirectory: true, class: "unseen", "aria-label": "A folder of runs", tabindex: "-1", onchange: chosen });
   const zone = make(
@@ -28,17 +34,26 @@ export function dropZone() {
     make(
       "details",
       {},
-      make("summary", { text: "The files have no temperature, or the instrument is known" }),
-      make("p", { class: "faint", text: "What is stated here holds for the files that are dropped or chosen next." }),
+      summary,
+      make("p", { class: "faint", text: "What is stated here holds for the files that are dropped or chosen next, and for no others. A file that has a temperature of its own keeps it." }),
       beside.element,
-      chooser("Instrument", [["", "infer it from the data"], ["commercial", "commercial"], ["sam_testbed", "SAM testbed"]], "", (value) => (instrument = value)),
+      instrument,
     ),
+    used,
     problem,
     progress,
     files,
     folder,
   );
 
+  function stated() {
+    return [beside.words(), kind.value && `instrument ${named(kind.value)}`].filter(Boolean).join(", ");
+  }
+  function tellStated() {
+    const words = stated();
+    summary.textContent = words ? `${words}, for the files that are dropped next` : UNSTATED;
+    summary.classList.toggle("flag", Boolean(words));
+  }
   function over(event) {
     event.preventDefault();
     zone.classList.add("over");
@@ -60,9 +75,14 @@ export function dropZone() {
     problem.textContent = "";
     try {
       const { reading, temperature } = beside.value();
-      if (instrument) reading.instrument = instrument;
+      if (kind.value) reading.instrument = kind.value;
       if (!list.length) throw new Error("There are no files in it.");
+      const words = stated();
       upload(list, { reading, temperature });
+      beside.clear();
+      kind.value = "";
+      tellStated();
+      used.textContent = words ? `Stated for ${count(list.length, "file")}: ${words}. For further files state it anew.` : "";
       announce(`${count(list.length, "file")} on the way`);
     } catch (error) {
       problem.textContent = error.message;

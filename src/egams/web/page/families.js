@@ -2,10 +2,11 @@
 
 import { get } from "./api.js";
 import { announce, button, make, table } from "./dom.js";
-import { celsius, gas, MARK, plain, probability } from "./words.js";
+import { celsius, EARLIER, gas, MARK, plain, probability } from "./words.js";
 
 const LETTERS = "ABCDEFGH";
 const NAMED = 4; // windows of each kind
+const LETTER = 60; // °C that a letter takes on a telephone
 const LEAST_DROP = 0.01;
 const LEAST_ALONE = 0.05;
 
@@ -35,6 +36,7 @@ export function familiesPanel(run, shade) {
     "section",
     { class: "families", "aria-label": "Families" },
     make("h2", { text: "Families" }),
+    run.stale ? make("p", { class: "flag small", text: `${EARLIER}.` }) : null,
     make("p", { class: "faint small", text: "Choose one to see which gases at which temperatures indicate it. Models differ by: the standard deviation between them; it is no interval about the probability." }),
     table("Families with probability, how far the models differ, and call", ["family", "", "prob.", "models differ by", "call"].map((text, place) => make("th", { scope: "col", text, class: place === 2 || place === 3 ? "number" : "" })), rows, { class: "ten" }),
     unseen,
@@ -77,6 +79,7 @@ export function familiesPanel(run, shade) {
     const heads = ["", "gas, window", "without it", "alone"].map((text, place) => make("th", { scope: "col", text, class: place > 1 ? "number" : "" }));
     why.replaceChildren(
       make("h3", { text: `Why ${plain(name)} ${probability(found.probability)}, ${found.call}?` }),
+      explanation.bundle !== run.bundle ? make("p", { class: "flag small", text: `By the bundle in use. The table above has the ${probability(families[name].probability)} of an earlier one: predict again.` }) : "",
       carrying.length ? table(`Windows that indicate ${plain(name)}`, heads, carrying.map(row)) : make("p", { text: "No single gas in a peak changes it by 0.01." }),
       make("ul", { class: "small" }, lines.filter((line) => !line.startsWith("against it")).map((text) => make("li", { text: sentence(text) }))),
       against.length ? make("p", { class: "small", text: `Against it: ${against.map((each) => `${gas(each.species || `m/z ${each.mz}`)} at ${Math.round(each.start_degC)} to ${Math.round(each.end_degC)} °C (without it ${probability(each.without)})`).join("; ")}` }) : "",
@@ -106,13 +109,14 @@ function windowsOf(found) {
   };
 }
 
-/* Brackets that overlap stand in rows above each other. */
+/* Brackets that overlap, or whose letters would, stand in rows above each other. */
 function inRows(windows) {
-  const ends = [];
+  const rows = [];
+  const middle = (each) => (each.start_degC + each.end_degC) / 2;
   const placed = windows.toSorted((a, b) => a.start_degC - b.start_degC).map((each) => {
-    const free = ends.findIndex((end) => end < each.start_degC);
-    const row = free < 0 ? ends.length : free;
-    ends[row] = each.end_degC;
+    const free = rows.findIndex((last) => last.end_degC < each.start_degC && middle(each) - middle(last) > LETTER);
+    const row = free < 0 ? rows.length : free;
+    rows[row] = each;
     return { ...each, row };
   });
   return placed;

@@ -3,12 +3,12 @@
 import { button, make } from "./dom.js";
 
 const KEYS = [
-  ["j, k or ↓, ↑", "next and previous run: in the list, and while a run is open"],
+  ["j, k or ↓, ↑", "next and previous run in the list; j, k also while a run is open"],
   ["Enter", "open a run; choose a family, a peak"],
   ["x", "select the run in the list"],
   ["/", "search"],
   ["1 to 9, 0", "explain that family of an open run; again to stop"],
-  ["Escape", "close, clear, back to the list"],
+  ["Escape", "leave a text; close, clear, back to the list"],
   ["Tab", "everything else"],
   ["?", "these keys"],
 ];

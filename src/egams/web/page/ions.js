@@ -5,10 +5,10 @@ import { button, make } from "./dom.js";
 const SCALES = [["log", "logarithmic"], ["linear", "linear"], ["one", "each to 1"]];
 const FACTORS = [1, 10, 100, 1000];
 
-export function ionChoice(ions, change) {
+export function ionChoice(ions, change, first = "log") {
   const shown = new Set(ions.filter((ion) => ion.chosen).map((ion) => ion.mz));
   const factors = new Map();
-  let scale = "log";
+  let scale = first;
   const chips = make("div", { class: "chips" });
   const others = make("div", { class: "chips" });
   const number = Math.random().toString(36).slice(2);

@@ -3,13 +3,13 @@
 import { get } from "./api.js";
 import { make } from "./dom.js";
 import { status } from "./live.js";
-import { day } from "./words.js";
+import { count, day } from "./words.js";
 import { workLine } from "./work.js";
 
 const SHOWN = 30;
 const EXPORTS = [
   ["/api/library/export", "Everything as a zip", "files, answers, remarks and labels, for any program and for egams"],
-  ["/api/library/backup", "Backup", "one file; to use it: egams serve --library FILE"],
+  ["/api/library/backup", "Backup", "one file, taught bundles included; to use it: egams serve --library FILE"],
   ["/api/library/labels.csv", "Labels", "confirmed labels, a row a run"],
   ["/api/predictions.csv", "Answers as CSV", "probabilities of all runs"],
   ["/api/predictions.xlsx", "Answers for Excel", "with calls, flags and notes"],
@@ -19,6 +19,7 @@ const EXPORTS = [
 export function view() {
   const facts = make("dl", { class: "facts" });
   const work = make("ul", { class: "work" });
+  const earlier = make("p", { class: "flag" });
   const problem = make("p", { class: "flag", role: "alert" });
   const element = make(
     "div",
@@ -28,6 +29,7 @@ export function view() {
     facts,
     make("h2", { text: "Take out" }),
     make("ul", { class: "exports" }, EXPORTS.map(([href, name, what]) => make("li", {}, make("a", { class: "button", href, download: "", text: name }), ` ${what}`))),
+    earlier,
     make("h2", { text: "Latest work" }),
     work,
   );
@@ -41,7 +43,8 @@ export function view() {
       ["egams", version],
     ];
     facts.replaceChildren(...shown.flatMap(([key, text]) => [make("dt", { text: key }), make("dd", { text })]));
-    const found = await get("work", { limit: SHOWN });
+    const [found, stale] = await Promise.all([get("work", { limit: SHOWN }), get("runs", { stale: true, limit: 0 })]);
+    earlier.textContent = stale.total ? `${count(stale.total, "answer")} in these files ${stale.total === 1 ? "is" : "are"} by an earlier bundle. Under Teach they can be predicted again.` : "";
     work.replaceChildren(...found.work.map((each) => {
       const line = workLine(each, act);
       line.firstElementChild.append(make("span", { class: "faint small", text: day(each.made) }));

@@ -1,8 +1,11 @@
 /* What the server is doing, each second. All tabs see the same. */
 
-import { get } from "./api.js";
+import { get, GONE } from "./api.js";
 
 const listeners = new Set();
+const returns = new Set();
+let away = false;
+window.addEventListener(GONE, () => (away = true));
 const trouble = document.getElementById("trouble");
 let current = null;
 
@@ -13,6 +16,12 @@ export function status() {
 export function subscribe(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
+}
+
+/* When the server answers again: what failed meanwhile is asked for anew. */
+export function onReturn(listener) {
+  returns.add(listener);
+  return () => returns.delete(listener);
 }
 
 export function showTrouble(text) {
@@ -28,6 +37,9 @@ export async function look() {
     current = next;
     showTrouble("");
     if (changed) for (const listener of [...listeners]) listener(next);
+    if (!away) return;
+    away = false;
+    for (const listener of [...returns]) listener(next);
   } catch (error) {
     showTrouble(error.message);
   }

@@ -39,10 +39,15 @@ export function picker(label, act, { chosen = "" } = {}) {
     if (name === last) return;
     last = name;
     if (!name) return act(null);
-    if (!rows.some((row) => row.name === name)) await fill();
-    const row = rows.find((each) => each.name === name);
-    if (row) act(row);
-    else problem.textContent = `There is no run named “${name}”.`;
+    try {
+      const [row] = (await get("runs", { name, limit: 1 })).runs; // the list shows some alone
+      if (name !== input.value.trim()) return;
+      problem.textContent = row ? "" : `There is no run named “${name}”.`;
+      if (row) act(row);
+    } catch (error) {
+      last = null; // so that it can be tried again
+      problem.textContent = error.message;
+    }
   }
   return make("div", { class: "picker" }, make("label", { class: "field" }, make("span", { text: label }), input), list, problem);
 }

@@ -1,5 +1,8 @@
 /* Plotly from its own wheel, loaded when the first plot is drawn; one look for all plots. */
 
+import { reason } from "./api.js";
+import { onReturn } from "./live.js";
+
 const FONT = { family: '"DejaVu Sans", Verdana, Helvetica, sans-serif', size: 12, color: "#222" };
 const QUIET = ["select2d", "lasso2d", "autoScale2d", "toggleSpikelines", "sendDataToCloud", "zoomIn2d", "zoomOut2d"];
 export const TEMPERATURE = "sample temperature, °C";
@@ -11,9 +14,10 @@ export function plotly() {
     const script = document.createElement("script");
     script.src = `/static/plotly.min.js?v=${document.documentElement.dataset.version}`;
     script.onload = () => resolve(globalThis.Plotly);
-    script.onerror = () => {
+    script.onerror = async () => {
       loading = null;
-      reject(new Error("The plots could not be loaded: plotly is missing. Install it with: pip install 'egams[web]'"));
+      script.remove();
+      reject(await reason(script.src));
     };
     document.head.append(script);
   });
@@ -50,6 +54,10 @@ export function redrawSoon(place, doing) {
     due = true;
     requestAnimationFrame(() => {
       due = false;
+      if (place.classList.contains("flag")) {
+        place.textContent = "";
+        place.classList.remove("flag");
+      }
       doing().catch((error) => {
         place.textContent = error.message;
         place.classList.add("flag");
@@ -57,7 +65,9 @@ export function redrawSoon(place, doing) {
     });
   };
   small.addEventListener("change", redraw);
+  const stay = onReturn(() => place.classList.contains("flag") && redraw());
   const stop = () => {
+    stay();
     small.removeEventListener("change", redraw);
     globalThis.Plotly?.purge(place);
   };

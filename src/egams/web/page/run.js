@@ -4,6 +4,7 @@ import { get, send } from "./api.js";
 import { announce, button, make } from "./dom.js";
 import { blankPanel } from "./blank.js";
 import { downloads } from "./downloads.js";
+import { takeRemarks } from "./drafts.js";
 import { familiesPanel } from "./families.js";
 import { labelsPanel } from "./labels.js";
 import { look, status } from "./live.js";
@@ -21,17 +22,26 @@ export function view({ ids: [id], query }) {
   let panels = {};
   let bundle = null;
   let closed = false;
+  let again = load; // what failed while the server was away
 
   async function load() {
     try {
       const run = await get(`runs/${id}`);
       if (!closed) build(run);
     } catch (error) {
-      element.replaceChildren(backLink(query), make("p", { class: "flag", role: "alert", text: error.message }));
+      if (error.status === 404) tellGone();
+      else element.replaceChildren(backLink(query), make("p", { class: "flag", role: "alert", text: error.message }));
     }
+  }
+  function tellGone() {
+    bundle = null;
+    close();
+    const written = takeRemarks(id).map((text) => [make("p", { text: "What you had written as a remark on it, and not saved:" }), make("textarea", { rows: "6", readOnly: true, "aria-label": "Remark that was not saved", text })]);
+    element.replaceChildren(backLink(query), make("p", { class: "flag", role: "alert", text: "This run is no longer in the library." }), ...written.flat());
   }
 
   function build(run) {
+    const held = document.activeElement;
     bundle = run.bundle;
     close();
     if (run.prediction === null) {
@@ -40,6 +50,10 @@ export function view({ ids: [id], query }) {
     }
     const { head, body, problem, tell } = frame(run, query);
     const traces = make("div", {}, waiting("Traces"));
+    const title = make("h2");
+    let asked = 0;
+    let drawnTraces = null;
+    const undrawn = new Map();
     const spectrogram = make("div", {}, waiting("Spectrogram"));
     const peaks = make("div");
     const nearest = make("div");
@@ -48,11 +62,11 @@ export function view({ ids: [id], query }) {
         panels.traces?.shade(windows);
         panels.spectrogram?.shade(windows);
       }),
-      labels: labelsPanel(run),
-      remark: remarkPanel(run),
+      labels: updated(panels.labels, run) ?? labelsPanel(run), // a person may be writing there
+      remark: updated(panels.remark, run) ?? remarkPanel(run),
       stale: staleLine(run, tell),
     };
-    const blank = blankPanel(run, (other) => drawTraces(other));
+    const blank = blankPanel(run, (other) => drawInto(traces, () => drawTraces(other)));
     body.replaceChildren(
       panels.families.element,
       make("div", { class: "measured" }, traces, spectrogram),
@@ -61,19 +75,18 @@ export function view({ ids: [id], query }) {
     );
     head.append(panels.stale.element, make("p", { class: "buttons" }, downloads([run.id], tell), make("a", { class: "button", href: address("compare", [run.id]), text: "Compare …" })));
     element.replaceChildren(head, problem, body);
+    if (element.contains(held)) held.focus({ preventScroll: true });
     document.title = `${run.name}: egams workbench`;
 
     async function drawTraces(other) {
-      try {
-        const found = await get(`runs/${id}/traces`, { blank: other });
-        panels.traces?.close();
-        panels.traces = tracesPanel(found, run.name);
-        traces.replaceChildren(make("h2", { text: other === null ? "Ion traces" : "Ion traces, less the blank" }), panels.traces.element);
-        return found;
-      } catch (error) {
-        traces.replaceChildren(make("p", { class: "flag", role: "alert", text: error.message }));
-        return null;
-      }
+      const mine = ++asked;
+      const found = await get(`runs/${id}/traces`, { blank: other });
+      if (mine !== asked) return found; // another blank was chosen meanwhile
+      if (drawnTraces) drawnTraces.replace(found);
+      else panels.traces = drawnTraces = tracesPanel(found, run.name);
+      title.textContent = other === null ? "Ion traces" : "Ion traces, less the blank";
+      traces.replaceChildren(title, drawnTraces.element);
+      return found;
     }
     async function drawSpectrogram() {
       panels.spectrogram = spectrogramPanel(await get(`runs/${id}/spectrogram`), run.name);
@@ -83,13 +96,24 @@ export function view({ ids: [id], query }) {
       panels.peaks = peaksPanel(await get(`runs/${id}/peaks`), (peak) => panels.traces?.mark(peak));
       peaks.replaceChildren(panels.peaks.element);
     }
-    const failed = (place) => (error) => place.replaceChildren(make("p", { class: "flag", role: "alert", text: error.message }));
-    drawTraces(null).then((found) => {
-      const ions = found ? byRise(found) : [];
-      nearest.replaceChildren(nearestPanel(run.prediction.nearest, ions, (other) => panels.traces?.layOver(other)).element);
+    const drawInto = (place, drawing) => {
+      drawing().then(
+        () => undrawn.delete(place),
+        (error) => {
+          undrawn.set(place, drawing);
+          place.replaceChildren(make("p", { class: "flag", role: "alert", text: error.message }));
+        },
+      );
+    };
+    again = () => {
+      for (const [place, drawing] of undrawn) drawInto(place, drawing);
+    };
+    drawInto(traces, async () => {
+      const found = await drawTraces(null);
+      nearest.replaceChildren(nearestPanel(run.prediction.nearest, byRise(found), (other) => panels.traces?.layOver(other)).element);
     });
-    drawSpectrogram().catch(failed(spectrogram));
-    drawPeaks().catch(failed(peaks));
+    drawInto(spectrogram, drawSpectrogram);
+    drawInto(peaks, drawPeaks);
   }
 
   async function update() {
@@ -99,7 +123,7 @@ export function view({ ids: [id], query }) {
       if (run.bundle !== bundle) return build(run);
       for (const panel of ["labels", "remark", "stale"]) panels[panel]?.update(run);
     } catch (error) {
-      if (error.status === 404) element.replaceChildren(backLink(query), make("p", { class: "flag", role: "alert", text: "This run is no longer in the library." }));
+      if (error.status === 404) tellGone();
     }
   }
 
@@ -121,6 +145,7 @@ export function view({ ids: [id], query }) {
     element,
     title: "Run",
     update,
+    again: () => again(),
     keys,
     close() {
       closed = true;
@@ -171,10 +196,15 @@ function staleLine(run, tell) {
       tell(error);
     }
   });
-  const element = make("p", { class: "flag" }, "This answer is of another bundle than the one in use. ", again);
+  const element = make("p", { class: "flag" }, "Answered by an earlier bundle; explanations, blanks and reports are by the one in use. ", again);
   const update = (next) => (element.hidden = !next.stale);
   update(run);
   return { element, update };
+}
+
+function updated(panel, run) {
+  panel?.update(run);
+  return panel;
 }
 
 /* The chosen ions, that which rises highest over its background first. */

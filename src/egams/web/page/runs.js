@@ -6,7 +6,7 @@ import { downloads } from "./downloads.js";
 import { dropZone } from "./drop.js";
 import { look, status } from "./live.js";
 import { address, rewrite } from "./router.js";
-import { called, celsius, count, day, heating, MARK, plain, probability } from "./words.js";
+import { called, celsius, count, day, EARLIER, heating, MARK, plain, probability } from "./words.js";
 import { workList } from "./work.js";
 
 const PAGE = 50;
@@ -26,19 +26,38 @@ export function view({ query }) {
   let rows = [];
   let total = 0;
   let turn = 0;
+  let elsewhere = 0; // of those selected, that the list has not
 
   async function load() {
     const mine = ++turn;
     try {
       const found = await get("runs", { limit: PAGE, ...wanted(filter) });
       if (mine !== turn) return;
+      const offset = Number(filter.offset || 0);
+      if (!found.runs.length && found.total && offset) {
+        // all of the last page is gone
+        return change({ offset: String(PAGE * Math.floor((found.total - 1) / PAGE)) });
+      }
       rows = found.runs;
       total = found.total;
+      await lookAtSelected();
+      if (mine !== turn) return;
       problem.textContent = "";
       drawRows();
     } catch (error) {
       problem.textContent = error.message;
     }
+  }
+  /* Those that are gone are selected no more; of those on other pages, whether the list has them. */
+  async function lookAtSelected() {
+    const ids = [...selected].join();
+    elsewhere = 0;
+    if (!selected.size || [...selected].every((id) => rows.some((row) => row.id === id))) return;
+    const there = await get("runs", { ids, limit: 1000 });
+    const listed = await get("runs", { ids, ...wanted(filter), offset: "", limit: 0 });
+    const known = new Set(there.runs.map(({ id }) => id));
+    if (there.total <= 1000) for (const id of ids.split(",").map(Number)) if (!known.has(id)) selected.delete(id);
+    elsewhere = there.total - listed.total;
   }
   function change(changes) {
     Object.assign(filter, { offset: "" }, changes);
@@ -91,7 +110,7 @@ export function view({ query }) {
       sortHead("Added", "added", sorted, sort),
     ].filter(Boolean);
     if (!rows.length) {
-      const narrowed = ["search", "family", "labelled", "flagged"].some((key) => filter[key]);
+      const narrowed = ["search", "call", "labelled", "flagged"].some((key) => filter[key]);
       body.replaceChildren(make("p", { class: "faint", text: narrowed ? "No run is like that." : "No runs yet. Drop files above." }));
     } else {
       replaceKeepingFocus(body, table("Runs with their calls", head, rows.map((row, place) => runRow(row, place)), { class: "list" }));
@@ -115,13 +134,13 @@ export function view({ query }) {
         row.file !== row.name && !row.file.startsWith(`${row.name}.`) ? make("div", { class: "faint small", text: row.file }) : null,
         row.remark ? make("div", { class: "small remark", text: row.remark }) : null,
       ),
-      make("td", { "data-head": "Present", class: present.length ? "present" : "absent", text: mark(present, "present") }),
+      make("td", { "data-head": "Present" }, make("span", { class: present.length ? "present" : "absent", text: mark(present, "present") }), row.stale ? make("div", { class: "flag small", text: EARLIER }) : null),
       make("td", { "data-head": "Uncertain", text: mark(called(row, "uncertain"), "uncertain") }),
       filter.family ? make("td", { "data-head": plain(filter.family), class: `number ${row.calls[filter.family]}`, text: `${MARK[row.calls[filter.family]] ?? ""} ${probability(row.probabilities[filter.family])}` }) : null,
       make("td", { "data-head": "Flags", class: "flag", text: flagWords(row.flags) }),
       make("td", { "data-head": "Labels", text: labelWords(row.labels) }),
       make("td", { "data-head": "Instrument", class: "faint", text: heating(row) }),
-      make("td", { "data-head": "Added", class: "faint", text: day(row.added, { dateStyle: "medium" }), title: day(row.added) }, row.stale ? make("div", { class: "flag small", text: "answer of another bundle" }) : null),
+      make("td", { "data-head": "Added", class: "faint", text: day(row.added, { dateStyle: "medium" }), title: day(row.added) }),
     );
   }
 
@@ -150,6 +169,9 @@ export function view({ query }) {
       title.scrollIntoView();
     };
     pager.hidden = total <= PAGE;
+    const state = `${offset} ${total}`;
+    if (pager.dataset.state === state) return; // a button that is drawn anew while it is pressed does nothing
+    pager.dataset.state = state;
     replaceKeepingFocus(
       pager,
       button("Previous", () => go(offset - PAGE), { disabled: offset === 0, "data-key": "previous" }),
@@ -160,8 +182,8 @@ export function view({ query }) {
 
   function drawSelected() {
     const ids = [...selected];
-    const stale = rows.some((row) => row.stale);
-    const state = `${ids.join()} ${stale}`;
+    const stale = rows.some((row) => row.stale && selected.has(row.id));
+    const state = `${ids.join()} ${stale} ${elsewhere}`;
     if (chosen.dataset.state === state) return; // a report that is being made goes on there
     chosen.dataset.state = state;
     chosen.hidden = !ids.length;
@@ -169,9 +191,11 @@ export function view({ query }) {
     replaceKeepingFocus(
       chosen,
       make("b", { text: `${count(ids.length, "run")} selected` }),
+      elsewhere ? make("span", { class: "flag", text: `${elsewhere} of them not in this list` }) : null,
       ids.length === 2 ? make("a", { class: "button", href: address("compare", ids), text: "Compare", "data-key": "compare" }) : null,
       ...downloads(ids, tell),
       stale ? button("Predict again", () => act(() => send("POST", "runs/predict", { ids }), "will be predicted again"), { "data-key": "again" }) : null,
+      stale ? make("span", { class: "flag small", text: "Files hold the answers shown; a report is by the bundle in use." }) : null,
       button("Remove …", () => remove(ids), { "data-key": "remove" }),
       button("Select none", () => {
         selected.clear();
@@ -192,7 +216,8 @@ export function view({ query }) {
     }
   }
   function remove(ids) {
-    const what = ids.length === 1 ? "this run" : `these ${ids.length} runs`;
+    const unseen = elsewhere ? `, ${elsewhere} of them not in this list,` : "";
+    const what = (ids.length === 1 ? "this run" : `these ${ids.length} runs`) + unseen;
     if (!window.confirm(`Remove ${what} from the library, with answers, remarks and labels? Your files elsewhere stay.`)) return;
     act(async () => {
       await send("POST", "runs/delete", { ids });
@@ -226,9 +251,9 @@ export function view({ query }) {
   return { element, title: "Runs", update, keys, close: drop.close };
 }
 
-/* What the server is asked for; a call counts only with its family. */
+/* What the server is asked for: without a family a call is that of any, and a family needs a call. */
 export function wanted({ search, family, call, labelled, flagged, sort, descending, offset }) {
-  const both = family && call ? { family, call } : {};
+  const both = call ? { family, call } : {};
   return { search, labelled, flagged, sort, descending, offset, ...both };
 }
 

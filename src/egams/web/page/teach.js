@@ -58,6 +58,7 @@ export function view() {
       make(
         "p",
         { class: "buttons" },
+        bundle.problem ? button("Use the shipped bundle from now on", () => act(() => send("POST", "bundle", { work: "shipped" }), "The shipped bundle is in use")) : null,
         bundle.shipped ? null : button("Go back to the shipped bundle", () => act(() => send("POST", "bundle", { work: "shipped" }), "The shipped bundle is in use")),
         stale ? button(`Predict again ${count(stale, "answer")} of other bundles`, () => act(() => send("POST", "runs/predict", { ids: null }), "Answers are predicted again")) : null,
       ),

@@ -9,8 +9,8 @@ const NUMBERS = [
   ["end", "up to, °C"],
 ];
 
-/* `kept` are settings from before. */
-export function temperatureFields(kept = {}) {
+/* `kept` are settings from before; `change` is called when something is stated. */
+export function temperatureFields(kept = {}, change = () => {}) {
   const file = field("File with the temperature over time", { type: "file" });
   const offset = field("its start after that of the run, s", { inputmode: "decimal", class: "short", value: kept.offset ?? "" });
   const program = NUMBERS.map(([key, label]) => ({
@@ -19,7 +19,7 @@ export function temperatureFields(kept = {}) {
   }));
   const element = make(
     "div",
-    { class: "temperature" },
+    { class: "temperature", oninput: () => change(), onchange: () => change() },
     make("fieldset", {}, make("legend", { text: "A curve" }), file.label, offset.label),
     make("fieldset", {}, make("legend", { text: "or a ramp" }), program.map((each) => each.label)),
   );
@@ -49,5 +49,21 @@ export function temperatureFields(kept = {}) {
     }
     return { reading, temperature: file.input.files[0] ?? null };
   }
-  return { element, value };
+  /* What is stated, in words; nothing where nothing is. */
+  function words() {
+    const [ramp, start, hold, end] = program.map((each) => each.input.value.trim());
+    const curve = file.input.files[0];
+    const parts = [];
+    if (curve) parts.push(`the temperature in ${curve.name}${offset.input.value.trim() ? `, ${offset.input.value.trim()} s later` : ""}`);
+    if (ramp || start || hold || end) parts.push(`${ramp || "?"} °C a minute${start ? ` from ${start} °C` : ""}${end ? ` to ${end} °C` : ""}${hold ? ` after ${hold} minutes` : ""}`);
+    return parts.join(" and ");
+  }
+  function clear() {
+    for (const { input } of [file, offset, ...program]) {
+      input.value = "";
+      input.removeAttribute("aria-invalid");
+    }
+    change();
+  }
+  return { element, value, words, clear };
 }

@@ -5,7 +5,10 @@ import { axisTitle, drawn, endNames, ionChoice, limits, named, powerTicks } from
 import { axis, draw, escaped, narrow, redrawSoon, TEMPERATURE } from "./plot.js";
 import { degrees, gas, scientific, unitWords } from "./words.js";
 
-export function tracesPanel(traces, name) {
+const [HEAD, FOOT, ROW, BRACKET] = [24, 44, 18, 8]; // pixels
+
+export function tracesPanel(first, name) {
+  let traces = first;
   const choice = ionChoice(traces.ions, () => redraw());
   const place = make("div", { class: "plot traces", role: "img", "aria-label": `Traces of ${name}` });
   const words = make("figcaption", { class: "unseen" });
@@ -16,7 +19,7 @@ export function tracesPanel(traces, name) {
   const { redraw, stop } = redrawSoon(place, show);
 
   async function show() {
-    const ions = choice.shown();
+    const ions = choice.shown().filter(({ mz }) => traces.signal[mz]);
     const scale = choice.scale();
     const data = [];
     const shown = [];
@@ -30,13 +33,15 @@ export function tracesPanel(traces, name) {
       data.push({ x: traces.temperature, y: signal, mode: "lines", name: named(ion, choice), line: { color: ion.colour, width: 1.5 }, hovertemplate: "%{y:.2e}" });
       if (laid?.mz === ion.mz) data.push(over(laid, ion, signal));
     }
+    const head = HEAD + ROW * Math.max(0, ...windows.map((each) => each.row ?? 0));
+    const high = Math.max(place.clientHeight - head - FOOT, 1);
     const range = limits(shown.map((each) => each.values), scale);
     const layout = {
-      margin: { t: 24, r: narrow() ? 58 : 84, b: 44, l: narrow() ? 50 : 64 },
+      margin: { t: head, r: narrow() ? 58 : 84, b: FOOT, l: narrow() ? 50 : 64 },
       xaxis: axis(TEMPERATURE, { hoverformat: ".0f" }),
       yaxis: axis(axisTitle(unitWords(traces.unit), scale), { ...powerTicks(scale), range, uirevision: `${scale} ${ions.map((ion) => `${ion.mz}${choice.factor(ion.mz)}`)}` }),
-      shapes: [...windows.map((each) => bracket(each, ions)), ...(peak ? peakLines(peak) : [])],
-      annotations: [...(range ? endNames(shown, range, scale, place.clientHeight - 68) : []), ...windows.map(letter), ...(peak ? [peakName(peak)] : [])],
+      shapes: [...windows.map((each) => bracket(each, ions, high)), ...(peak ? peakLines(peak) : [])],
+      annotations: [...(range ? endNames(shown, range, scale, high) : []), ...windows.map((each) => letter(each, high)), ...(peak ? [peakName(peak)] : [])],
     };
     await draw(place, data, layout, `${name} traces`);
     const text = inWords(ions);
@@ -73,7 +78,11 @@ export function tracesPanel(traces, name) {
   redraw();
   return {
     element,
-    ions: () => choice.shown(),
+    /* The same run, measured or less a blank: what is marked and chosen stays. */
+    replace(next) {
+      traces = next;
+      redraw();
+    },
     shade(next) {
       windows = next;
       for (const each of next) choice.show(each.ions[0]);
@@ -92,14 +101,19 @@ export function tracesPanel(traces, name) {
   };
 }
 
-function bracket(window, ions) {
+/* Where the bracket of a window stands, above the plot: in rows as high as its letter. */
+function above({ row = 0 }, high) {
+  return 1 + (BRACKET + ROW * row) / high;
+}
+
+function bracket(window, ions, high) {
   const colour = window.ions.map((mz) => ions.find((ion) => ion.mz === mz)).find(Boolean)?.colour ?? "#222";
-  const y = 1.005 + 0.022 * (window.row ?? 0);
+  const y = above(window, high);
   return { type: "line", xref: "x", yref: "paper", x0: window.start_degC, x1: window.end_degC, y0: y, y1: y, line: { color: colour, width: 3 } };
 }
 
-function letter(window) {
-  const y = 1.005 + 0.022 * (window.row ?? 0);
+function letter(window, high) {
+  const y = above(window, high);
   return { x: (window.start_degC + window.end_degC) / 2, y, yref: "paper", yanchor: "middle", text: window.letter, showarrow: false, bgcolor: "#fff", borderpad: 1, font: { size: 12, weight: 700 } };
 }
 

@@ -5,6 +5,9 @@ const RAISED = { "-": "⁻", ...Object.fromEntries([..."⁰¹²³⁴⁵⁶⁷⁸
 
 export const MARK = { present: "●", uncertain: "◐", absent: "○" };
 
+/* Of a run whose answer is not that of the bundle in use. */
+export const EARLIER = "Answered by an earlier bundle; predict again";
+
 export const plain = (family) => family.replaceAll("_", " ");
 export const probability = (value) => (value === null || value === undefined ? "" : value.toFixed(2));
 export const gas = (formula) => formula.replace(/\d/g, (digit) => SUBSCRIPTS[digit]);
