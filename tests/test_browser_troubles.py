@@ -41,10 +41,11 @@ def test_what_is_stated_of_files_holds_for_the_next_drop_alone(page: Page, tmp_p
     drop(page, {"unstated.csv": content + b"\n"})
     open_run(page, "stated")
     notes = page.get_by_label("Notes and provenance")
-    expect(notes).to_contain_text("own temperature is used, not the stated ramp")
+    expect(notes).to_contain_text("a ramp of 20 °C a minute")
+    expect(notes).to_contain_text("the file's own temperature is not used")
     page.get_by_role("link", name="← All runs").click()
     open_run(page, "unstated")
-    expect(notes).not_to_contain_text("the stated ramp")
+    expect(notes).not_to_contain_text("a ramp of")
 
 
 def test_an_answer_of_an_earlier_bundle_is_named_wherever_it_stands(

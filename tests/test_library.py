@@ -121,7 +121,7 @@ def test_work_that_asks_is_done_with_what_a_person_states(
     assert again is not None
     assert again.skipped == ()
     opened = library.opened(again)
-    assert any("not the stated ramp" in note for note in opened.load("a").notes)
+    assert any("ramp of 35" in note for note in opened.load("a").notes)
     with pytest.raises(InputError, match="Did you mean 'ramp'"):
         library.again(work.id, {"reading": {"rampe": 35}})
     with pytest.raises(InputError, match="columns"):

@@ -45,7 +45,7 @@ class Reading:
     beside
         By ``egams-columns.yaml`` beside the files; does not apply to the challenge's own layout.
     temperature
-        Temperature of the sample, where the files have none.
+        Temperature of the sample, where the files have none or another counts.
     offset
         Seconds from the start of a recording to that of the curve or program.
     own

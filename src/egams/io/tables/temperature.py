@@ -76,13 +76,13 @@ class Ramp:
 def joined(recording: Recording, source: Curve | Ramp, offset: float | None) -> Recording:
     """Return readings with the temperature at the time of each of them.
 
-    Readings before or after the curve are left out: nothing is extrapolated. A recording that has a
-    temperature of its own keeps it.
+    Readings before or after the curve are left out: nothing is extrapolated. What is stated counts
+    instead of a temperature that the recording has, which is noted.
 
     Parameters
     ----------
     recording
-        Readings with times, or with temperatures.
+        Readings with times.
     source
         Where the temperature is from.
     offset
@@ -95,18 +95,15 @@ def joined(recording: Recording, source: Curve | Ramp, offset: float | None) -> 
         If there are no times or their unit is not given; if the offset has to be asked; if no
         reading lies within the curve.
     """
-    if recording.temp is not None:
-        stated = "ramp" if isinstance(source, Ramp) else f"curve of {source.name}"
-        note = f"the file's own temperature is used, not the stated {stated}"
-        return replace(recording, account=recording.account.noted(note))
     time = _times(recording)
+    replaced = () if recording.temp is None else ("the file's own temperature is not used",)
     if isinstance(source, Ramp):
         begun = offset or 0.0
         note = f"temperature from {source}, {begun:g} s after the recording began"
         return replace(
             recording,
             temp=source.at(time - begun),
-            account=recording.account.noted(note),
+            account=recording.account.noted(note, *replaced),
         )
     start, why = (offset, "as stated") if offset is not None else _offset(recording, source)
     own = time - start
@@ -122,7 +119,7 @@ def joined(recording: Recording, source: Curve | Ramp, offset: float | None) -> 
     notes = [f"temperature from {source.name}, which begins {start:g} s after the recording: {why}"]
     if within.size < time.size:
         notes.append(f"{time.size - within.size} readings outside that curve left out")
-    kept = recording.take(within, *notes)
+    kept = recording.take(within, *notes, *replaced)
     return replace(kept, temp=np.interp(own[within], source.time, source.temp))
 
 
