@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
@@ -26,7 +27,7 @@ TEMPS = {
     "K": lambda t: t + 273.15,
     "°F": lambda t: t * 1.8 + 32,
 }
-SIGNALS = {"A": 1.0, "nA": 1e-9, "mbar": 100.0, "Torr": 133.322368, "counts": 1.0}
+SIGNALS = {"A": 1.0, "nA": 1e-9, "mbar": 1.0, "Torr": 1.33322368, "counts": 1.0}
 UNIT_STYLES = {"[]": "{} [{}]", "()": "{} ({})", "/": "{}/{}", ",": "{}, {}", "row": "{}"}
 CHANNELS = ("m/z {}", "{} amu", "I({})", "mass {}", "QMID(s:1|m:{})", "M{}", "{}")
 
@@ -104,39 +105,46 @@ def text_of(run: Run, dialect: Dialect) -> bytes:
     return (dialect.newline.join(lines) + dialect.newline).encode(dialect.encoding)
 
 
-def workbook_of(table: list[list[str]]) -> bytes:
-    """An .xlsx file with cells of numbers and text in one sheet."""
-
-    def cell(text: str) -> str:
-        try:
-            return f"<c><v>{float(text)!r}</v></c>"
-        except ValueError:
-            return f'<c t="inlineStr"><is><t>{escape(text)}</t></is></c>'
-
-    rows = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in table)
+def workbook_of(*tables: list[list[str]], names: Sequence[str] = ()) -> bytes:
+    """An .xlsx file with cells of numbers and text, a sheet for each table."""
+    names = names or [f"sheet {place}" for place in range(1, len(tables) + 1)]
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     package = "http://schemas.openxmlformats.org/package/2006"
-    sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-    parts = {
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    types, sheets, relations, parts = "", "", "", {}
+    for place, (name, table) in enumerate(zip(names, tables, strict=True)):
+        part = f"s{place}.xml"
+        types += f'<Override PartName="/xl/{part}" ContentType="{kind}.worksheet+xml"/>'
+        sheets += f'<sheet name="{escape(name)}" sheetId="{place + 1}" r:id="r{place}"/>'
+        relations += f'<Relationship Id="r{place}" Type="{office}/worksheet" Target="{part}"/>'
+        rows = "".join(f"<row>{''.join(map(_xml_cell, row))}</row>" for row in table)
+        parts[f"xl/{part}"] = f'<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>'
+    parts |= {
         "[Content_Types].xml": f'<Types xmlns="{package}/content-types">'
         '<Default Extension="rels" '
         'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        f'<Override PartName="/xl/workbook.xml" ContentType="{sheet}.sheet.main+xml"/>'
-        f'<Override PartName="/xl/s.xml" ContentType="{sheet}.worksheet+xml"/></Types>',
+        f'<Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/>'
+        f"{types}</Types>",
         "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r" '
         f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
         "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
-        '<sheet name="run" sheetId="1" r:id="r"/></sheets></workbook>',
+        f"{sheets}</sheets></workbook>",
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">'
-        f'<Relationship Id="r" Type="{office}/worksheet" Target="s.xml"/></Relationships>',
-        "xl/s.xml": f'<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>',
+        f"{relations}</Relationships>",
     }
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in parts.items():
             archive.writestr(name, f'<?xml version="1.0" encoding="UTF-8"?>{text}')
     return out.getvalue()
+
+
+def _xml_cell(text: str) -> str:
+    try:
+        return f"<c><v>{float(text)!r}</v></c>"
+    except ValueError:
+        return f'<c t="inlineStr"><is><t>{escape(text)}</t></is></c>'
 
 
 def packed(data: bytes) -> bytes:

@@ -174,3 +174,6 @@ def test_a_blank_without_temperature_is_asked(tmp_path: Path) -> None:
     egams("predict", tmp_path / "a.csv", *blank, *heating, "--details", tmp_path / "d.json")
     (found,) = json.loads((tmp_path / "d.json").read_text())["runs"]
     assert any(n.startswith("blank b subtracted, times 1,") for n in found["notes"]), found["notes"]
+    picture = tmp_path / "p.svg"
+    egams("plot", tmp_path / "a.csv", *blank, *heating, "-o", picture)
+    assert ">blank: b, times 1<" in picture.read_text(encoding="utf-8")

@@ -9,12 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer.main
 
 from command_line import EGAMS, ROOT, egams, readme_commands
 from egams.cli.main import app
-from egams.cli.show import gathered
+from egams.cli.show import console, gathered, prediction_table
+from egams.ensemble.predictions import Predictions, RunPrediction
+from egams.families import FAMILIES
 from egams.kernel import kernels
 
 GROUP = typer.main.get_command(app)
@@ -111,6 +114,20 @@ def test_interrupt_ends_quietly_and_leaves_no_half_a_data_set(tmp_path):
     assert "Traceback" not in said
     assert said.rstrip().endswith("egams: interrupted; give the same command again to go on")
     assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
+def test_how_far_models_differ_is_no_interval_about_the_probability():
+    """``100 % ± 38`` reads as 62 to 138 %."""
+    sure, far, near = (np.full(len(FAMILIES), each) for each in (1.0, 0.38, 0.02))
+    calls, seen = np.full(len(FAMILIES), "present"), np.full(len(FAMILIES), "")
+    run = RunPrediction("S1", "commercial", sure, far, near, calls, seen)
+    screen = console(width=80)
+    with screen.capture() as said:
+        screen.print(prediction_table(Predictions([run])))
+    words = said.get().split()
+    assert "±" not in said.get()
+    assert " ".join(words).count("100 % 38 % 2 % present") == len(FAMILIES)
+    assert "models differ by draws differ by call" in " ".join(words)
 
 
 def test_notes_are_said_once_for_all_runs():

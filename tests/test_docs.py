@@ -18,6 +18,7 @@ PAGES = [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md", ROOT / "CONTRIBUTI
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```', flags=re.DOTALL | re.MULTILINE)
 NAME = re.compile(r"(?<!entry-points\.\")\begams(?:\.[A-Za-z_]\w*)+")
 FILE = re.compile(r"`([\w.]+/[\w./-]+\.(?:py|yaml|npz|png))\b")
+NUMBER = re.compile(r"(?<![A-Za-z\d.])\d+(?:\.\d+)?")  # not those of names and formulas
 INLINE = re.compile(r"`(egams (?!demo|COMMAND)[^`]+ [^`]+)`")
 BASH, PYTHON = ("bash", "-euc"), (sys.executable, "-c")
 SIMULATED = """
@@ -39,7 +40,7 @@ def blocks(page: str) -> list[tuple[str, str, str]]:
     return BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
 
 
-def run(command: list[str], folder: Path) -> None:
+def run(command: list[str], folder: Path) -> str:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"}
     environment["EGAMS_LIBRARY"] = str(folder / "lab.db")
@@ -47,6 +48,34 @@ def run(command: list[str], folder: Path) -> None:
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def assert_printed(shown: str, printed: str) -> None:
+    """Compare what a page shows with what its command prints, but for the last digits."""
+    left = [line for line in printed.splitlines() if line.strip()]
+    skipping = False
+    for line in filter(str.strip, shown.splitlines()):
+        if line.strip() == "...":
+            skipping = True
+            continue
+        while skipping and left and not same_but_for_last_digits(line, left[0]):
+            left.pop(0)
+        assert left, f"nothing printed is\n{line}"
+        assert same_but_for_last_digits(line, left[0]), f"{line}\n{left[0]}"
+        left.pop(0)
+        skipping = False
+    assert not left, left
+
+
+def same_but_for_last_digits(one: str, other: str) -> bool:
+    """Whether words are the same, and numbers but for two of the last digit."""
+    first, second = NUMBER.findall(one), NUMBER.findall(other)
+    words, others = (NUMBER.sub("#", " ".join(line.split())) for line in (one, other))
+    return words == others and all(
+        abs(float(a) - float(b)) < (0.025 if "." in a else 2.5)
+        for a, b in zip(first, second, strict=True)
+    )
 
 
 def test_the_page_for_python_is_one_script(tmp_path: Path) -> None:
@@ -57,16 +86,25 @@ def test_the_page_for_python_is_one_script(tmp_path: Path) -> None:
     assert (tmp_path / "predictions.csv").is_file()
 
 
-@pytest.mark.parametrize("page", ["answer.md", "tutorial.md"])
+@pytest.mark.parametrize("page", ["answer.md", "explain.md", "tutorial.md"])
 def test_a_page_for_beginners_runs_as_it_stands(page: str, tmp_path: Path) -> None:
     """But for the number of processes, each of which would load torch."""
+    printed = ""
     for language, title, text in blocks(f"docs/{page}"):
         if title:
             (tmp_path / title).write_text(text, encoding="utf-8")
         elif language != "text":
             here = text.replace("egams cross-validate", "egams cross-validate --jobs 1")
-            run([*(BASH if language == "sh" else PYTHON), here], tmp_path)
-    assert (tmp_path / "predictions.csv").is_file()
+            printed = run([*(BASH if language == "sh" else PYTHON), here], tmp_path)
+        else:
+            assert_printed(text, printed[printed.index(text.split()[0]) :])
+    assert page == "explain.md" or (tmp_path / "predictions.csv").is_file()
+
+
+def test_the_readme_shows_an_explanation_as_its_page_does() -> None:
+    (short,) = (text for kind, _, text in blocks("README.md") if kind == "text" and "->" in text)
+    (whole,) = (text for kind, _, text in blocks("docs/explain.md") if kind == "text")
+    assert [line for line in whole.splitlines() if line in short.splitlines()] == short.splitlines()
 
 
 def test_every_command_of_the_readme_runs(tmp_path: Path) -> None:

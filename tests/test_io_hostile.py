@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from egams.errors import InputError
-from egams.families import FAMILIES
 from egams.io import open_source, read
 from egams.run import Run
 from io_samples import HEADER, RUNS, lay_csvs, lay_labels, lay_metadata, long_table
@@ -69,8 +68,33 @@ BAD_CSVS: dict[str, tuple[bytes, list[str]]] = {
     "blank lines count": (table(r4="", r6="1,inf,18,1"), ["row 6, column 'temp'"]),
     "one scan": ("\n".join([HEADER, *GOOD[:3]]).encode(), ["holds one scan only", "two scans"]),
     "no abundance": (b"time,temp,m/z,abundance\n0,1,2,\n1,2,2,\n", ["holds no abundance at all"]),
-    "row twice": (table(r6="1,31,2,1"), ["row 6, column 'm/z'", "m/z 2 at 1 s", "row 5"]),
-    "all twice": (table() + "\n".join(GOOD).encode(), ["row 14", "the first is in row 2"]),
+    "row twice": (
+        table(r6="1,31,2,2e-09"),
+        ["row 6, column 'm/z'", "m/z 2 at 1 s", "row 5", "Remove the repeated rows."],
+    ),
+    "another reading": (
+        table(r6="1,31,2,1"),
+        ["row 6, column 'm/z'", "The two differ. Are several runs in the file?"],
+    ),
+    "all twice": (table() + "\n".join(GOOD).encode(), ["row 14, column 'time'", "start again"]),
+    "runs one below the other": (
+        table() + b"".join(b"%.1f,%d,18,%d\n" % (t + 0.3, 25 + t, t) for t in range(9)),
+        [
+            "row 14, column 'time': times start again: 0.3 s after 3 s, 25 degC after 33 degC",
+            "Several runs seem to stand one below the other",
+            "Write one file for each run, or all of them into one Parquet file",
+        ],
+    ),
+    "wide runs one below the other": (
+        b"t/s,T/K,m/z 18,m/z 44\n"
+        + b"".join(b"%d,%d,1,2\n" % (t, 300 + t) for t in (*range(9), *range(20))),
+        ["row 11, column 't/s': times start again"],
+    ),
+    "melted runs one below the other": (
+        HEADER.encode()
+        + b"".join(b"\n%d,%d,%d,1" % (t, 30 + t, m) for m in (2, 44) for t in range(9)) * 2,
+        ["row 20, column 'time': times start again"],
+    ),
     "two runs": (
         b"sample_id," + HEADER.encode() + b"\nA,0,1,2,3\nB,0,1,2,3\n",
         ["column 'sample_id'", "holds 2 runs (A, B, ...)", "Parquet"],
@@ -127,6 +151,16 @@ def test_a_sample_that_cools_is_read(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(table(r11="3,10,2,1", r12="3,10,18,1", r13="3,10,44,1"))
     run = open_source(tmp_path / "x.csv").load("x")
     assert run.temperature.tolist() == [30, 31, 32, 10]
+
+
+def test_a_clock_that_starts_again_while_it_is_heated_on_is_no_second_run(tmp_path: Path) -> None:
+    rows = [f"{t % 9},{30 + t},18,{t},{t}" for t in range(18)]
+    (tmp_path / "x.csv").write_text("\n".join([f"{HEADER},more", *rows]))
+    with pytest.raises(InputError, match="a second reading of m/z 18"):
+        open_source(tmp_path / "x.csv").load("x")
+    rows = [f"{t % 9 + (t > 8) / 2},{30 + t},18,{t},{t}" for t in range(18)]
+    (tmp_path / "x.csv").write_text("\n".join([f"{HEADER},more", *rows]))
+    assert open_source(tmp_path / "x.csv").load("x").abundance.shape == (18, 1)
 
 
 def test_a_line_without_end_takes_no_memory(tmp_path: Path) -> None:
@@ -273,7 +307,7 @@ def test_truncated_archives(tmp_path: Path) -> None:
         ("train_labels.csv", "S0002,0", "S0002,", "row 3, column 'sulfide': run 'S0002' holds ''"),
         ("train_labels.csv", "S0002,", "S0002,1,", "row 3: 12 fields under a header of 11"),
         ("train_labels.csv", "S0002", "S0001", "row 3, column 'sample_id'.*second time"),
-        ("train_labels.csv", ",", ";", "looks semicolon-separated"),
+        ("train_labels.csv", "sample_id", "id", "column 'sample_id'.*Rename 'id' to 'sample_id'"),
     ],
 )
 def test_metadata_and_labels(file: str, old: str, new: str, phrase: str, tmp_path: Path) -> None:
@@ -283,8 +317,9 @@ def test_metadata_and_labels(file: str, old: str, new: str, phrase: str, tmp_pat
     text = (tmp_path / file).read_text()
     assert old in text
     (tmp_path / file).write_text(text.replace(old, new))
+    named = {"labels": tmp_path / file} if "labels" in file else {}
     with pytest.raises(InputError, match=phrase) as error:
-        open_source(tmp_path)
+        open_source(tmp_path, **named)
     assert str(tmp_path) in str(error.value)
 
 
@@ -349,15 +384,3 @@ def test_bad_parquets(tmp_path: Path) -> None:
     path.write_bytes(table())
     with pytest.raises(InputError, match="cut off or damaged"):
         open_source(path)
-
-
-def test_labels_in_two_files(tmp_path: Path) -> None:
-    lay_csvs(tmp_path / "runs")
-    for name in ("a_labels.csv", "b_labels.csv"):
-        lay_labels(tmp_path / "runs" / name)
-    with pytest.raises(InputError, match=r"b_labels.csv.*run 'S0001' is labelled in another"):
-        open_source(tmp_path / "runs")
-    chosen = open_source(tmp_path / "runs", labels=tmp_path / "runs" / "a_labels.csv")
-    labels = chosen.load("S0001").labels
-    assert labels is not None
-    assert labels.size == len(FAMILIES)

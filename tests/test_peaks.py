@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.signal import find_peaks
 
+from command_line import egams
 from egams.errors import InputError
 from egams.explain.peaks import peaks
 from egams.explain.traces import traces_of, traces_of_prepared
+from egams.families import FAMILIES
+from egams.io import write_csv
 from egams.preprocess.prepare_runs import prepare_runs
 from egams.run import Run
 from egams.simulate import simulate_run
@@ -130,6 +135,34 @@ def test_fragments_of_other_gases_are_no_peaks_of_a_gas() -> None:
     assert abs(raw.maximum_degC - peaks(run, [64])[0].maximum_degC) < 5
 
 
+def test_heavy_carbon_monoxide_is_no_nitric_oxide() -> None:
+    run = _one(np.random.default_rng(5), "CO2", 5e-6)
+    abundance = run.abundance.copy()
+    abundance[:, run.mz == 30] = 0.00206 * abundance[:, run.mz == 28]  # 18O in all oxygen
+    assert not [peak for peak in peaks(replace(run, abundance=abundance)) if peak.mz == 30]
+
+
+def test_what_was_not_measured_is_not_said_to_be_subtracted() -> None:
+    run = _one(np.random.default_rng(5), "CO", 5e-6)
+    kept = run.mz != 44
+    without = replace(run, mz=run.mz[kept], abundance=run.abundance[:, kept])
+    for measured, note in ((run, "less 0.1 of m/z 44"), (without, "not corrected: m/z 44 not")):
+        (found,) = {peak.note.partition(";")[0] for peak in peaks(measured) if peak.mz == 28}
+        assert found.startswith(note)
+
+
+def test_the_last_digit_of_readings_seldom_decides_a_baseline() -> None:
+    moved = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        run = simulate_run(rng, families=list(rng.choice(FAMILIES, 2, replace=False)))
+        other = run.abundance * (1 + 1e-7 * rng.standard_normal(run.abundance.shape))
+        one, two = traces_of(run), traces_of(replace(run, abundance=other))
+        height = np.nanmax(one.signal, 0) - np.nanmin(one.signal, 0)
+        moved += list(np.nanmax(np.abs(one.baseline - two.baseline), 0) > 1e-3 * height)
+    assert np.mean(moved) < 0.075  # 0.10 where baselines stop as those of models do
+
+
 def test_areas_share_out_and_windows_stand_in_order() -> None:
     for instrument in ("commercial", "sam_testbed"):
         run = simulate_run(
@@ -171,3 +204,26 @@ def test_mz_that_were_not_measured_give_no_peaks() -> None:
     assert peaks(run, [64, 987]) == peaks(run, [64]) == peaks(traces_of(run), [64])
     with pytest.raises(InputError, match="none of these m/z was measured"):
         peaks(run, [987])
+
+
+def test_the_command_states_units_and_names_what_was_not_measured(tmp_path: Path) -> None:
+    run = simulate_run(np.random.default_rng(9), families=["sulfate"])
+    for name in ("a", "b"):
+        write_csv(run, tmp_path / "runs" / f"{name}.csv")
+    one, table = tmp_path / "runs" / "a.csv", tmp_path / "peaks.csv"
+    done = egams("peaks", one, "--mz", "64,987", "-o", table)
+    assert "height, A" in done.stdout
+    assert "area, A °C" in done.stdout
+    with table.open(encoding="utf-8", newline="") as file:
+        assert {(row["unit"], row["area_unit"]) for row in csv.DictReader(file)} == {
+            ("A", "A degC")
+        }
+    assert "note: m/z 987 was not measured\n" in done.stderr
+    both = egams("peaks", tmp_path / "runs", "--mz", "64,980-987", "-o", table).stderr
+    assert "note: m/z 980-987 were not measured in 2 of 2 runs\n" in both
+    assert "note" not in egams("peaks", one, "--mz", "64").stderr
+    none = egams("peaks", one, "--mz", "987", ok=False)
+    assert none.returncode == 2
+    assert none.stderr.endswith("none of these m/z was measured.\n")
+    drawn = egams("plot", one, "--mz", "64,987", "--data-only", "-o", tmp_path / "p.png")
+    assert "note: m/z 987 was not measured\n" in drawn.stderr

@@ -7,6 +7,10 @@ from dataclasses import replace
 import matplotlib
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from egams.ensemble.predictions import Neighbour, Predictions, RunPrediction
 from egams.errors import ConfigError, InputError
@@ -20,11 +24,15 @@ from egams.explain.peaks import peaks
 from egams.explain.traces import traces_of
 from egams.explain.windows import Window
 from egams.families import FAMILIES, INSTRUMENTS
+from egams.io.facts import facts_of
+from egams.preprocess.blank import Blank, subtract_blank
 from egams.report.compare import draw_mirrored, draw_overlay, draw_with_blank
 from egams.report.figure import draw_run
 from egams.report.labels import spread
+from egams.report.log_ticks import few_log_ticks, power_words
 from egams.report.page import LOOKS
 from egams.report.signal_picture import signal_picture
+from egams.report.words import facts_line, range_of
 from egams.run import Run
 from egams.simulate import SimulationConfig, simulate_run
 
@@ -107,6 +115,16 @@ def test_what_was_not_measured_is_named(tmp_path):
     assert {"H₂O 17", "H₂O 18"} <= set(said)
 
 
+def test_a_run_that_cooled_again_is_told_by_its_lowest_and_highest_temperature() -> None:
+    one = even()
+    there_and_back = np.concatenate([np.linspace(30.4, 1001.0, 40), np.linspace(990.0, 101.0, 20)])
+    assert facts_line(replace(one, temperature=there_and_back)).endswith("60 scans, 30 to 1001 °C")
+    within_scans = one.temperature[:, None] + np.linspace(-3.0, 3.0, one.mz.size)
+    slow = replace(one, temperature=within_scans)
+    assert facts_line(slow).endswith(", 30 to 900 °C")
+    assert range_of(slow) == pytest.approx(facts_of(slow).temperature)
+
+
 def test_calls_choose_the_ions(tmp_path):
     run = simulate_run(np.random.default_rng(3), families=["carbonate"], run_id="S_1")
     predictions = predictions_of(run)
@@ -172,8 +190,10 @@ def test_runs_over_each_other_against_a_blank_and_mirrored(tmp_path):
     )
     said = texts(draw_overlay([one, other], tmp_path / "o.svg", mz=[18, 44]).read_text())
     assert {"R1", "R2", "H₂O 18", "CO₂ 44", "ion current, A"} <= set(said)
+    assert any("10⁻" in text for text in said)  # ticks that do not stand on each other
     said = texts(draw_with_blank(one, other, tmp_path / "b.svg").read_text())
-    assert {"R1", "blank: R2"} <= set(said)
+    (factor,) = re.findall(r"R2 subtracted, times (\S+),", str(less(one, other).notes))
+    assert {"R1", f"blank: R2, times {factor}"} <= set(said)
     known = Neighbour("S0421", ("sulfate",), 0.2)
     kept = np.full((100, 41), 0.1, np.float32)
     kept[18] = np.nan
@@ -182,8 +202,68 @@ def test_runs_over_each_other_against_a_blank_and_mirrored(tmp_path):
     assert said.count("1 = 1.0e-01") == 1
     with pytest.raises(ConfigError, match="1 runs to overlay; expected 2 to 6"):
         draw_overlay([one], tmp_path / "x.png")
-    with pytest.raises(ConfigError, match="expected a blank of the same instrument"):
-        draw_with_blank(one, even(), tmp_path / "x.png")
+    with pytest.raises(InputError, match="its blank even is of another instrument"):
+        draw_with_blank(one, replace(even(), instrument="sam_testbed"), tmp_path / "x.png")
+    for lacking in (draw_run, lambda *given, mz: draw_overlay([given[0]] * 2, given[1], mz=mz)):
+        with pytest.raises(InputError, match=r"'R1'.*none of these m/z was measured"):
+            lacking(one, tmp_path / "x.png", mz=[400])
+
+
+def less(run: Run, blank: Run) -> Run:
+    return subtract_blank(run, Blank.of(blank))
+
+
+def test_what_is_shaded_over_a_blank_is_what_is_left_of_the_run(run, tmp_path, monkeypatch):
+    rng = np.random.default_rng(12)
+    config = SimulationConfig.tiny()
+    blank = simulate_run(rng, instrument=run.instrument, families=(), config=config)
+    blank = replace(blank, abundance=blank.abundance * 3)
+    shaded, fill_between = [], Axes.fill_between
+
+    def noted(self, at, low, high, **given):
+        shaded.append((np.asarray(high) - np.asarray(low))[given["where"]])
+        return fill_between(self, at, low, high, **given)
+
+    monkeypatch.setattr(Axes, "fill_between", noted)
+    draw_with_blank(run, blank, tmp_path / "b.svg", mz=[44], linear=True)
+    left = traces_of(less(run, blank), [44]).signal[:, 0]
+    assert shaded[0].max() == pytest.approx(np.nanmax(left))
+    assert shaded[0].max() < 0.999 * np.nanmax(traces_of(run, [44]).signal)
+    assert shaded[0].sum() == pytest.approx(np.nansum(left), rel=0.02)  # noise about 0 is cut off
+
+
+@given(low=st.floats(1e-15, 1e9), span=st.floats(1e-3, 16))
+def test_ticks_of_a_short_panel_can_be_read(low: float, span: float) -> None:
+    places = np.log10(few_log_ticks(low, low * 10**span))
+    assert 2 <= places.size <= 6
+    assert np.diff(places).min() > 0.14 * span  # a line of text in a panel an inch high
+    assert np.log10(low) - 1e-9 <= places[0] < places[-1] <= np.log10(low) + span + 1e-9
+
+
+def test_numbers_at_ticks_are_short() -> None:
+    said = [power_words(each) for each in (1e-8, 2e-11, 1.25e5, 0.5, 300.0)]
+    plain = [each.replace("\N{MULTIPLICATION SIGN}", "x") for each in said]
+    assert plain == ["10⁻⁸", "2 x 10⁻¹¹", "1.25 x 10⁵", "0.5", "300"]
+
+
+def test_a_long_name_stays_in_the_picture(tmp_path, monkeypatch):
+    name = "2024-03-01 Kalkstein, gemahlen, 20 mg " * 12
+    one = replace(simulate_run(np.random.default_rng(1), families=PRESENT), run_id=name)
+    written, savefig = [], Figure.savefig
+
+    def noted(self, *given, **settings):
+        written.extend((text.get_text(), text.get_window_extent().x1) for text in self.texts)
+        written.append(("", self.bbox.x1))
+        return savefig(self, *given, **settings)
+
+    monkeypatch.setattr(Figure, "savefig", noted)
+    for look in LOOKS.values():
+        for draw in (draw_run, lambda run, path, **how: draw_overlay([run, run], path, **how)):
+            written.clear()
+            draw(one, tmp_path / "r.png", look=look)
+            edge = written.pop()[1]
+            assert max(right for _, right in written) < edge
+            assert any(text.endswith("…") for text, _ in written)
 
 
 def test_places_are_spread_as_little_as_needed():
@@ -234,7 +314,7 @@ def test_cooling_gives_the_same_picture(run, tmp_path):
     one, other = (signal_picture(traces_of(each)) for each in (run, cooled))
     np.testing.assert_allclose(one, other, rtol=1e-5)
     said = texts(draw_run(cooled, tmp_path / "run.svg").read_text())
-    assert any("cooled from" in text for text in said)
+    assert any("°C while cooling" in text for text in said)
 
 
 def test_the_picture_of_all_mz_tells_measured_from_floor():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,26 @@ def test_a_report_holds_all_runs_and_fetches_nothing(runs: Path, tmp_path: Path)
     for peak in egams.peaks(source.load("R1")):
         if peak.share >= 0.05:
             assert f"{peak.height:.2e}" in page
+    heads = set(re.findall(r"<th[^>]*>((?:height|area)[^<]*)</th>", page))
+    assert heads == {"height, A", "area, A °C"}
+    one = egams.load_bundle().predict(source.load("R1"))[0]
+    likeliest = one.probabilities.argmax()
+    assert "models differ by" in page
+    assert "±" not in page
+    for number in (one.probabilities[likeliest], one.spread[likeliest]):
+        assert f'<td class="number">{number:.2f}</td>' in page
+
+
+def test_table_and_page_state_the_same_temperatures(tmp_path: Path) -> None:
+    run = simulate_run(np.random.default_rng(1), families=["sulfate"], instrument="sam_testbed")
+    run = replace(run, temperature=run.temperature + np.linspace(-2.0, 2.0, run.mz.size))
+    highest = float(np.nanmax(run.scan_temperature))
+    assert f"{highest:.0f}" != f"{np.nanmax(run.temperature):.0f}"  # it warms within a scan
+    write_report(source_of([run]), tmp_path / "r.html", evidence=False, jobs=1)
+    page = re.sub(r"<svg.*?</svg>", "", (tmp_path / "r.html").read_text(encoding="utf-8"))
+    said = re.findall(r", (\d+ to \d+ °C)<", page)
+    assert len(said) == 2
+    assert set(said) == {f"{np.nanmin(run.scan_temperature):.0f} to {highest:.0f} °C"}
 
 
 def test_ids_of_pictures_differ_from_run_to_run(runs: Path, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_one_run_comes_back_from_every_dialect(
     run = load(text_of(RUN, dialect), tmp_path_factory.mktemp("x"))
     factor = 1.0 if dialect.signal in ("A", "counts") else 1 / SIGNALS[dialect.signal]
     assert_run(run, factor * SIGNALS[dialect.signal])
-    assert run.unit == {"nA": "A", "mbar": "Pa", "Torr": "Pa"}.get(dialect.signal, dialect.signal)
+    assert run.unit == {"nA": "A", "Torr": "mbar"}.get(dialect.signal, dialect.signal)
     assert any("read as a" in note for note in run.notes)
 
 
@@ -161,6 +161,16 @@ OPEN: dict[str, tuple[str, str, str]] = {
         "'44 xmu': may hold a signal",
         "44 xmu=44",
     ),
+    "a range of m/z": (
+        wide("t/s", "T/°C", "m/z 18", "IS m/z 12-100 / nA").replace("m/z 18\t", "m/z 18 / nA\t"),
+        "'IS m/z 12-100 / nA': may hold a signal",
+        "IS m/z 12-100 / nA=unused",
+    ),
+    "signals without a unit and with a word that is not known": (
+        wide("t/s", "T/°C", "Scan m/z 18", "Scan m/z 44"),
+        "--columns 'Scan m/z 18=18, Scan m/z 44=44'",
+        "Scan m/z 18=18, Scan m/z 44=44",
+    ),
     "one m/z twice": (
         wide("t/s", "T/°C", "m/z 18", "Water"),
         "'m/z 18' and 'Water' are both m/z 18",
@@ -220,13 +230,26 @@ def test_a_capital_t_is_a_temperature(tmp_path: Path) -> None:
         assert run.temperature[0] == 30
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["IS m/z {} / nA", "Kanal 3, m/z={} [nA]", "Spur (m/z {}) in nA", "QMS 403 m/e {} (nA)"],
+)
+def test_m_z_and_a_number_before_a_unit_of_signals_are_an_ion(header: str, tmp_path: Path) -> None:
+    text = wide("Zeit / s", "T / °C", header.format(18), header.format("44,1"))
+    run = load(text.encode(), tmp_path)
+    assert run.mz.tolist() == [18, 44]
+    assert (run.unit, run.abundance[3, 0]) == ("A", pytest.approx(4e-18))
+    with pytest.raises(InputError, match="--columns"):
+        load(text.replace("nA", "A").replace("44,1", "44 log").encode(), tmp_path)
+
+
 def test_signals_that_are_no_signals_are_refused(tmp_path: Path) -> None:
     header = "t/s,T/°C,m/z,{}\n"
     rows = [f"{scan},{30 + scan},{mz},{-9 - mz / 100}" for scan in range(5) for mz in (18, 44)]
     for name, phrase in (("log10 intensity", "holds logarithms"), ("I/A", "is negative")):
         with pytest.raises(InputError, match=phrase):
             load((header.format(name) + "\n".join(rows)).encode(), tmp_path)
-    with pytest.raises(InputError, match="are in A and Pa"):
+    with pytest.raises(InputError, match="are in A and mbar"):
         load(wide("t/s", "T/°C", "m/z 18 [A]", "m/z 44 [mbar]").encode(), tmp_path)
 
 

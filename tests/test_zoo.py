@@ -273,6 +273,9 @@ def test_settings_change_by_their_dotted_names() -> None:
         "model.hiden=3": r"Did you mean 'model.hidden'\?",
         "model.trees=3": r"'model.trees': there is no such key. Models of other kinds have it",
         "model.foo=3": r"there is no such key\.$",
+        "name=ensemble": "a study calls something else so",
+        "name=fold-0.neighbours": "a study calls something else so",
+        "name=manifest.json": "a study calls something else so",
         "training.epochs=many": "'training.epochs'.*integer",
         "training.epochs.x=1": "'epochs' is one value",
         "training.epochs": "is no setting; expected KEY=VALUE",
@@ -280,3 +283,17 @@ def test_settings_change_by_their_dotted_names() -> None:
     }.items():
         with pytest.raises(ConfigError, match=said):
             base.with_settings(dict([read_setting(given)]))
+
+
+def test_settings_that_have_no_part_in_a_training_are_known() -> None:
+    networks, trees, near = map(experiment_named, ("130_gru", "lightgbm", "neighbours"))
+    for key, ignored_by in {
+        "training.epochs": (trees, near),
+        "spectrogram.norm": (near,),
+        "missing": (near,),
+        "seed": (near,),
+        "model.kind": (),
+        "name": (),
+    }.items():
+        for experiment in (networks, trees, near):
+            assert experiment.ignores(key) == (experiment in ignored_by), (key, experiment.name)

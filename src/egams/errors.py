@@ -24,7 +24,8 @@ class InputError(EgamsError):
     Parameters
     ----------
     problem
-        What is wrong, as a sentence without a full stop: ``"'temp' holds the text 'hot'"``.
+        What is wrong, as a sentence: ``"'temp' holds the text 'hot'"``. It may end with the reason
+        of another error; its full stop is not doubled.
     file
         File (or ``archive.zip/member.csv``) the problem is in.
     row
@@ -47,7 +48,7 @@ class InputError(EgamsError):
         expected: str | None = None,
         hint: str | None = None,
     ) -> None:
-        self.problem = problem
+        self.problem = problem.removesuffix(".")
         self.file = None if file is None else str(file)
         self.row = row
         self.column = column

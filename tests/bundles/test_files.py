@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bundle_samples import DRAWS, FOLDS, LABELLED, SAM, edit, refuse
+from bundle_samples import DRAWS, FOLDS, LABELLED, SAM, TREES, edit, refuse
 from egams.artifact import MANIFEST
 from egams.ensemble.bundle import Bundle, load_bundle
 from egams.ensemble.bundle_files import BundleManifest
@@ -23,6 +23,7 @@ from egams.models.onnx_network import NETWORK
 from egams.models.vit import Vit1dConfig
 from egams.models.weights import WEIGHTS
 from egams.store.prepare import prepare
+from egams.study.folds import WHOLE
 from egams.study.gather import study_predictions
 from egams.study.make_bundle import make_bundle
 from egams.study.study import Study
@@ -57,7 +58,7 @@ def test_manifest_says_where_it_comes_from(bundle: Bundle, study: Study) -> None
 
 
 def test_ensemble_rests_on_out_of_fold_predictions_only(bundle: Bundle, study: Study) -> None:
-    predictions = study_predictions(study)
+    predictions = study_predictions(study, with_weights=True)
     assert predictions.names == ("evident", "tiny", "trees")
     assert predictions.probabilities.shape == (3, DRAWS, LABELLED, len(FAMILIES))
     assert len(set(predictions.run_ids)) == LABELLED
@@ -177,3 +178,27 @@ def test_a_network_that_numpy_does_not_compute_goes_in_as_onnx_too(tmp_path: Pat
     files[NETWORK].write_bytes(files[NETWORK].read_bytes()[:-1] + b"x")
     with pytest.raises(ArtifactError, match=r"network.onnx: is damaged"):
         load_bundle(made)
+
+
+@pytest.mark.usefixtures("whole")
+def test_an_experiment_without_a_member_of_all_runs_leaves_the_others_theirs(
+    study: Study, tmp_path: Path
+) -> None:
+    output = Path(shutil.copytree(study.folder.parent / "whole-study", tmp_path / "study"))
+    shutil.rmtree(output / TREES.name / f"fold-{WHOLE}")
+    folds = {
+        entry["experiment"]["name"]: entry["folds"]
+        for entry in load_bundle(make_bundle(output, tmp_path / "bundle")).manifest["members"]
+    }
+    assert folds.pop(TREES.name) == ["0", "1"]
+    assert set(map(tuple, folds.values())) == {(WHOLE,)}
+
+
+def test_distances_that_new_runs_will_not_have_calibrate_nothing(
+    bundle: Bundle, whole: Bundle
+) -> None:
+    """Only neighbours that know all runs say how far away a new one is."""
+    assert whole.whole_neighbours is not None
+    assert whole.ensemble.whole.calibration.by_distance is not None
+    assert bundle.whole_neighbours is None
+    assert bundle.ensemble.whole.calibration.by_distance is None

@@ -61,7 +61,9 @@ def test_a_study_of_kept_predictions_scores_as_the_one_that_was_trained(
 
 def test_a_bundle_has_none_of_them(kept: dict[str, Path], store: RunStore, tmp_path: Path) -> None:
     mixed = add_kept(kept["tiny"], tmp_path / "study", store)
-    refuse("no experiment", ArtifactError, lambda: make_bundle(mixed, tmp_path / "bundle"))
+    refuse(
+        "by their predictions alone", ArtifactError, lambda: make_bundle(mixed, tmp_path / "bundle")
+    )
     refuse("predictions alone", ArtifactError, lambda: mixed.member_files("tiny", "0"))
     cross_validate(store, [TREES], mixed.folder, folds=2, draws=2, jobs=1)
     assert study_predictions(mixed).names == ("tiny", "trees")

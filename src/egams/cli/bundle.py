@@ -24,6 +24,7 @@ def bundle(
     from egams.cli.show import say
     from egams.ensemble.bundle import load_bundle
     from egams.report.model_card import write_model_card
+    from egams.study.folds import WHOLE
     from egams.study.gather import left_out
     from egams.study.make_bundle import make_bundle
     from egams.study.study import Study as OpenStudy
@@ -39,6 +40,12 @@ def bundle(
     ):
         less = "" if lacking is None else f", {lacking.stack.weights[place]:.2f} where data lack"
         say(f"{member}: weight {weight:.2f}{less}")
+    for each in made.manifest["members"]:
+        if each["folds"] != [WHOLE]:
+            say(
+                f"{each['experiment']['name']}: models of folds {', '.join(each['folds'])}; none "
+                "was trained on all runs (egams cross-validate --whole)"
+            )
     for name, clip in whole.clips.items():
         note = whole.clip_notes.get(name)
         say(f"clip of {name}: {clip:g}" + (f" ({note})" if note else ""))

@@ -126,6 +126,10 @@ def cross_validate(
 
     changed = dict(read_setting(each) for each in changes or ())
     chosen = [each.with_settings(changed) for each in experiments_named(experiment, recipe)]
+    for key in changed:
+        idle = [each.name for each in chosen if each.ignores(key)]
+        if idle:
+            say(f"'{key}' changes nothing of {', '.join(idle)}")
     if epochs_share != 1:
         chosen = [entry.shortened(epochs_share) for entry in chosen]
     runner = choose_executor(

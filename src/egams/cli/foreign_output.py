@@ -74,7 +74,7 @@ def _is_table(path: Path) -> bool:
     with path.open(encoding="utf-8", newline="") as file:
         header, *rows = islice(csv.reader(file), LOOKED_AT)
     if tuple(header) != (ID, *FAMILIES):
-        return {ID, "onset", "maximum"} <= set(header) or set(header) >= OUT_OF_FOLD
+        return {ID, "onset_degC", "maximum_degC"} <= set(header) or set(header) >= OUT_OF_FOLD
     cells = [cell for row in rows for cell in row[1:]]
     # Labels have the same columns, and are 0 or 1.
     return all(set(cell) & set(".e") for cell in cells) and bool({*map(float, cells)} - {0.0, 1.0})

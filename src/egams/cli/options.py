@@ -42,7 +42,8 @@ Metadata = Annotated[
 Labels = Annotated[
     Path | None,
     typer.Option(
-        help="CSV with sample_id and 0 or 1 for each family; else every *labels*.csv there."
+        help="Table with sample_id and 0 or 1 for each family (.csv, .xlsx); else every "
+        "*labels*.csv and *labels*.xlsx there."
     ),
 ]
 OfInstrument = Annotated[

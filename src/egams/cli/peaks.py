@@ -43,6 +43,7 @@ def peaks(
 
     Of one run they are printed; of several they go into the CSV.
     """
+    from egams.cli.asked_mz import lacking_mz, say_lacking
     from egams.cli.foreign_output import refuse_foreign
     from egams.cli.show import console, progress_bar, say, say_used
     from egams.cli.show_peaks import peak_table
@@ -63,7 +64,7 @@ def peaks(
             f"{source} holds {len(reader)} runs; expected -o FILE.csv for their peaks."
         )
     rows: list[tuple[str, str, Peak]] = []
-    instruments, notes, skipped = [], [], []
+    instruments, notes, skipped, lacking = [], [], [], []
     with progress_bar("peaks") as progress:
         for done, run in enumerate(reader, 1):
             try:
@@ -75,6 +76,7 @@ def peaks(
                 continue
             instruments.append(run.instrument)
             notes.append(run.notes)
+            lacking.append(lacking_mz(run, wanted))
             progress(done, len(reader))
     skipped += reader.skipped
     if not instruments:
@@ -82,6 +84,7 @@ def peaks(
     if len(instruments) == 1:
         console().print(peak_table([peak for *_, peak in rows], rows[0][1] if rows else ""))
     say_used(instruments, notes, skipped)
+    say_lacking(lacking)
     if output is not None:
         write_peaks(output, rows)
         say(f"{len(rows)} peaks in {output}")

@@ -10,6 +10,7 @@ import typer
 
 from egams.cli.opening import Opening, opens
 from egams.cli.options import (
+    BlankTemperature,
     Bundle,
     Force,
     Import,
@@ -44,8 +45,13 @@ def plot(
         typer.Option("--nearest", help="Draw the run against its nearest training run, mirrored."),
     ] = False,
     blank: Annotated[
-        Path | None, typer.Option(help="File of a run without a sample, to draw the run over.")
+        Path | None,
+        typer.Option(
+            help="File of a run without a sample, to draw the run over: scaled and aligned, as "
+            "egams predict subtracts it."
+        ),
     ] = None,
+    blank_temperature: BlankTemperature = None,
     mz: Annotated[
         str | None,
         typer.Option(help="m/z to draw: '18,44,64'. Else the calls and peaks choose."),
@@ -82,6 +88,8 @@ def plot(
 
     Ion traces over temperature with their baselines and peaks, all m/z, and the answer.
     """
+    from egams.cli.asked_mz import lacking_mz, say_lacking
+    from egams.cli.blank import blank_of
     from egams.cli.foreign_output import refuse_foreign
     from egams.cli.show import say
     from egams.ensemble.bundle import load_bundle
@@ -90,22 +98,24 @@ def plot(
 
     if nearest + (blank is not None) + (len(run or []) > 1) > 1:
         raise ConfigError("--nearest, --blank and several --run are different pictures; give one.")
-    refuse_foreign(output, (source, blank, *opening.files, bundle), force=force)
-    opened = open_source(
-        source,
-        **opening.settings(),
-    )
+    inputs = (source, blank, blank_temperature, *opening.files, bundle)
+    refuse_foreign(output, inputs, force=force)
+    how = opening.settings()
+    empty = blank_of(blank, blank_temperature, opening)
+    if how["temperature"] is None and blank_temperature is not None:
+        how["offset"] = None  # of the blank alone
+    opened = open_source(source, **how)
     drawn = _named_or_only(opened, run)
     numbers = None if mz is None else mz_numbers(mz)
     settings: dict[str, Any] = {"look": _look(style, width, dpi), "mz": numbers}
     if nearest:
         _draw_nearest(drawn[0], output, load_bundle(bundle), settings)
-    elif len(drawn) > 1 or blank is not None:
-        empty = None if blank is None else open_source(blank, instrument=drawn[0].instrument)
+    elif len(drawn) > 1 or empty is not None:
         _compare(drawn, empty, output, settings | {"linear": linear})
     else:
         loaded = None if data_only else load_bundle(bundle)
         _draw(drawn[0], output, loaded, evidence, settings | {"linear": linear})
+    say_lacking(lacking_mz(each, numbers) for each in drawn)
     say(f"{', '.join(each.run_id for each in drawn)} in {output}")
 
 
@@ -154,12 +164,10 @@ def _draw_nearest(run: Run, output: Path, bundle: LoadedBundle, settings: dict[s
     draw_mirrored(run, known[0], bundle.training_run(known[0].run_id), output, **settings)
 
 
-def _compare(
-    runs: list[Run], blank: RunSource | None, output: Path, settings: dict[str, Any]
-) -> None:
+def _compare(runs: list[Run], blank: Run | None, output: Path, settings: dict[str, Any]) -> None:
     from egams.report.compare import draw_overlay, draw_with_blank
 
     if blank is None:
         draw_overlay(runs, output, **settings)
     else:
-        draw_with_blank(runs[0], blank.load(blank.ids[0]), output, **settings)
+        draw_with_blank(runs[0], blank, output, **settings)

@@ -81,6 +81,7 @@ def _files_of(paths: Iterable[Path]) -> list[Path]:
     """Return files that hold runs; of a folder, those that would be read as such."""
     from egams.io import open_source
     from egams.io.blob import FileBlob, ZipBlob, refuse_no_file
+    from egams.io.sheets import file_of
 
     found: dict[Path, None] = {}
     for path in paths:
@@ -88,7 +89,7 @@ def _files_of(paths: Iterable[Path]) -> list[Path]:
             refuse_no_file(path)
             found[path] = None
             continue
-        for entry in getattr(open_source(path), "index", {}).values():
+        for entry in map(file_of, getattr(open_source(path), "index", {}).values()):
             if isinstance(entry, FileBlob):
                 found[entry.path] = None
             elif isinstance(entry, ZipBlob):

@@ -41,6 +41,11 @@ CALLS = (
     "less likely than 50 %, 'absent' never more."
 )
 
+DIFFER = (
+    "Differ by: standard deviation between the models, and between repeat predictions (draws). It "
+    "is no interval about the probability."
+)
+
 _HEADINGS = {
     "carbonate": "carbo-\nnate",
     "chloride": "chlo-\nride",
@@ -60,9 +65,9 @@ def console(*, stderr: bool = False, width: int = WIDE) -> Console:
     return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=width)
 
 
-def say(line: str) -> None:
+def say(line: str, *, stderr: bool = False) -> None:
     """Print a line as it is, without rich's markup, never broken; what is unseen is shown."""
-    console().print(Text("\n".join(map(plain_text, line.split("\n")))), soft_wrap=True)
+    console(stderr=stderr).print(Text("\n".join(map(plain_text, line.split("\n")))), soft_wrap=True)
 
 
 def say_used(
@@ -112,16 +117,16 @@ def prediction_table(predictions: Predictions) -> Table:
 
 def _run_table(run: RunPrediction) -> Table:
     """Show one run: a row a family, the likeliest first."""
-    table = lined_table(CALLS)
+    table = lined_table(f"{CALLS}\n{DIFFER}")
     table.title, table.title_justify = Text(run.run_id), "left"
-    for name in ("family", "probability", "between models", "between draws", "call"):
+    for name in ("family", "probability", "models differ by", "draws differ by", "call"):
         table.add_column(name, justify="left" if name in ("family", "call") else "right")
     for place in (-run.probabilities).argsort(kind="stable").tolist():
         table.add_row(
             FAMILIES[place].replace("_", " "),
             _percent(float(run.probabilities[place]), " %"),
-            f"± {100 * float(run.spread[place]):.0f}",
-            f"± {100 * float(run.draw_spread[place]):.0f}",
+            f"{100 * float(run.spread[place]):.0f} %",
+            f"{100 * float(run.draw_spread[place]):.0f} %",
             str(run.calls[place]),
         )
     return table

@@ -10,6 +10,7 @@ from egams.cli.show import console, lined_table, say
 from egams.io.facts import Facts, binned
 from egams.io.tables.account import Account
 from egams.plain import plain_text
+from egams.report.words import range_of, temperatures
 from egams.run import Run
 
 USUAL = {
@@ -58,8 +59,7 @@ def say_facts(run_id: str, facts: Facts) -> None:
     facts
         The numbers.
     """
-    low, high = facts.temperature
-    say(f"{run_id}: {facts.scans} scans from {low:.0f} to {high:.0f} degC")
+    say(f"{run_id}: {facts.scans} scans from {temperatures(*facts.temperature, 'degC')}")
     signals = f", signals in {facts.unit}" if facts.unit else ""
     say(f"m/z ({facts.mz.size}): {ranges(facts.mz)}{signals}")
     if facts.duration is not None:
@@ -101,7 +101,7 @@ def say_traces(run: Run) -> None:
     run
         The run.
     """
-    low, high = np.nanmin(run.temperature), np.nanmax(run.temperature)
+    low, high = range_of(run)
     width = min(WIDTH, run.abundance.shape[0])
     drawn = [mz for mz in USUAL if mz in run.mz] or run.mz[:8].tolist()
     for mz in drawn:

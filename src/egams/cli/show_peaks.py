@@ -11,8 +11,8 @@ from egams.explain.peaks import Peak
 
 CAPTION = (
     "Temperatures in degC; onset and end at 1 % of the height, in brackets the tangent at the "
-    "steepest rise. Share: of the ion's area. Pressure, flow and grain size move temperatures by "
-    "100 degC and more."
+    "steepest rise. Area: height times temperature. Share: of the ion's area. Pressure, flow and "
+    "grain size move temperatures by 100 degC and more."
 )
 
 
@@ -24,11 +24,11 @@ def peak_table(peaks: Sequence[Peak], unit: str) -> Table:
     peaks
         In the order to be shown.
     unit
-        Of the heights.
+        Of the heights; empty where it is not known.
     """
     table = lined_table(CAPTION)
-    of = f", {unit}" if unit else ""
-    names = ("m/z", "gas", "onset", "maximum", "end", f"height{of}", "area", "share", "")
+    height, area = (f"height, {unit}", f"area, {unit} °C") if unit else ("height", "area")
+    names = ("m/z", "gas", "onset", "maximum", "end", height, area, "share", "")
     for name in names:
         table.add_column(name, justify="left" if name in ("gas", "") else "right")
     for peak in peaks:

@@ -22,6 +22,7 @@ def status(
     watch: Annotated[
         bool, typer.Option("--watch", help="Show it again every two seconds until all is done.")
     ] = False,
+    imports: Import = None,
 ) -> None:
     """Show what is finished, running, stopped, failed and waiting.
 
@@ -120,12 +121,13 @@ def keep(
     of them again.
     """
     from egams.cli.show import say
+    from egams.study.folds import WHOLE
     from egams.study.kept import keep_predictions
     from egams.study.study import Study as OpenStudy
 
     opened = OpenStudy.open(study)
     for name in opened.experiments():
-        folds = ", ".join(opened.folds_done(name))
+        folds = ", ".join(fold for fold in opened.folds_done(name) if fold != WHOLE)
         say(f"{keep_predictions(opened, name, output)}: folds {folds}")
 
 
@@ -152,4 +154,4 @@ def add(
 
     store = RunStore.open(runs)
     for file in files:
-        say(f"{file.stem} of {file}: in {add_kept(file, study, store).folder}")
+        say(f"{file}: in {add_kept(file, study, store).folder}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from egams.cli.library import InLibrary, open_library
-from egams.cli.options import Labels, Metadata, OfInstrument
+from egams.cli.options import Import, Labels, Metadata, OfInstrument
 
 if TYPE_CHECKING:
     from egams.io.sniff import Runs
@@ -32,6 +32,7 @@ def teach(
     metadata: Metadata = None,
     labels: Labels = None,
     instrument: OfInstrument = None,
+    imports: Import = None,
 ) -> None:
     """Teach a bundle labelled runs of yours, in seconds, without training.
 

@@ -11,7 +11,7 @@ from egams.artifact import written_whole
 from egams.ensemble.ensemble import nested_ensemble
 from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.errors import ConfigError
-from egams.evaluate.study_tables import ENSEMBLE
+from egams.experiments.experiment import ENSEMBLE
 from egams.families import FAMILIES
 
 SUFFIXES = (".parquet", ".csv")

@@ -33,6 +33,7 @@ from egams.evaluate.tables import (
     selection_table,
     tta_table,
 )
+from egams.experiments.experiment import ENSEMBLE
 from egams.families import FAMILIES, INSTRUMENTS
 from egams.logloss import log_loss_of_truth, mean_log_loss, truth_probability
 from egams.study.gather import (
@@ -43,7 +44,6 @@ from egams.study.gather import (
 )
 from egams.study.study import Study
 
-ENSEMBLE = "ensemble"
 LIMITS = (1, 2, 4, 8, 16)
 
 

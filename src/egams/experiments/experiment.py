@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from egams import errors
 from egams.errors import ConfigError, meant
@@ -14,6 +14,8 @@ from egams.models.registry import ModelConfig, registered
 from egams.spectrogram.config import SpectrogramConfig
 
 Recipe = Literal["fast", "author"]
+ENSEMBLE = "ensemble"
+"""What tables call all experiments of a study together."""
 
 
 class Experiment(BaseModel):
@@ -22,7 +24,8 @@ class Experiment(BaseModel):
     Parameters
     ----------
     name
-        At most 200 letters, digits, ``.``, ``_`` and ``-``: it names a folder.
+        At most 200 letters, digits, ``.``, ``_`` and ``-``: it names a folder. Not ``ensemble``
+        nor what a study calls its own files.
     model, spectrogram, training
         See their own documentation. Boosters and neighbours have no use for `training`.
     recipe
@@ -52,6 +55,13 @@ class Experiment(BaseModel):
     sam_like: float = Field(0.25, ge=0)
     missing: float = Field(0.0, ge=0)
     seed: int = Field(0, ge=0)
+
+    @field_validator("name")
+    @classmethod
+    def _is_no_name_of_a_study(cls, name: str) -> str:
+        if name == ENSEMBLE or name.startswith("fold-") or name.endswith((".json", ".safetensors")):
+            raise ValueError("a study calls something else so; expected another name")
+        return name
 
     @model_validator(mode="after")
     def _range_fits(self) -> Experiment:
@@ -83,6 +93,14 @@ class Experiment(BaseModel):
             return Experiment.model_validate(settings)
         except ValidationError as error:
             raise ConfigError(f"experiment '{self.name}': {explain(error)}") from error
+
+    def ignores(self, setting: str) -> bool:
+        """Whether a setting, by its dotted name, has no part in how this experiment is trained."""
+        part = setting.partition(".")[0]
+        if part == "training":
+            return not self.model.trained_in_epochs
+        drawn = ("spectrogram", "evidence", "missing", "sam_like", "seed")
+        return part in drawn and not self.model.draws_spectrograms
 
     def flat(self) -> dict[str, Any]:
         """Return all settings by their dotted names."""

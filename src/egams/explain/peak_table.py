@@ -14,9 +14,10 @@ from egams.plain import spreadsheet_text
 
 
 def write_peaks(path: str | Path, peaks: Iterable[tuple[str, str, Peak]]) -> None:
-    """Write a row a peak: ``sample_id``, the fields of `Peak`, and the ``unit`` of its height.
+    """Write a row a peak: ``sample_id``, the fields of `Peak`, ``unit`` and ``area_unit``.
 
-    Numbers have four digits, since no peak is known better; the area is in unit times degC.
+    Numbers have four digits, since no peak is known better. ``unit`` is that of the height,
+    ``area_unit`` that times degC; both are empty where the unit of the run is not known.
 
     Parameters
     ----------
@@ -27,10 +28,10 @@ def write_peaks(path: str | Path, peaks: Iterable[tuple[str, str, Peak]]) -> Non
     """
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("sample_id", *COLUMNS, "unit"))
-    rows.writerows(
-        (spreadsheet_text(run_id), *map(_cell, astuple(peak)), unit) for run_id, unit, peak in peaks
-    )
+    rows.writerow(("sample_id", *COLUMNS, "unit", "area_unit"))
+    for run_id, unit, peak in peaks:
+        units = (unit, f"{unit} degC" if unit else "")
+        rows.writerow((spreadsheet_text(run_id), *map(_cell, astuple(peak)), *units))
     write_text(Path(path), text.getvalue())
 
 

@@ -160,16 +160,20 @@ def _of_ion(traces: Traces, mz: int, less: Sequence[tuple[int, float]] = ()) -> 
     known = ~np.isnan(traces.signal[:, column])
     above = traces.above[known, column]
     others = np.zeros(len(above))
+    notes = []
     for other, share in less:
         place = traces.column(other)
-        if place is not None:
+        if place is None:
+            notes.append(f"not corrected: m/z {other} not measured")
+        else:
             others += share * np.nan_to_num(traces.above[known, place])
+            notes.append(f"less {share:g} of m/z {other}")
     found = _measured(
         above - others,
         traces.baseline[known, column],
         traces.temperature[known],
         traces.saturated[known, column],
-        (mz, ", ".join(f"less {share:g} of m/z {other}" for other, share in less)),
+        (mz, ", ".join(notes)),
     )
     added = dict(zip(traces.temperature[known], others, strict=True))
     own = [

@@ -63,7 +63,7 @@ SPECIES = (
     Species("C2H2", 26),
     Species("C2H3", 27),
     Species("CO, N2", 28, less=((44, 0.10),)),
-    Species("NO", 30),
+    Species("NO", 30, less=((28, 0.0021),)),  # C-18O, of carbon monoxide and of dioxide
     Species("O2", 32, less=((64, 0.10),)),
     Species("H2S", 34, less=((32, 0.0041),)),
     Species(

@@ -18,6 +18,9 @@ from egams.run import Run
 CEILING_SHARE = 0.5
 """A detector that is dead for a while after each ion misses half of them at half its ceiling."""
 
+MAX_ITER, TOLERANCE = 500, 1e-5
+"""Where a baseline of a picture stops. At 1e-3, as models have it, the last digit of a reading may
+decide between two baselines; the area of one ion in thirty moved by a twentieth and more."""
 FLAT = 3
 """So many equal readings in a row, at the largest of a trace, are a top cut off."""
 
@@ -197,7 +200,7 @@ def _baselines(signal: FloatArray, largest: float) -> FloatArray:
     packed = np.zeros(signal.T.shape)
     for trace, values, inside in zip(packed, signal.T, known.T, strict=True):
         trace[: inside.sum()] = values[inside] / largest
-    fitted = baseline(packed, length)
+    fitted = baseline(packed, length, max_iter=MAX_ITER, tol=TOLERANCE)
     placed = np.full(signal.shape, np.nan)
     placed.T[known.T] = fitted[np.arange(fitted.shape[1]) < length[:, None]] * largest
     return placed

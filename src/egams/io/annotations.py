@@ -38,6 +38,24 @@ class Annotations:
     labels: Mapping[str, Labels] = field(default_factory=dict)
     instrument: Instrument | None = None
     metadata_name: str = "metadata.csv"
+    unread: tuple[InputError, ...] = ()
+    """Why files that lie beside the data, and look like labels, could not be read as such."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a run from these data is to say of files that were not read."""
+        return tuple(map(_unread_note, self.unread))
+
+    def refuse_unread(self) -> None:
+        """See that all labels beside the data could be read, where labels are what is wanted.
+
+        Raises
+        ------
+        InputError
+            If not: the first reason.
+        """
+        if self.unread:
+            raise self.unread[0]
 
     def instrument_of(self, run_id: str) -> Instrument | None:
         """Return the instrument of a run; None where it has to be inferred."""
@@ -81,9 +99,24 @@ class Annotations:
 
 
 def annotations_from(
-    metadata: Path | None, labels: Sequence[Path], instrument: str | None
+    metadata: Path | None,
+    labels: Sequence[Path],
+    instrument: str | None,
+    found: Sequence[Path] = (),
 ) -> Annotations:
     """Read the files that there are.
+
+    Parameters
+    ----------
+    metadata
+        See `read_metadata`.
+    labels
+        Files of labels that the user named.
+    instrument
+        Of runs that the metadata do not name.
+    found
+        Files that lie beside the data and are called like labels. One that is none is kept in
+        `Annotations.unread`: answers need no labels.
 
     Raises
     ------
@@ -92,11 +125,21 @@ def annotations_from(
     """
     if instrument is not None and instrument not in _BY_NAME:
         raise InputError(f"instrument '{instrument}'", expected=" or ".join(INSTRUMENTS))
+    merged: dict[str, Labels] = {}
+    for path in labels:
+        merged |= _further_labels(path, merged)
+    unread = []
+    for path in found:
+        try:
+            merged |= _further_labels(path, merged)
+        except InputError as error:
+            unread.append(error)
     return Annotations(
         records=read_metadata(metadata) if metadata else {},
-        labels=_read_all_labels(labels),
+        labels=merged,
         instrument=_BY_NAME[instrument] if instrument else None,
         metadata_name=str(metadata or "metadata.csv"),
+        unread=tuple(unread),
     )
 
 
@@ -124,18 +167,24 @@ def read_metadata(path: Path) -> dict[str, Record]:
     return records
 
 
-def _read_all_labels(paths: Sequence[Path]) -> dict[str, Labels]:
-    merged: dict[str, Labels] = {}
-    for path in paths:
-        labels = dict(zip(*read_labels(path), strict=True))
-        twice = sorted(merged.keys() & labels.keys())
-        if twice:
-            raise InputError(
-                f"run '{twice[0]}' is labelled in another file too",
-                file=path,
-                column="sample_id",
-                expected="the labels of a run in one file",
-                hint="Name the one that counts with labels=.",
-            )
-        merged |= {run: values.astype(np.float32) for run, values in labels.items()}
-    return merged
+def _further_labels(path: Path, known: Mapping[str, Labels]) -> dict[str, Labels]:
+    labels = dict(zip(*read_labels(path), strict=True))
+    twice = sorted(known.keys() & labels.keys())
+    if twice:
+        raise InputError(
+            f"run '{twice[0]}' is labelled in another file too",
+            file=path,
+            column="sample_id",
+            expected="the labels of a run in one file",
+            hint="Name the one that counts: --labels FILE.",
+        )
+    return {run: values.astype(np.float32) for run, values in labels.items()}
+
+
+def _unread_note(error: InputError) -> str:
+    file = Path(error.file or "").name
+    reason = str(error).removeprefix(error.file or "").lstrip(":, ")
+    return (
+        f"{file}: not read as labels: {reason} If it is none, take the word 'labels' out of its "
+        "name; --labels FILE names another"
+    )

@@ -13,6 +13,7 @@ from egams.errors import InputError
 from egams.io.blob import Blob, FileBlob, RefusedBlob, ZipBlob, input_errors, refuse_no_file
 from egams.io.foreign import Reading
 from egams.io.readers import own_suffixes
+from egams.io.sheets import SheetBlob, sheet_of
 from egams.io.source import IndexedSource
 from egams.io.tables.hints import FILE as MAPPING
 from egams.io.tables.recording import Recording
@@ -21,12 +22,11 @@ from egams.plain import plain_text
 from egams.run import Run
 
 METADATA = "metadata.csv"
-LABELS = "*labels*.csv"
+LABELS = ("*labels*.csv", "*labels*.xlsx")
 SUFFIXES = (".csv", ".tsv", ".txt", ".asc", ".dat", ".tab", ".xlsx", ".cdf", ".mzml")
 """Of files that may be runs, each packed with gzip or not."""
-_ABOUT_RUNS = (
-    *(METADATA, LABELS, "submission*.csv", "readme*", "license*", ".*", "*.lbl", MAPPING),
-)
+_NO_DATA = ("readme*", "license*", ".*", "~$*")  # the last: of a workbook that is open in Excel
+_ABOUT_RUNS = (METADATA, *LABELS, "submission*.csv", "*.lbl", MAPPING, *_NO_DATA)
 _ENCRYPTED = 1
 NO_TEXT = "the name holds control characters or is no UTF-8"
 
@@ -79,7 +79,10 @@ class CsvSource(IndexedSource[Blob]):
         if self.verify:
             self._check_md5(run_id, data, blob.name)
         path = blob.path if isinstance(blob, FileBlob) else None
-        return self.reading.recording(data, blob.name, path)
+        recording = self.reading.recording(data, blob.name, path, sheet_of(blob))
+        if isinstance(blob, SheetBlob) and blob.note:
+            return replace(recording, account=recording.account.noted(blob.note))
+        return recording
 
     def fingerprint(self, run_id: str) -> str:
         """Return a string that changes with the CSV, the labels or the instrument."""
@@ -112,6 +115,10 @@ def is_run_name(name: str) -> bool:
     return ours and not is_about_runs(name)
 
 
+def _is_unread_in_silence(name: str) -> bool:
+    return any(fnmatch(name.lower(), pattern) for pattern in _NO_DATA)
+
+
 def is_about_runs(name: str) -> bool:
     """Whether a file of this name (no folders) tells of runs and is none: metadata, a label.
 
@@ -121,6 +128,22 @@ def is_about_runs(name: str) -> bool:
         Of the file.
     """
     return any(fnmatch(name.lower(), pattern) for pattern in _ABOUT_RUNS)
+
+
+def labels_in(folder: Path) -> list[Path]:
+    """Return the files of a folder that are called like labels, sorted.
+
+    Parameters
+    ----------
+    folder
+        Where data lie.
+    """
+    return sorted(
+        path
+        for path in folder.glob("*")
+        if any(fnmatch(path.name.lower(), pattern) for pattern in LABELS)
+        and not path.name.startswith((".", "~$"))
+    )
 
 
 def run_id_of(name: str) -> str:
@@ -162,20 +185,10 @@ def zip_blobs(archive: Path) -> dict[str, Blob]:
     InputError
         If it is no zip archive or cut off, or two members have the same name.
     """
-    refuse_no_file(archive)
-    try:
-        with input_errors(str(archive)):
-            members, no_utf_8 = members_of(archive)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise InputError(
-            f"is not a whole zip archive: it is cut off or damaged ({error})",
-            file=archive,
-            hint="Copy or download it again.",
-        ) from error
+    members, no_utf_8 = _files_in(archive)
     blobs: dict[str, Blob] = {}
     for info in members:
-        path = PurePosixPath(info.filename.replace("\\", "/"))
-        if not is_run_name(path.name) or info.is_dir() or "__MACOSX" in path.parts:
+        if not is_run_name(_name_of(info)):
             continue
         if info.filename in blobs:
             raise InputError(f"two members '{info.filename}'", file=archive, expected="one of each")
@@ -186,31 +199,83 @@ def zip_blobs(archive: Path) -> dict[str, Blob]:
     return blobs
 
 
+def zip_others(archive: Path) -> tuple[str, ...]:
+    """Return the members of an archive that are not read: no runs, or about runs.
+
+    Parameters
+    ----------
+    archive
+        The file.
+
+    Raises
+    ------
+    InputError
+        As `zip_blobs`.
+    """
+    return tuple(
+        f"{archive}/{plain_text(info.filename)}"
+        for info in _files_in(archive)[0]
+        if not is_run_name(_name_of(info)) and not _is_unread_in_silence(_name_of(info))
+    )
+
+
+def _files_in(archive: Path) -> tuple[list[zipfile.ZipInfo], frozenset[str]]:
+    """Return the files in an archive, and which names are no UTF-8 though they say so."""
+    refuse_no_file(archive)
+    try:
+        with input_errors(str(archive)):
+            members, no_utf_8 = members_of(archive)
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise InputError(
+            f"is not a whole zip archive: it is cut off or damaged ({error})",
+            file=archive,
+            hint="Copy or download it again.",
+        ) from error
+    return [info for info in members if _is_file(info)], no_utf_8
+
+
+def _is_file(info: zipfile.ZipInfo) -> bool:
+    """Whether a member is a file that somebody packed; Macs add some of their own."""
+    of_macs = {"__MACOSX", ".DS_Store"}.intersection(_path_of(info).parts)
+    return bool(info.filename) and not info.is_dir() and not of_macs
+
+
+def _path_of(info: zipfile.ZipInfo) -> PurePosixPath:
+    return PurePosixPath(info.filename.replace("\\", "/"))
+
+
+def _name_of(info: zipfile.ZipInfo) -> str:
+    return _path_of(info).name
+
+
 def by_run_id(blobs: Iterable[tuple[str, Blob]], name: str) -> dict[str, Blob]:
-    """Return blobs by run id.
+    """Return blobs by run id: names without suffixes, which ``x.txt`` keeps beside ``x.csv``.
 
     Raises
     ------
     InputError
         If there is none, or two have the same id.
     """
+    given = dict(blobs)
     found: dict[str, Blob] = {}
-    for path, blob in blobs:
+    ids: dict[str, str] = {}
+    for path in sorted(given, key=lambda each: (PurePosixPath(each).name, each)):
         run_id = run_id_of(path)
         if run_id in found and PurePosixPath(found[run_id].name).name != PurePosixPath(path).name:
             run_id = PurePosixPath(path).name  # x.csv and x.txt are two runs
         if run_id in found:
             raise InputError(
-                f"two files of run '{run_id}': {found[run_id].name} and {blob.name}",
+                f"two files of run '{run_id}': {found[run_id].name} and {given[path].name}",
                 file=name,
                 expected="one file for each run",
             )
-        found[run_id] = blob
+        ids[path] = run_id
+        found[run_id] = given[path]
     if not found:
         raise InputError(
             "holds no runs", file=name, expected=f"files that end in {', '.join(SUFFIXES)}"
         )
-    return found
+    return {ids[path]: blob for path, blob in given.items()}
 
 
 def is_unsafe(path: str) -> bool:

@@ -13,6 +13,7 @@ import pyarrow.csv as pacsv
 
 from egams.errors import InputError
 from egams.io.arrow import floats_of
+from egams.io.stacked import MANY_RUNS
 from egams.io.table import LongTable
 from egams.io.text import HEAD, check_head, parse_header
 from egams.memory import READING, refuse_beyond
@@ -82,7 +83,7 @@ def _check_one_run(column: pa.ChunkedArray, file: str) -> None:
             file=file,
             column=RUN_COLUMN,
             expected="one run in a CSV",
-            hint="Write one CSV for each run, or all of them into one Parquet file.",
+            hint=MANY_RUNS,
         )
 
 

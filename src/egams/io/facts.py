@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from egams.arrays import FloatArray
+from egams.io.heating import heating_rate
 from egams.run import Run
 
 GAP = 5.0
@@ -32,7 +33,7 @@ class Facts:
     temperature
         Lowest and highest, degC.
     rate
-        Median heating rate, degC a minute; None without times.
+        Usual heating rate, degC a minute; negative where it is cooled; None without times.
     duration
         From the first scan to the last, s; None without times.
     seconds_each
@@ -71,9 +72,7 @@ def facts_of(run: Run) -> Facts:
     if time is not None:
         steps = np.diff(time)
         duration, each = float(time[-1] - time[0]), float(np.median(steps))
-        ahead = steps > 0
-        rates = np.diff(temp)[ahead] / steps[ahead]
-        rate = float(np.median(rates)) * 60.0 if rates.size else None
+        rate = heating_rate(temp, time)
     ordered = np.sort(temp)
     jumps = np.diff(ordered)
     wide = jumps > max(GAP * float(np.median(jumps)), LEAST_STEP)

@@ -58,7 +58,9 @@ class Reading:
     offset: float | None = None
     own: tuple[Reader, ...] = field(default_factory=registered_readers)
 
-    def recording(self, data: bytes, file: str, path: Path | None = None) -> Recording:
+    def recording(
+        self, data: bytes, file: str, path: Path | None = None, sheet: str | None = None
+    ) -> Recording:
         """Return what a file recorded.
 
         Parameters
@@ -69,6 +71,8 @@ class Reading:
             What to call it in messages.
         path
             Where it lies, if it is a file of its own: a label may lie beside it.
+        sheet
+            Which one of a workbook; None where it has one table.
 
         Raises
         ------
@@ -83,7 +87,7 @@ class Reading:
             from egams.io.vendors.pds import label_of
 
             label = label_of(path) if path else None
-            found = read_recording(data, file, self.stated or self.beside, label, self.own)
+            found = read_recording(data, file, self.stated or self.beside, label, self.own, sheet)
         if self.temperature is None:
             return found
         return joined(found, self.temperature, self.offset)

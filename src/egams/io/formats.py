@@ -37,6 +37,7 @@ def read_recording(
     hints: Hints,
     label: tuple[Path, str] | None = None,
     own: Sequence[Reader] = (),
+    sheet: str | None = None,
 ) -> Recording:
     """Return what a file recorded, whichever format it has.
 
@@ -52,6 +53,8 @@ def read_recording(
         Path and text of the label that describes the table, if one does.
     own
         Readers of the user's own; they go before those of egams and of installed packages.
+    sheet
+        Which one of a workbook; None where it has one table.
 
     Raises
     ------
@@ -73,5 +76,5 @@ def read_recording(
         )
     if not data.startswith(XLSX):
         refuse_packed(data, file)
-    grid, encoding = grid_of(data, file, hints)
+    grid, encoding = grid_of(data, file, hints, sheet)
     return recording_of(grid, hints).with_dialect(encoding=encoding)

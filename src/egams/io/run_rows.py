@@ -1,9 +1,8 @@
-"""Small CSV files with a row for each run: metadata, labels, predictions. One set of rules."""
+"""Small files with a row for each run: metadata, labels, predictions. One set of rules."""
 
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,7 @@ from egams.arrays import BoolArray, FloatArray
 from egams.artifact import written_whole
 from egams.errors import InputError
 from egams.families import FAMILIES
-from egams.io.blob import FileBlob
-from egams.io.text import HEAD, check_head, parse_header
+from egams.io.plain_rows import plain_rows
 from egams.logloss import truth_probability
 from egams.plain import from_spreadsheet, plain_text, spreadsheet_text
 
@@ -48,9 +46,10 @@ class RunRow:
 
 
 def read_run_rows(path: Path, columns: Sequence[str]) -> dict[str, RunRow]:
-    """Read a UTF-8 file with a header and a column ``sample_id``, by run id.
+    """Read a file with a header and a column ``sample_id``, by run id.
 
-    Columns may come in any order, with others beside them; empty lines are passed over.
+    It may be text or a workbook, see `egams.io.plain_rows.plain_rows`. Columns may come in any
+    order, with others beside them; empty lines are passed over.
 
     Raises
     ------
@@ -58,43 +57,27 @@ def read_run_rows(path: Path, columns: Sequence[str]) -> dict[str, RunRow]:
         If the file cannot be read, a column is missing or doubled, a row has not as many cells
         as the header, or a run has no id or is there twice.
     """
-    data = FileBlob(path).read()
-    check_head(data[:HEAD], str(path))
-    names = parse_header(data[:HEAD], (ID, *columns), str(path))
-    text = io.StringIO(data.decode("utf-8-sig", "replace"), newline="")
-    reader = csv.reader(text, strict=True)
+    table = plain_rows(path, (ID, *columns))
     rows: dict[str, RunRow] = {}
-    try:
-        next(reader)
-        for fields in filter(None, reader):
-            if len(fields) != len(names):
-                raise InputError(
-                    f"{len(fields)} fields under a header of {len(names)}",
-                    file=path,
-                    row=reader.line_num,
-                    expected=f"{len(names)} fields in each row",
-                )
-            cells = dict(zip(names, (cell.strip() for cell in fields), strict=True))
-            cells[ID] = run_id = plain_text(from_spreadsheet(cells[ID]))
-            problem = None
-            if not run_id:
-                problem = "holds no run id"
-            elif run_id in rows:
-                first = rows[run_id].row
-                problem = f"run '{run_id}' is here a second time (the first is row {first})"
-            if problem:
-                raise InputError(
-                    problem,
-                    file=path,
-                    row=reader.line_num,
-                    column=ID,
-                    expected="each run once",
-                )
-            rows[run_id] = RunRow(path, reader.line_num, cells)
-    except csv.Error as error:
-        raise InputError(
-            f"cannot be read as a row ({error})", file=path, row=reader.line_num
-        ) from error
+    for line, fields in table.rows:
+        if len(fields) != len(table.names):
+            raise InputError(
+                f"{len(fields)} fields under a header of {len(table.names)}",
+                file=path,
+                row=line,
+                expected=f"{len(table.names)} fields in each row",
+            )
+        cells = dict(zip(table.names, fields, strict=True))
+        cells[ID] = run_id = plain_text(from_spreadsheet(cells[ID]))
+        problem = None
+        if not run_id:
+            problem = "holds no run id"
+        elif run_id in rows:
+            first = rows[run_id].row
+            problem = f"run '{run_id}' is here a second time (the first is row {first})"
+        if problem:
+            raise InputError(problem, file=path, row=line, column=ID, expected="each run once")
+        rows[run_id] = RunRow(path, line, cells)
     return rows
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from egams.errors import InputError
 from egams.io.annotations import Annotations
 from egams.io.blob import FileBlob
+from egams.io.sheets import SheetBlob
 from egams.io.source import IndexedSource, RunSource
 from egams.run import Run
 
@@ -87,6 +88,7 @@ def open_several(paths: Iterable[Path], open_one: Callable[[Path], RunSource]) -
     inputs = list(dict.fromkeys(paths))
     found: dict[str, tuple[str, str, Part]] = {}
     passed_over: list[str] = []
+    unread: list[InputError] = []
     for path in inputs:
         name = str(path)
         try:
@@ -94,7 +96,9 @@ def open_several(paths: Iterable[Path], open_one: Callable[[Path], RunSource]) -
         except InputError as error:
             found[name] = (name, name, error)
             continue
-        passed_over += source.passed_over if isinstance(source, IndexedSource) else ()
+        if isinstance(source, IndexedSource):
+            passed_over += source.passed_over
+            unread += source.annotations.unread
         for run_id in source.ids:
             found.setdefault(_place(source, run_id), (name, run_id, (source, run_id)))
     parts = [part for _, _, part in found.values()]
@@ -111,12 +115,15 @@ def open_several(paths: Iterable[Path], open_one: Callable[[Path], RunSource]) -
             raise InputError(f"two runs '{called}'", expected="run ids that differ between inputs")
         index[called] = part
     shown = f"{len(inputs)} inputs"
-    return SeveralSource(shown, index, Annotations(), tuple(index), tuple(passed_over))
+    known = Annotations(unread=tuple(unread))
+    return SeveralSource(shown, index, known, tuple(index), tuple(passed_over))
 
 
 def _place(source: RunSource, run_id: str) -> str:
     """Return what is the same for one run found in two ways."""
     entry = source.find(run_id) if isinstance(source, IndexedSource) else None
-    if isinstance(entry, FileBlob):
-        return os.path.realpath(entry.path)
+    file = entry.book if isinstance(entry, SheetBlob) else entry
+    if isinstance(file, FileBlob):
+        path = os.path.realpath(file.path)
+        return f"{path}/{entry.sheet}" if isinstance(entry, SheetBlob) else path
     return f"{os.path.realpath(source.name)}: {run_id}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from egams.errors import InputError
@@ -12,7 +13,6 @@ from egams.io.annotations import Annotations, annotations_from
 from egams.io.blob import Blob, input_errors
 from egams.io.challenge import challenge_blobs
 from egams.io.csv_source import (
-    LABELS,
     METADATA,
     SUFFIXES,
     CsvSource,
@@ -21,11 +21,14 @@ from egams.io.csv_source import (
     folder_blobs,
     is_about_runs,
     is_run_name,
+    labels_in,
     zip_blobs,
+    zip_others,
 )
 from egams.io.foreign import Reading
 from egams.io.readers import own_suffixes
 from egams.io.several import open_several
+from egams.io.sheets import records_with_sheets, with_sheets
 from egams.io.source import RunReader, RunSource, open_memory
 from egams.io.tables.hints import hints_from, hints_in
 from egams.io.tables.recording import Curve
@@ -67,11 +70,13 @@ def open_source(
     instrument
         Kind of instrument of runs that the metadata do not name; else it is inferred from the data.
     metadata
-        CSV with ``sample_id`` and ``instrument_type``, optionally ``split``, ``features_path`` and
+        Table with ``sample_id``, ``instrument_type``, optionally ``split``, ``features_path`` and
         ``features_md5_hash``. Default: ``metadata.csv`` in the folder, or beside a zip or Parquet.
     labels
-        CSV with ``sample_id`` and a column of 0 and 1 for each family. Default: every
-        ``*labels*.csv`` in the same place. Runs it does not name have no labels.
+        Table with ``sample_id`` and a column of 0 and 1 for each family: text with commas,
+        semicolons or tabs, or ``.xlsx``. Default: every ``*labels*.csv`` and ``*labels*.xlsx`` in
+        the same place; one that cannot be read as labels is named in the notes of the runs. Runs
+        it does not name have no labels.
     split
         Only the runs of this split of the metadata.
     verify
@@ -90,15 +95,17 @@ def open_source(
     Raises
     ------
     InputError
-        If there is no such file, it holds no runs, or metadata or labels are wrong.
+        If there is no such file, it holds no runs, or metadata are wrong, or labels that were
+        named.
     """
 
     def known(beside: Path | None = None) -> Annotations:
         found = None
         if beside is not None and (beside / METADATA).is_file():
             found = beside / METADATA
-        files = [Path(labels)] if labels else sorted(beside.glob(LABELS)) if beside else []
-        return annotations_from(Path(metadata) if metadata else found, files, instrument)
+        named = [Path(labels)] if labels else []
+        looks = labels_in(beside) if beside and not labels else []
+        return annotations_from(Path(metadata) if metadata else found, named, instrument, looks)
 
     if paths := _paths(path_or_runs):
         joined = _temperature(temperature)  # read once
@@ -203,11 +210,14 @@ def _open_path(
     blobs, annotations = _open_csvs(path, known)
     if verify and not annotations.records:
         _cannot_verify(verify, f"{path} without metadata")
-    ids = annotations.select(blobs, split)
     if offset is not None and temperature is None:
         raise InputError("an offset but no temperature", expected="a curve or a ramp beside it")
     beside = hints_in(path if path.is_dir() else path.parent)
     reading = Reading(hints_from(columns), beside, temperature, offset)
+    blobs = with_sheets(blobs, reading.stated or reading.beside)
+    records = records_with_sheets(annotations.records, blobs)
+    annotations = replace(annotations, records=records)
+    ids = annotations.select(blobs, split)
     others = _passed_over(path, annotations)
     return CsvSource(str(path), blobs, annotations, ids, others, verify, reading)
 
@@ -252,13 +262,15 @@ def _no_runs(folder: Path) -> InputError:
     )
 
 
-def _passed_over(folder: Path, annotations: Annotations) -> tuple[str, ...]:
+def _passed_over(path: Path, annotations: Annotations) -> tuple[str, ...]:
     """Return folders and files that are neither runs nor about runs; metadata say which count."""
-    if annotations.records or not folder.is_dir():
+    if not path.is_dir():
+        return zip_others(path) if path.name.lower().endswith(".zip") else ()
+    if annotations.records:
         return ()
     return tuple(
         str(entry)
-        for entry in sorted(folder.iterdir())
+        for entry in sorted(path.iterdir())
         if not is_about_runs(entry.name) and (entry.is_dir() or not is_run_name(entry.name))
     )
 

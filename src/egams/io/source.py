@@ -10,6 +10,7 @@ from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from egams.errors import InputError
 from egams.io.annotations import Annotations
+from egams.io.heating import heating_of
 from egams.io.table import LongTable, run_from_readings
 from egams.run import INFERRED, Run
 
@@ -96,13 +97,32 @@ class IndexedSource(Generic[Entry]):
         )
 
     def make_run(self, run_id: str, table: LongTable) -> Run:
-        """Make a run of its table, with what is known of it."""
-        return run_from_readings(
+        """Make a run of its table, with what is known of it; its heating, where it was cooled."""
+        run = run_from_readings(
             table,
             run_id,
             instrument=self.annotations.instrument_of(run_id),
             labels=self.annotations.labels.get(run_id),
         )
+        heated, notes = heating_of(run), self.annotations.notes
+        return replace(heated, notes=(*heated.notes, *notes)) if notes else heated
+
+
+def refuse_unread_labels(source: RunSource) -> None:
+    """See that no labels beside the data were left unread; for what is learnt from labels.
+
+    Parameters
+    ----------
+    source
+        The runs.
+
+    Raises
+    ------
+    InputError
+        If some were: why.
+    """
+    if isinstance(source, IndexedSource):
+        source.annotations.refuse_unread()
 
 
 @dataclass(frozen=True)
@@ -117,7 +137,7 @@ class MemorySource(IndexedSource[Run]):
         InputError
             If the run is unknown.
         """
-        run = self.find(run_id)
+        run = heating_of(self.find(run_id))
         labels = self.annotations.labels.get(run_id, run.labels)
         instrument = self.annotations.instrument_of(run_id) or run.instrument
         if labels is run.labels and instrument == run.instrument:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from egams.arrays import BoolArray, FloatArray, IntArray
 from egams.errors import InputError
 from egams.families import Instrument
+from egams.io.stacked import DIFFERENT, SAME, refuse_stacked
 from egams.memory import CELL, refuse_beyond
 from egams.run import Run
 from egams.run_csv import COLUMNS
@@ -84,10 +85,12 @@ def run_from_readings(
     ------
     InputError
         If a time, temperature or m/z is missing, not finite or out of range, an abundance is
-        infinite, a reading is repeated, or fewer than two scans are found.
+        infinite, a reading is repeated, several runs stand one below the other, or fewer than two
+        scans are found.
     """
     notes: list[str] = []
     _check_values(readings)
+    refuse_stacked(readings)
     rows = replace(readings, mz=np.round(readings.mz, MZ_DECIMALS))
     if _grouped_by_mz(rows):
         rows = _take(rows, np.lexsort((rows.mz, rows.time)))
@@ -201,5 +204,5 @@ def _check_twice(rows: LongTable, first: IntArray) -> None:
         row=rows.line(i),
         column=rows.headers.get("m/z", "m/z"),
         expected="each m/z once at any time",
-        hint="Remove the repeated rows; if the times were rounded, export them with more decimals.",
+        hint=SAME if rows.abundance[i] == rows.abundance[earlier] else DIFFERENT,
     )

@@ -24,7 +24,6 @@ _MAGIC = {
     b"\x1f\x8b": ("gzip data", "Rename it to end in .csv.gz."),
     b"PAR1": ("a Parquet file", "Rename it to end in .parquet."),
 }
-_DELIMITERS = {";": "semicolon", "\t": "tab", "|": "bar"}
 _HEADER_EXAMPLE = "UTF-8 text with a header and commas between columns"
 
 
@@ -126,19 +125,41 @@ def parse_header(head: bytes, required: Sequence[str], file: str) -> list[str]:
     Raises
     ------
     InputError
-        If a required column is missing or there twice; names the column that resembles it.
+        As `check_names`.
     """
     line = head.splitlines()[0].decode("utf-8-sig")
     names = [name.strip() for name in next(csv.reader([line]), [])]
+    check_names(names, required, file)
+    return names
+
+
+def check_names(names: Sequence[str], required: Sequence[str], file: str, row: int = 1) -> None:
+    """See that a header holds all required columns, each once.
+
+    Parameters
+    ----------
+    names
+        The columns.
+    required
+        Those that must be there.
+    file
+        What to call the file in messages.
+    row
+        Line of the header.
+
+    Raises
+    ------
+    InputError
+        If a required column is missing or there twice; names the column that resembles it.
+    """
     missing = [column for column in required if column not in names]
     if missing:
-        raise _missing_column(missing, names, required, line, file)
+        raise _missing_column(missing, names, required, file, row)
     for column in required:
         if names.count(column) > 1:
             raise InputError(
-                "is in the header twice", file=file, row=1, column=column, expected="it once"
+                "is in the header twice", file=file, row=row, column=column, expected="it once"
             )
-    return names
 
 
 def missing_column(
@@ -154,19 +175,14 @@ def missing_column(
 
 
 def _missing_column(
-    missing: Sequence[str], names: Sequence[str], required: Sequence[str], line: str, file: str
+    missing: Sequence[str], names: Sequence[str], required: Sequence[str], file: str, row: int
 ) -> InputError:
     problem, expected, hint = missing_column(missing, names, required)
-    for delimiter, word in _DELIMITERS.items():
-        if len(names) <= line.count(delimiter):
-            problem, expected = f"looks {word}-separated", "commas between columns"
-            hint = "Save it again with commas, and points in the numbers."
-            return InputError(problem, file=file, row=1, expected=expected, hint=hint)
     if names and all(_is_number(name) for name in names):
         problem = "no header: the first line holds numbers"
         hint = f"Put the line '{','.join(required)}' on top."
-        return InputError(problem, file=file, row=1, expected=expected, hint=hint)
-    return InputError(problem, file=file, row=1, column=missing[0], expected=expected, hint=hint)
+        return InputError(problem, file=file, row=row, expected=expected, hint=hint)
+    return InputError(problem, file=file, row=row, column=missing[0], expected=expected, hint=hint)
 
 
 def _nearest(column: str, names: Sequence[str]) -> str | None:

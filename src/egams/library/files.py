@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from egams.errors import ArtifactError, InputError
 from egams.io.blob import FileBlob, input_errors
 from egams.io.csv_source import run_id_of
+from egams.io.sheets import file_of
 from egams.io.source import IndexedSource, RunSource
 from egams.library.database import damaged
 from egams.plain import plain_text
@@ -242,20 +243,25 @@ class OpenedFile:
         return replace(self, source=self.source.only([self._own(run_id) for run_id in ids]))
 
     @property
-    def _is_one_run(self) -> bool:
-        source = self.source
-        if not isinstance(source, IndexedSource) or len(source.index) != 1:
+    def _renamed(self) -> bool:
+        """Whether run ids begin with the name of the file: all but those of archives and tables."""
+        if not isinstance(self.source, IndexedSource):
             return False
-        (blob,) = source.index.values()
-        return isinstance(blob, FileBlob) and blob.path == self.path
+        file = file_of(next(iter(self.source.index.values())))
+        return isinstance(file, FileBlob) and file.path == self.path
 
     def _shown(self, own: str) -> str:
-        return plain_text(run_id_of(self.name)) if self._is_one_run else own
+        return _with_stem(own, self.path.name, self.name) if self._renamed else own
 
     def _own(self, run_id: str) -> str:
-        if self._is_one_run and run_id == plain_text(run_id_of(self.name)):
-            return next(iter(self.source.ids))
-        return run_id
+        return _with_stem(run_id, self.name, self.path.name) if self._renamed else run_id
+
+
+def _with_stem(run_id: str, name: str, other: str) -> str:
+    """Return a run id that begins with the stem of one name with that of another."""
+    stem, new = (plain_text(run_id_of(each)) for each in (name, other))
+    of_file = run_id == stem or run_id.startswith(f"{stem}/")
+    return new + run_id.removeprefix(stem) if of_file else run_id
 
 
 @contextmanager

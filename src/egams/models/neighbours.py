@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ class NeighboursConfig(ModelSettings):
     caution
         Pulls the calibration of each family towards a common one.
     """
+
+    draws_spectrograms: ClassVar[bool] = False
 
     kind: Literal["neighbours"] = "neighbours"
     steps: int = Field(60, ge=1)

@@ -57,6 +57,9 @@ class ModelSettings(BaseModel):
     trained_in_epochs: ClassVar[bool] = False
     """Whether `egams.experiments.training_config.TrainingConfig` is about it."""
 
+    draws_spectrograms: ClassVar[bool] = True
+    """Whether it learns from drawn spectrograms, and from versions of runs that are made for it."""
+
     kind: str
 
     def shortened(self, share: float) -> Self:

@@ -8,7 +8,13 @@ from egams.arrays import FloatArray, IntArray
 from egams.preprocess.aspls import aspls, checked
 
 
-def baseline(traces: FloatArray, lengths: IntArray | None = None) -> FloatArray:
+def baseline(
+    traces: FloatArray,
+    lengths: IntArray | None = None,
+    *,
+    max_iter: int = 100,
+    tol: float = 1e-3,
+) -> FloatArray:
     """Return a finite baseline for every trace (method, section 3).
 
     asPLS with lam 2e6; where its result is not finite a straight line, and where that is not
@@ -16,8 +22,8 @@ def baseline(traces: FloatArray, lengths: IntArray | None = None) -> FloatArray:
 
     Parameters
     ----------
-    traces, lengths
-        As for `aspls`.
+    traces, lengths, max_iter, tol
+        As for `aspls`; when to stop is as the method has it.
 
     Returns
     -------
@@ -29,7 +35,7 @@ def baseline(traces: FloatArray, lengths: IntArray | None = None) -> FloatArray:
         If shapes disagree, a trace is shorter than 4 bins or holds a value that is not finite.
     """
     traces, lengths = checked(traces, lengths)
-    found = aspls(traces, lengths).baseline
+    found = aspls(traces, lengths, max_iter=max_iter, tol=tol).baseline
     padding = np.arange(traces.shape[1]) >= lengths[:, None]
     for i in np.flatnonzero(~np.all(np.isfinite(found) | padding, axis=1)):
         trace = traces[i, : lengths[i]]

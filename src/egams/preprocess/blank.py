@@ -81,15 +81,34 @@ class Blank:
         )
 
 
-def subtract_blank(run: Run, blank: Blank) -> Run:
-    """Subtract a blank from a run, m/z by m/z, at the temperature of each reading.
+@dataclass(frozen=True, eq=False)
+class FittedBlank:
+    """A blank as it is subtracted from one run.
+
+    Parameters
+    ----------
+    factor
+        That the blank is multiplied by.
+    signal
+        The blank, times the factor, at the readings of the run ``[scan, m/z]``; NaN for m/z that
+        the blank has not.
+    notes
+        In words: the factor, m/z that the blank has not, temperatures that it has not.
+    """
+
+    factor: float
+    signal: FloatArray
+    notes: tuple[str, ...]
+
+
+def fit_blank(run: Run, blank: Blank) -> FittedBlank:
+    """Scale a blank to a run, m/z by m/z, at the temperature of each reading.
 
     The blank is scaled by one factor for all m/z, since sensitivity differs from day to day: a run
     is its blank, times the factor, and what the sample gave off, which is never negative. So the
     factor is the ratio of run and blank where the sample gives off nothing: for each m/z of which
     the blank has a clear signal the lower quartile of the ratio over temperature, raised by what
-    noise alone lowers it, and of those the median. What is below the blank becomes 0. m/z that the
-    blank has not are left as they are.
+    noise alone lowers it, and of those the median.
 
     Parameters
     ----------
@@ -119,10 +138,9 @@ def subtract_blank(run: Run, blank: Blank) -> Run:
     if not shared:
         raise _refused(run, blank, "has none of its m/z", "a blank of the same m/z")
     factor = _factor(run, blank, shared)
-    abundance = run.abundance.copy()
+    signal = np.full(run.abundance.shape, np.nan)
     for column, place in shared.items():
-        below = factor * blank.at(place, run.reading_temperature[:, column])
-        abundance[:, column] = np.maximum(abundance[:, column] - below, 0.0)
+        signal[:, column] = factor * blank.at(place, run.reading_temperature[:, column])
     notes = [f"blank {blank.run_id} subtracted, times {factor:.3g}, from {len(shared)} m/z"]
     if len(shared) < run.mz.size:
         notes.append(f"{run.mz.size - len(shared)} m/z are not in the blank: left as measured")
@@ -130,7 +148,32 @@ def subtract_blank(run: Run, blank: Blank) -> Run:
         notes.append(
             f"beyond the blank's {first:.0f} to {last:.0f} degC its first or last signal was taken"
         )
-    return replace(run, abundance=abundance, notes=(*run.notes, *notes))
+    return FittedBlank(factor, signal, tuple(notes))
+
+
+def subtract_blank(run: Run, blank: Blank) -> Run:
+    """Subtract a blank, scaled by `fit_blank`, from a run.
+
+    What is below the blank becomes 0. m/z that the blank has not are left as they are.
+
+    Parameters
+    ----------
+    run
+        With sample.
+    blank
+        Without.
+
+    Raises
+    ------
+    InputError
+        As `fit_blank`.
+    """
+    fitted = fit_blank(run, blank)
+    known = ~np.isnan(fitted.signal)
+    abundance = run.abundance.copy()
+    np.subtract(abundance, fitted.signal, out=abundance, where=known)
+    np.maximum(abundance, 0.0, out=abundance, where=known)
+    return replace(run, abundance=abundance, notes=(*run.notes, *fitted.notes))
 
 
 def _shared(mz: FloatArray, blank: Blank) -> dict[int, int]:

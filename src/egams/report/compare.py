@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,16 @@ from numpy.typing import NDArray
 from egams.arrays import FloatArray
 from egams.conventions import FIRST_COLUMN, MZ_COUNT
 from egams.ensemble.predictions import Neighbour
-from egams.errors import ConfigError
+from egams.errors import ConfigError, InputError
 from egams.explain.peaks import peaks
 from egams.explain.traces import Traces, traces_of
+from egams.preprocess.blank import Blank, fit_blank
 from egams.report.colours import BLUE, FAINT, GREEN, INK, NOT_MEASURED, ORANGE, PURPLE, VERMILION
 from egams.report.ions import MOST, Ion, choose_ions
+from egams.report.log_ticks import set_log_ticks
 from egams.report.page import LOOKS, Look, page
 from egams.report.traces_panel import signal_words
+from egams.report.words import nothing_to_draw, title_lines, wrapped
 from egams.run import Run
 from egams.spectrogram.coarse import COARSE_BINS, COARSE_STEP
 
@@ -29,8 +33,9 @@ if TYPE_CHECKING:
 COLOURS = (INK, BLUE, VERMILION, GREEN, ORANGE, PURPLE)
 """Of the runs of an overlay, in their order."""
 
-_HEAD, _FOOT, _LEFT, _RIGHT, _PANEL, _GAP = 0.7, 0.5, 0.75, 1.0, 1.0, 0.14
+_HEAD, _FOOT, _LEFT, _RIGHT, _PANEL, _GAP = 0.7, 0.5, 0.9, 1.0, 1.0, 0.14
 _LINE = 0.18
+_TITLE_CHARACTERS, _NOTE_CHARACTERS = 10.0, 16.5  # of an inch beside text of 9 points
 
 Panel = Callable[["Axes", Ion], None]
 
@@ -100,7 +105,7 @@ def draw_with_blank(
     mz: Sequence[int] | None = None,
     linear: bool = False,
 ) -> Path:
-    """Draw a run over its blank, what is left of it shaded.
+    """Draw a run over its blank as `egams.preprocess.blank` subtracts it, what is left shaded.
 
     Parameters
     ----------
@@ -116,23 +121,21 @@ def draw_with_blank(
 
     Raises
     ------
-    ConfigError
-        If the abundances of the two have different units.
+    InputError
+        If the blank cannot be subtracted from the run.
     """
-    own, empty = traces_of(run), traces_of(blank)
-    if own.unit != empty.unit:
-        raise ConfigError(
-            f"'{run.run_id}' has {own.unit or 'no unit'}, its blank '{blank.run_id}' "
-            f"{empty.unit or 'none'}; expected a blank of the same instrument."
-        )
+    fitted = fit_blank(run, Blank.of(blank))
+    own = traces_of(run)
     ions = _ions_of([own], mz)
+    scaled = replace(run, abundance=np.where(np.isnan(run.abundance), np.nan, fitted.signal))
+    empty = _traces_if_any(scaled, [ion.mz for ion in ions])
 
     def draw(axes: Axes, ion: Ion) -> None:
         signal = own.signal[:, own.column(ion.mz)]
-        place = empty.column(ion.mz)
+        place = None if empty is None else empty.column(ion.mz)
         if not linear:
             axes.set_yscale("log", nonpositive="mask")
-        if place is None:
+        if empty is None or place is None:
             axes.text(0.99, 0.9, "not in the blank", transform=axes.transAxes, ha="right", va="top")
         else:
             known = np.isfinite(empty.signal[:, place])
@@ -157,9 +160,18 @@ def draw_with_blank(
             )
         axes.plot(own.temperature, signal, color=ion.colour, linewidth=1.1)
 
-    names = [(run.run_id, INK), (f"blank: {blank.run_id}", FAINT)]
-    note = "Shaded: run less blank, between the temperatures that both have."
-    return _by_ion(path, look, ions, draw, [own], (signal_words(own.unit), names, note))
+    names = [(run.run_id, INK), (f"blank: {blank.run_id}, times {fitted.factor:.3g}", FAINT)]
+    shaded = "Shaded: what is left of the run when the blank, times this factor, is subtracted"
+    note = "; ".join([shaded, *fitted.notes[1:]]).replace("degC", "°C")
+    return _by_ion(path, look, ions, draw, [own], (signal_words(own.unit), names, f"{note}."))
+
+
+def _traces_if_any(run: Run, mz: Sequence[int]) -> Traces | None:
+    """Return traces of these m/z; None where none of them was measured."""
+    try:
+        return traces_of(run, mz)
+    except InputError:
+        return None
 
 
 def draw_mirrored(
@@ -235,8 +247,6 @@ def _stairs(at: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]
 
 def relative(traces: Traces) -> Traces:
     """Return `traces` relative to the largest abundance that models get of the run."""
-    from dataclasses import replace
-
     inside = (traces.temperature > 28) & (traces.temperature < 1000)
     seen = traces.signal[inside][:, traces.mz < MZ_COUNT]
     largest = float(np.nanmax(seen)) or 1.0
@@ -252,6 +262,8 @@ def _ions_of(traces: Sequence[Traces], mz: Sequence[int] | None) -> list[Ion]:
         for ion in choose_ions(each, peaks(each), only=mz):
             if len(chosen) < MOST or mz is not None:
                 chosen.setdefault(ion.mz, ion)
+    if not chosen:
+        raise nothing_to_draw(traces, mz)
     return list(chosen.values())
 
 
@@ -265,9 +277,16 @@ def _by_ion(
 ) -> Path:
     unit, names, note = words
     scale = look.scale
-    head = scale * (_HEAD + _LINE * (len(names) - 1))
+    across = look.width / scale - _LEFT
+    titles = [
+        (line, colour)
+        for name, colour in names
+        for line in title_lines(name, int(across * _TITLE_CHARACTERS))
+    ]
+    notes = wrapped([note], int(across * _NOTE_CHARACTERS))
+    head = scale * (_HEAD + _LINE * 1.1 * (len(titles) - 1))
     panels = scale * (_PANEL + _GAP) * len(ions)
-    height = head + panels + scale * (_FOOT + (_LINE if note else 0))
+    height = head + panels + scale * (_FOOT + _LINE * len(notes))
     with page(path, height, look) as figure:
         first: Axes | None = None
         width = 1 - scale * (_LEFT + _RIGHT) / look.width
@@ -284,6 +303,8 @@ def _by_ion(
             )
             first = first or axes
             draw(axes, ion)
+            if axes.get_yscale() == "log":
+                set_log_ticks(axes)
             axes.text(
                 1.01, 0.5, ion.label, transform=axes.transAxes, va="center", fontweight="bold"
             )
@@ -295,22 +316,26 @@ def _by_ion(
             min(float(each.temperature[0]) for each in traces),
             max(float(each.temperature[-1]) for each in traces),
         )
-        _write(figure, look, height, (unit, names, note))
+        _write(figure, look, height, (unit, titles, notes))
     return Path(path)
 
 
 def _write(
-    figure: Figure, look: Look, height: float, words: tuple[str, Sequence[tuple[str, str]], str]
+    figure: Figure,
+    look: Look,
+    height: float,
+    words: tuple[str, Sequence[tuple[str, str]], Sequence[str]],
 ) -> None:
-    unit, names, note = words
+    unit, titles, notes = words
     scale = look.scale
     left, y = scale * _LEFT / look.width, height - 0.3 * scale
-    for name, colour in names:
+    for line, colour in titles:
         figure.text(
-            left, y / height, name, color=colour, fontweight="bold", fontsize="large",
+            left, y / height, line, color=colour, fontweight="bold", fontsize="large",
             parse_math=False,
         )  # fmt: skip
         y -= scale * _LINE * 1.1
     figure.text(left, (y + 0.02 * scale) / height, unit, color=FAINT, fontsize="small")
-    if note:
-        figure.text(left, 0.08 * scale / height, note, color=FAINT, fontsize="small")
+    for row, line in enumerate(reversed(notes)):
+        at = scale * (0.08 + _LINE * row)
+        figure.text(left, at / height, line, color=FAINT, fontsize="small", parse_math=False)

@@ -63,7 +63,7 @@ def draw_families(
     axes.set_ylim(-0.75, len(order) - 0.6)
     axes.set_yticks(place, [FAMILIES[family].replace("_", " ") for family in order])
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("probability, and the spread\nbetween models")
+    axes.set_xlabel("probability; line: how far\nthe models differ")
     axes.spines["left"].set_visible(False)
     if run.labels is not None:
         for label, family in zip(axes.get_yticklabels(), order, strict=True):

@@ -26,6 +26,8 @@ from egams.report.words import (
     facts_line,
     nearest_line,
     not_measured_line,
+    nothing_to_draw,
+    title_lines,
     wrapped,
 )
 from egams.run import Run
@@ -41,6 +43,7 @@ _LEFT, _NAMES, _FAMILIES, _BARS, _CALLS = 0.75, 0.85, 1.05, 1.25, 1.1
 _NARROW, _STACKED = 8.0, 3.6
 """Families stand below the traces where there is less width than this."""
 _CHARACTERS_PER_INCH = 14.5
+_TITLE_LINE, _TITLE_PER_INCH = 0.23, 8.0
 
 Bounds = tuple[float, float, float, float]
 
@@ -93,6 +96,8 @@ class Drawn:
         evidence = mark(explanation)
         first = [each.window.mz[0] for each in evidence.marked]
         ions = choose_ions(traces, found, prediction, first=first, only=mz)
+        if mz is not None and not ions:
+            raise nothing_to_draw([traces], mz)
         return cls(run, prediction, traces, found, ions, evidence)
 
 
@@ -185,8 +190,11 @@ def fill(
         With name, facts, answer, flags and nearest runs, as a picture that stands alone needs.
     """
     unit = look.scale
+    across = look.width / unit - _LEFT
+    title = title_lines(drawn.run.run_id, int(across * _TITLE_PER_INCH))
     head, foot = _words(drawn, int(look.width / unit * _CHARACTERS_PER_INCH)) if words else ([], [])
-    top = unit * (_TITLE + _LINE * len(head)) if words else 0.3 * unit
+    head_lines = _TITLE + _TITLE_LINE * (len(title) - 1) + _LINE * len(head)
+    top = unit * head_lines if words else 0.3 * unit
     answer = drawn.prediction is not None
     stacked = answer and look.width < _NARROW * unit
     bottom = unit * (_AXIS + _LINE * len(foot) + (0.15 if foot else 0))
@@ -220,7 +228,7 @@ def fill(
         bars = figure.add_axes(panel(left, bottom, across, up))
         draw_families(bars, drawn.prediction, drawn.run, dict(drawn.evidence.lines))
     if words:
-        _write(figure, drawn.run.run_id, head, foot, look, height)
+        _write(figure, title, head, foot, look, height)
 
 
 def _words(drawn: Drawn, characters: int) -> tuple[list[str], list[tuple[str, str]]]:
@@ -261,7 +269,7 @@ def key_line(drawn: Drawn) -> str:
 
 def _write(
     figure: Figure,
-    name: str,
+    title: Sequence[str],
     head: Sequence[str],
     foot: Sequence[tuple[str, str]],
     look: Look,
@@ -269,7 +277,9 @@ def _write(
 ) -> None:
     unit = look.scale
     left, y = unit * _LEFT / look.width, height - 0.3 * unit
-    figure.text(left, y / height, name, fontsize="x-large", fontweight="bold", parse_math=False)
+    for row, line in enumerate(title):
+        y -= unit * _TITLE_LINE * (row > 0)
+        figure.text(left, y / height, line, fontsize="x-large", fontweight="bold", parse_math=False)
     for row, line in enumerate(head):
         y -= unit * (_LINE + (0.03 if row == 0 else 0))
         figure.text(left, y / height, line, color=INK if row else FAINT, parse_math=False)

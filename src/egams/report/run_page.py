@@ -19,7 +19,7 @@ from egams.io import RunSource, SkippedRun
 from egams.report.figure import Drawn, fill, key_line
 from egams.report.ions import printed
 from egams.report.page import LOOKS, styled_figure, svg_of
-from egams.report.words import answer_lines, facts_line
+from egams.report.words import answer_lines, facts_line, range_of, temperatures
 
 LOOK = replace(LOOKS["screen"], width=9.6, font=8.0)
 LEAST_SHARE = 0.05
@@ -28,10 +28,11 @@ LEAST_SHARE = 0.05
 
 @dataclass(frozen=True)
 class FamilyRow:
-    """A family in words: its call, and what the evidence or the lack of it says."""
+    """A family in words: its call, how far models differ, and why it cannot be seen."""
 
     family: str
     probability: float
+    spread: float
     call: str
     remark: str
 
@@ -44,8 +45,8 @@ class RunPage:
     ----------
     run_id, instrument, facts
         Name, instrument, and a line about scans and temperatures.
-    range_degC
-        Lowest and highest temperature.
+    temperatures
+        Lowest and highest, in words.
     answer
         In words.
     families
@@ -71,7 +72,7 @@ class RunPage:
     run_id: str
     instrument: str
     facts: str
-    range_degC: tuple[float, float]
+    temperatures: str
     answer: tuple[str, ...]
     families: tuple[FamilyRow, ...]
     evidence: tuple[str, ...]
@@ -126,12 +127,13 @@ def page_of(
         run_id=run_id,
         instrument=run.instrument,
         facts=facts_line(run),
-        range_degC=(float(np.nanmin(run.temperature)), float(np.nanmax(run.temperature))),
+        temperatures=temperatures(*range_of(run)),
         answer=tuple(answer_lines(prediction)),
         families=tuple(
             FamilyRow(
                 FAMILIES[place].replace("_", " "),
                 float(prediction.probabilities[place]),
+                float(prediction.spread[place]),
                 str(prediction.calls[place]),
                 str(prediction.unseen[place]),
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +14,16 @@ from egams.report.colours import INK, NOT_MEASURED
 from egams.report.evidence import Marked
 from egams.report.ions import Ion
 from egams.report.labels import Label, place_labels, write_at_right
+from egams.report.log_ticks import RAISED
 from egams.run import CURRENTS, PRESSURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DASHED: dict[str, Any] = {"linewidth": 0.8, "linestyle": (0, (4, 2.5))}
-RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _LOWEST_SHARE, _HIGHEST_SHARE = 1e-7, 0.05  # of the top, for the lower end of the axis
+ROW = 0.04
+"""Height of a row of brackets, as a share of the panel's."""
 _LEAST_RISE = 1.3  # of signal over baseline: smaller peaks are not named
 _LEAST_PART = 0.08  # of the area of the ion
 _NAMED_OF_AN_ION = 3
@@ -77,10 +79,13 @@ def draw_traces(
         axes.plot(traces.temperature, baseline, color=ion.colour, alpha=0.75, **DASHED)
         _draw_saturation(axes, traces, ion, signal)
         shown.append(signal[np.isfinite(signal) & ((signal > 0) | linear)])
-    axes.set_ylim(*(_linear_range(shown) if linear else _log_range(shown)))
+    rows = _in_rows(marked)
+    low, high = _linear_range(shown) if linear else _log_range(shown)
+    room = 1 / (1 - ROW * max(rows.values(), default=0))  # brackets of further rows
+    axes.set_ylim(low, low + (high - low) * room if linear else low * (high / low) ** room)
     for each in marked:
         _shade(axes, traces, ions, scales, each)
-    _bracket(axes, ions, marked)
+    _bracket(axes, ions, rows)
     _letter(axes, traces.unit, linear=linear)
     place_labels(axes, _peak_labels(traces, ions, scales, peaks))
     write_at_right(axes, _names(axes, traces, ions, scales))
@@ -151,16 +156,25 @@ def _shade(
             )
 
 
-def _bracket(axes: Axes, ions: Sequence[Ion], marked: Sequence[Marked]) -> None:
-    """Write the letters of windows over their temperatures, in rows that do not overlap."""
-    colours = {ion.mz: ion.colour for ion in ions}
-    rows: list[float] = []  # of each: where it is free from, degC
+def _in_rows(marked: Sequence[Marked]) -> dict[Marked, int]:
+    """Row of each bracket, so that those of a row do not overlap."""
+    rows: dict[Marked, int] = {}
+    free_from: list[float] = []  # of each row, degC
     for each in sorted(marked, key=lambda each: each.window.start_degC):
+        start, end = each.window.start_degC, each.window.end_degC
+        row = next((i for i, free in enumerate(free_from) if free < start), len(free_from))
+        free_from[row : row + 1] = [end]
+        rows[each] = row
+    return rows
+
+
+def _bracket(axes: Axes, ions: Sequence[Ion], rows: Mapping[Marked, int]) -> None:
+    """Write the letters of windows over their temperatures."""
+    colours = {ion.mz: ion.colour for ion in ions}
+    for each, row in rows.items():
         window = each.window
-        row = next((i for i, end in enumerate(rows) if end < window.start_degC), len(rows))
-        rows[row : row + 1] = [window.end_degC]
         colour = next((colours[mz] for mz in window.mz if mz in colours), INK)
-        y, middle = 0.985 - 0.04 * row, (window.start_degC + window.end_degC) / 2
+        y, middle = 0.985 - ROW * row, (window.start_degC + window.end_degC) / 2
         place = axes.get_xaxis_transform()
         ends = [window.start_degC, window.end_degC]
         axes.plot(ends, [y, y], color=colour, linewidth=2, transform=place, alpha=0.6)

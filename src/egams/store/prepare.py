@@ -12,6 +12,7 @@ from egams.artifact import move_over, refuse_to_replace, remove
 from egams.errors import InputError
 from egams.io import RunSource, SkippedRun, open_source
 from egams.io.sniff import Runs
+from egams.io.source import refuse_unread_labels
 from egams.lock import alone_on
 from egams.memory import CELL, budget
 from egams.pool import in_order
@@ -57,7 +58,8 @@ def prepare(
     Raises
     ------
     InputError
-        If no run can be used, or one cannot and `strict` is set.
+        If no run can be used, or one cannot and `strict` is set; or labels that lie beside the
+        data cannot be read.
     ConfigError
         If `jobs` is below 1, or several cannot be started: see `egams.processes`.
     ArtifactError
@@ -65,6 +67,7 @@ def prepare(
         process prepares into it.
     """
     source = open_source(runs)
+    refuse_unread_labels(source)
     if output is not None:
         folder, count = Path(output).resolve(), _processes(source, jobs)
         refuse_to_replace(folder, StoreManifest.kind)

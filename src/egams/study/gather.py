@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from egams.arrays import IntArray
 from egams.ensemble.out_of_fold import OutOfFoldPredictions
 from egams.errors import ArtifactError
-from egams.study.folds import SAM_FOLD, Folds
+from egams.models.predictor import NEIGHBOURS
+from egams.study.folds import SAM_FOLD, WHOLE, Folds
 from egams.study.study import Study
 
 
@@ -23,7 +25,8 @@ def study_predictions(
     sam_fold
         Those of fold "sam" (trained on commercial runs, tested on SAM) instead.
     with_weights
-        Only those that can predict something new.
+        Only those that can predict something new, and distances only where new runs will have
+        them: where neighbours know all runs.
 
     Raises
     ------
@@ -32,14 +35,38 @@ def study_predictions(
     """
     wanted = _wanted(study, sam_fold=sam_fold)
     names = [name for name in study.experiments() if set(wanted) <= set(study.folds_done(name))]
-    if with_weights:
+    if with_weights and names:
         names = [name for name in names if not study.only_predicted(name)]
+        if not names:
+            raise ArtifactError(
+                f"{study.folder}: its experiments are known by their predictions alone (egams "
+                "study add). Cross-validate in a folder of its own what is to predict."
+            )
     if not names:
         raise ArtifactError(
             f"{study.folder}: no experiment has finished {'fold ' if sam_fold else 'folds '}"
             f"{', '.join(wanted)}. Cross-validate first."
         )
-    return _gathered(study, names, wanted)
+    found = _gathered(study, names, wanted)
+    if with_weights and not any(knows_all(study, name) for name in names):
+        return replace(found, distance=None)
+    return found
+
+
+def knows_all(study: Study, experiment: str) -> bool:
+    """Whether an experiment has neighbours that know all runs of the study.
+
+    Parameters
+    ----------
+    study
+        The study.
+    experiment
+        Name of one of its experiments.
+    """
+    if WHOLE not in study.folds_done(experiment):
+        return False
+    record = study.record(experiment, WHOLE)
+    return not record.only_predictions and NEIGHBOURS in record.files
 
 
 def lacking_predictions(study: Study, names: Sequence[str]) -> OutOfFoldPredictions | None:

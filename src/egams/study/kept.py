@@ -227,8 +227,8 @@ def add_kept(path: Path, folder: Path, store: RunStore) -> Study:
     Raises
     ------
     ArtifactError
-        If the file is damaged, is of other runs or folds, or its experiment is trained in the
-        study, or is there with other settings.
+        If the file is damaged, is of other runs, folds or another seed, or its experiment is
+        trained in the study, or is there with other settings.
     """
     kept = read_kept(path)
     record = kept.record
@@ -243,6 +243,7 @@ def add_kept(path: Path, folder: Path, store: RunStore) -> Study:
     there = study.manifest
     _refuse_others(path, "runs", record.study.data, there.data)
     _refuse_others(path, "test-time draws", record.study.draws, there.draws)
+    _refuse_others(path, "seeds", record.study.seed, there.seed)
     with alone_in(folder):
         _refuse_others(path, "folds", record.folds.fold, FoldsRecord.load(study.folds_path).fold)
         for member in record.members:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from egams.models.network import NetworkSettings
 from egams.models.onnx_network import NETWORK
 from egams.models.registry import registered
 from egams.study.folds import WHOLE
-from egams.study.gather import lacking_predictions, study_predictions
+from egams.study.gather import knows_all, lacking_predictions, study_predictions
 from egams.study.study import Study
 
 
@@ -27,8 +28,8 @@ def make_bundle(
 ) -> Path:
     """Put the members of `study` that have weight in its ensemble into a folder, `output`.
 
-    Members are those trained on all runs, where the study has them (`cross_validate` with
-    ``whole``), else one for each fold. Weights, calibration, clips and calls are fitted on
+    Of each experiment the member trained on all runs, where the study has it (`cross_validate`
+    with ``whole``), else one for each fold. Weights, calibration, clips and calls are fitted on
     out-of-fold predictions, also for members trained on all runs: those know more, and their
     calibration errs on the side of caution.
 
@@ -51,13 +52,16 @@ def make_bundle(
     scored = study_predictions(opened, with_weights=True)
     lacking = lacking_predictions(opened, scored.names)
     ensemble = fit_to(scored, at_most=at_most, lacking=lacking).without_unused()
-    members = ensemble.names
-    folds = [str(fold) for fold in range(opened.manifest.folds)]
-    if all(WHOLE in opened.folds_done(name) for name in members):
-        folds = [WHOLE]
+    if scored.distance is not None and not any(knows_all(opened, name) for name in ensemble.names):
+        scored = replace(scored, distance=None)
+        ensemble = fit_to(scored, at_most=at_most, lacking=lacking).without_unused()
+    each_fold = tuple(str(fold) for fold in range(opened.manifest.folds))
+    folds = {
+        name: (WHOLE,) if WHOLE in opened.folds_done(name) else each_fold for name in ensemble.names
+    }
     with written_whole(output) as temporary:
-        for name in members:
-            for fold in folds:
+        for name in ensemble.names:
+            for fold in folds[name]:
                 target = temporary / name / f"fold-{fold}"
                 target.mkdir(parents=True)
                 opened.record(name, fold).save(target)
@@ -75,7 +79,7 @@ def make_bundle(
         BundleManifest(
             families=FAMILIES,
             members=tuple(
-                MemberEntry(experiment=experiments[name], folds=tuple(folds)) for name in members
+                MemberEntry(experiment=experiments[name], folds=of) for name, of in folds.items()
             ),
             ensemble=ensemble,
             draws=made_from.draws,
@@ -130,8 +134,6 @@ def _training_runs(study: Study) -> TrainingRuns:
 def _whole_neighbours(study: Study) -> Neighbours | None:
     """Neighbours trained on all runs, of whichever experiment; None if none has any."""
     for name, experiment in study.experiments().items():
-        if WHOLE in study.folds_done(name) and not study.only_predicted(name):
-            nearest = study.predictor(experiment, WHOLE).neighbours
-            if nearest is not None:
-                return nearest
+        if knows_all(study, name):
+            return study.predictor(experiment, WHOLE).neighbours
     return None

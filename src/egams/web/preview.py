@@ -10,6 +10,7 @@ from egams.errors import InputError
 from egams.io.csv_source import CsvSource
 from egams.io.formats import READERS
 from egams.io.readers import own_readers
+from egams.io.sheets import sheet_of
 from egams.io.tables.account import Account
 from egams.io.tables.dialect import Grid
 from egams.io.tables.glance import glances
@@ -46,7 +47,8 @@ def preview(library: Library, work: Work) -> dict[str, Any]:
         run_id = opened.source.ids[0]
         account = _account(opened.source, run_id)
         with shown_as(opened.path, opened.name):
-            grid = _grid(opened.source.find(run_id).read(), opened.source.reading.stated)
+            blob = opened.source.find(run_id)
+            grid = _grid(blob.read(), opened.source.reading.stated, sheet_of(blob))
     return {
         "name": work.name,
         "question": question(result.get("error"), work.reason),
@@ -95,16 +97,17 @@ def _table(grid: Grid | None) -> dict[str, Any]:
     }
 
 
-def _grid(data: bytes, stated: Hints) -> Grid | None:
+def _grid(data: bytes, stated: Hints, sheet: str | None) -> Grid | None:
     """Return the table of a file that is one; None for files of instruments' programs."""
     if any(reader.recognises(data[:HEAD]) for reader in (*own_readers(), *READERS)):
         return None
     try:
-        return grid_of(data, "file", stated)[0]
+        return grid_of(data, "file", stated, sheet)[0]
     except InputError:
         pass
     try:  # the decimal mark may be what is asked: any will do to look at the table
-        return grid_of(data, "file", Hints(separator=stated.separator, decimal="."))[0]
+        anyhow = Hints(separator=stated.separator, decimal=".")
+        return grid_of(data, "file", anyhow, sheet)[0]
     except InputError:
         return None
 

@@ -118,8 +118,8 @@ class RowShape:
 
     Parameters
     ----------
-    id, name, file, instrument, range_degC, scans, mz, added
-        What it is; `mz` is how many.
+    id, name, file, instrument, range_degC, temperatures, scans, mz, added
+        What it is; `temperatures` says `range_degC` in words, `mz` is how many.
     calls, probabilities
         By family.
     flags, remark, labels
@@ -133,6 +133,7 @@ class RowShape:
     file: str
     instrument: str
     range_degC: list[float]
+    temperatures: str
     scans: int
     mz: int
     added: str

@@ -6,7 +6,7 @@ from typing import Any
 
 from egams.ensemble.predictions import RunPrediction
 from egams.library.records import StoredRun, Work
-from egams.report.words import INSTRUMENT, answer_lines
+from egams.report.words import INSTRUMENT, answer_lines, temperatures
 
 
 def shown_work(work: Work) -> dict[str, Any]:
@@ -43,6 +43,7 @@ def row(run: StoredRun, digest: str | None) -> dict[str, Any]:
     return {name: getattr(run, name) for name in names} | {
         "file": run.file_name,
         "range_degC": run.facts["temperature"],
+        "temperatures": temperatures(*run.facts["temperature"]),
         "scans": run.facts["scans"],
         "mz": len(run.facts["mz"]),
         "calls": {family: each["call"] for family, each in families.items()},
@@ -96,10 +97,9 @@ def facts_line(run: StoredRun) -> str:
     run
         Of the library.
     """
-    low, high = run.facts["temperature"]
     rate = run.facts.get("rate")
     heated = "" if rate is None else f" at {rate:.3g} °C a minute"
     return (
         f"{INSTRUMENT[run.instrument]}, {run.facts['scans']} scans of {len(run.facts['mz'])} m/z, "
-        f"{low:.0f} to {high:.0f} °C{heated}"
+        f"{temperatures(*run.facts['temperature'])}{heated}"
     )

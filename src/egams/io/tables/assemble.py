@@ -8,19 +8,19 @@ import numpy as np
 
 from egams.arrays import FloatArray
 from egams.errors import InputError
+from egams.io.stacked import MANY_RUNS
 from egams.io.tables.account import Account
 from egams.io.tables.cells import are_clocks, decimal_mark, is_missing, to_number, to_numbers
 from egams.io.tables.cells import to_seconds as clock_seconds
 from egams.io.tables.channels import channel_of
-from egams.io.tables.columns import Column, Layout, ask, layout_of
+from egams.io.tables.columns import Column, Layout, layout_of
 from egams.io.tables.dialect import DECIMALS, Grid
 from egams.io.tables.hints import Hints
 from egams.io.tables.plausible import check_signal, check_temperature, check_time
+from egams.io.tables.questions import ask
 from egams.io.tables.recording import Recording
 from egams.io.tables.snap import in_scan_order, snapped
 from egams.io.tables.units import Quantity
-
-MANY_RUNS = "Write one file for each run, or all of them into one Parquet file."
 
 
 def recording_of(grid: Grid, hints: Hints) -> Recording:

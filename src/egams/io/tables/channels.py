@@ -6,11 +6,12 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from egams.io.tables.synonyms import GASES, OF_CHANNELS, SAY_MASS
+from egams.io.tables.synonyms import GASES, LOGARITHM, OF_CHANNELS, SAY_MASS, TOTAL
 
 _RATIO = re.compile(r"\bm\s*/\s*[zeq]\b")
 _QMID = re.compile(r"\bm:\s*(\d+(?:[.,]\d+)?)")
 _TOKEN = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)?")
+_AFTER_MZ = re.compile(r"\bmz\s*[:=]?\s*(\d+(?:[.,]\d+)?)(?![\w.])(?P<rest>.*)")
 _GAS_THEN_NUMBER = re.compile(r"^(?P<gas>[a-z0-9/]+)[\s_(\[-]+(?P<rest>.*\d.*)$")
 HIGHEST = 1000.0
 
@@ -69,6 +70,24 @@ def channel_of(name: str) -> Channel | None:
         return None
     sure = bool(SAY_MASS.intersection(words)) or words == ["m"]
     return _channel(numbers[0], "number" if sure else "bare")
+
+
+def signal_channel_of(name: str) -> Channel | None:
+    """Return the m/z that the header of a column of signals names; None if it names none.
+
+    Parameters
+    ----------
+    name
+        The header without its unit, such as ``IS m/z 18``: with "m/z" and a number, any other words
+        may stand there, but for sums and logarithms.
+    """
+    plain = folded(name)
+    found = _AFTER_MZ.search(plain)
+    words = re.findall(r"[^\W_]+", plain)
+    other = any(re.fullmatch(f"{TOTAL}|{LOGARITHM}", word) for word in words)
+    if channel_of(name) or found is None or re.search(r"\d", found["rest"]) or other:
+        return channel_of(name)  # a number behind it may be the end of a range
+    return _channel(found[1], "number")
 
 
 def _channel(text: str, how: str) -> Channel | None:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from egams.errors import InputError
-from egams.io.tables.channels import Channel, channel_of, folded
+from egams.io.tables.channels import Channel, channel_of, folded, signal_channel_of
 from egams.io.tables.dialect import Grid
 from egams.io.tables.hints import ROLES, Hints, split_hint
+from egams.io.tables.questions import ask, nothing_recognised
 from egams.io.tables.synonyms import (
     ASKED_GASES,
     LOGARITHM,
@@ -23,6 +24,7 @@ from egams.io.tables.synonyms import (
 from egams.io.tables.units import Quantity, Unit, split_unit, unit_named
 
 RUN_COLUMN = "sample_id"
+OPEN_SIGNAL = "may hold a signal, but of which m/z is open"
 _UNIT_LENGTH = 4
 """Longest text in brackets at the end of a header that may be a unit egams does not know."""
 _MOST_NUMBERED = 20
@@ -126,9 +128,11 @@ def layout_of(grid: Grid, hints: Hints, clocks: Sequence[int] = ()) -> Layout:
     channels = [(mz, c) for mz, c in named.values() if mz is not None]
     inferred = [c for c in free if c.channel and c.column not in columns.values()]
     if not is_long and not channels and not inferred:
-        raise _nothing_recognised(grid, columns)
+        raise nothing_recognised(grid, {role: c.header for role, c in columns.items()})
     if is_long and (channels or any(c.channel.how != "gas" for c in inferred if c.channel)):
-        raise _both(grid, [*(c for _, c in channels), *(c.column for c in inferred)])
+        single = [*(c.header for _, c in channels), *(c.column.header for c in inferred)]
+        problem = "holds a column of m/z and columns of single m/z"
+        raise ask(problem, grid, single[0], f"{single[0]}=unused")
     if not is_long:
         channels += _channels(inferred, grid, notes)
         columns = {role: columns[role] for role in ("time", "temp") if role in columns}
@@ -167,29 +171,6 @@ def curve_columns(grid: Grid, clocks: Sequence[int]) -> dict[Quantity, Column]:
     return columns
 
 
-def ask(problem: str, grid: Grid, column: str | None, answer: str) -> InputError:
-    """Return the question that a table leaves open.
-
-    Parameters
-    ----------
-    problem
-        What is open.
-    grid
-        The table.
-    column
-        Header of the column it is about.
-    answer
-        What to write behind ``--columns``.
-    """
-    return InputError(
-        problem,
-        file=grid.file,
-        row=grid.header_line,
-        column=column,
-        hint=f"State it: --columns '{answer}'.",
-    )
-
-
 def _candidate(grid: Grid, index: int, hints: Hints) -> _Candidate:
     header = grid.names[index]
     name, unit, odd = split_unit(header)
@@ -208,7 +189,9 @@ def _candidate(grid: Grid, index: int, hints: Hints) -> _Candidate:
     quantity = unit.quantity if unit else None
     if quantity == "temp":
         words = [word for word in words if word != "t"]
-    channel = channel_of(name) if quantity in (None, "abundance", "m/z") else None
+    channel = channel_of(name) if quantity in (None, "m/z") else None
+    if quantity == "abundance":
+        channel = signal_channel_of(name)
     if channel:
         return _Candidate(column, plain, None, channel)
     by_word = [role for role in ROLES if any(re.fullmatch(WORDS[role], word) for word in words)]
@@ -232,6 +215,8 @@ def _role(
     if quantity is None:
         meant = " or ".join(by_word)
         raise ask(f"its name may mean {meant}", grid, header, f"{by_word[0]}={header}")
+    if (by_word[0], quantity) == ("m/z", "abundance"):
+        raise ask(OPEN_SIGNAL, grid, header, f"{header}=18' or '{header}=unused")
     raise ask(
         f"its name says {by_word[0]}, its unit {quantity}", grid, header, f"{quantity}={header}"
     )
@@ -303,6 +288,10 @@ def _choose(
     if len(best) > 1:
         headers = " and ".join(f"'{c.column.header}'" for c in best)
         answer = f"{role}={best[0].column.header}"
+        single = {c.column.header: signal_channel_of(c.name) for c in best}
+        if role == "m/z" and all(single.values()):  # "Scan m/z 18", without a unit
+            answer = ", ".join(f"{header}={s.mz:g}" for header, s in single.items() if s)
+            raise ask(f"{headers} may be signals of an m/z each", grid, None, answer)
         raise ask(f"{headers} may both be the column of {role}", grid, None, answer)
     chosen = best[0]
     if chosen.odd_unit:
@@ -374,25 +363,4 @@ def _check_left(left: Sequence[_Candidate], grid: Grid, *, wide: bool) -> None:
         signal = wide and (unit.quantity == "abundance" if unit else gas or numbered)
         if signal and not _has(TOTAL, candidate):
             header = candidate.column.header
-            answer = f"{header}=16' or '{header}=unused"
-            raise ask("may hold a signal, but of which m/z is open", grid, header, answer)
-
-
-def _nothing_recognised(grid: Grid, columns: dict[Quantity, Column]) -> InputError:
-    known = ", ".join(f"{role} ('{column.header}')" for role, column in columns.items()) or "none"
-    shown = ", ".join(f"'{name}'" for name in grid.names[:12])
-    shown += ", ..." if len(grid.names) > 12 else ""
-    return InputError(
-        f"neither a column of abundance beside one of m/z, nor a column for each m/z, among {shown}"
-        f" (recognised: {known})",
-        file=grid.file,
-        row=grid.header_line,
-        expected="time, temp, m/z, abundance; or time, temp and 'm/z 18', 'm/z 44', ...",
-        hint="State what they are: --columns 'time=..., temp=..., m/z=..., abundance=...', or"
-        " 'HEADER=18' for each m/z.",
-    )
-
-
-def _both(grid: Grid, channels: Sequence[Column]) -> InputError:
-    header = channels[0].header
-    return ask("holds a column of m/z and columns of single m/z", grid, header, f"{header}=unused")
+            raise ask(OPEN_SIGNAL, grid, header, f"{header}=16' or '{header}=unused")

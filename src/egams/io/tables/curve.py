@@ -13,6 +13,7 @@ from egams.io.tables.columns import curve_columns
 from egams.io.tables.open_table import grid_of
 from egams.io.tables.plausible import check_temperature
 from egams.io.tables.recording import Curve
+from egams.io.tables.workbook import XLSX
 from egams.io.vendors.mettler import is_mettler, mettler_curve
 
 LEAVE = "Leave one column of time and one of temperature in that file, with units."
@@ -48,11 +49,12 @@ def read_curve(path: str | Path) -> Curve:
             file=file,
             expected="a curve of temperature over time",
         )
-    return Curve(time - time[0], temp, file.name, curve.stamps, curve.clock)
+    name = curve.name.replace(str(file), file.name)
+    return Curve(time - time[0], temp, name, curve.stamps, curve.clock)
 
 
 def _curve_of(data: bytes, file: str) -> Curve:
-    grid, _ = grid_of(data, file)
+    grid, encoding = grid_of(data, file)
     try:
         columns = curve_columns(grid, clock_columns(grid))
         time, temp = numbers_of(grid, columns["time"]), numbers_of(grid, columns["temp"])
@@ -69,4 +71,5 @@ def _curve_of(data: bytes, file: str) -> Curve:
     clock = first_clock(grid, columns["time"])
     if columns["time"].unit is None and clock is None:
         raise InputError("has no unit", file=file, column=columns["time"].header, hint=LEAVE)
-    return Curve(time, temp, file, clock=clock)
+    name = f"{file} ({encoding})" if data.startswith(XLSX) else file
+    return Curve(time, temp, name, clock=clock)

@@ -17,10 +17,15 @@ SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", " ": 
 DECIMALS: dict[Decimal, str] = {".": "point", ",": "comma"}
 COMMENT = ("#", "%", "//", "!", "'")
 _NEWLINE = re.compile(r"\r\n|\n|\r")
-_A_TABLE = 8  # rows
+A_TABLE = 8
+"""Rows of numbers that are more than a remark."""
 _WINDOWS, _WINDOW = 6, 60
 MAX_COLUMNS = 4096
 Rows = list[list[str]]
+
+
+class NoTableError(InputError):
+    """A text or a sheet in which nothing is a table of readings."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,7 @@ def grid_of_rows(
     InputError
         As `grid_of_text`; a row that is none is named with its line.
     """
-    like_rows = [i for i, row in enumerate(rows) if _is_row(row)]
+    like_rows = [i for i, row in enumerate(rows) if is_row(row)]
     width = Counter(len(_trimmed(rows[i])) for i in like_rows).most_common(1)
     if not width or width[0][0] < 2:
         raise _no_table(file)
@@ -185,8 +190,8 @@ def separator_free(row: Sequence[str]) -> str:
     return "\t".join(row).rstrip()
 
 
-def _no_table(file: str) -> InputError:
-    return InputError(
+def _no_table(file: str) -> NoTableError:
+    return NoTableError(
         "no table found in it",
         file=file,
         expected="a header, and under it rows of numbers in columns",
@@ -209,16 +214,22 @@ def _separator(lines: Sequence[str], file: str) -> str:
 def _score(lines: Sequence[str], separator: str) -> float:
     """Return the share of cells that are numbers, times the number of lines of usual width."""
     rows = [_trimmed(split_line(line[:100_000], separator)) for line in lines]
-    width = Counter(len(row) for row in rows if _is_row(row)).most_common(1)
+    width = Counter(len(row) for row in rows if is_row(row)).most_common(1)
     if not width or width[0][0] < 2:
         return 0.0
-    usual = [row for row in rows if len(row) == width[0][0] and _is_row(row)]
+    usual = [row for row in rows if len(row) == width[0][0] and is_row(row)]
     cells = [cell for row in usual for cell in row if cell]
     return len(usual) * sum(is_number(c) or is_missing(c) for c in cells) / len(cells)
 
 
-def _is_row(row: Sequence[str]) -> bool:
-    """Whether more than half of the cells that hold anything are numbers, and at least two."""
+def is_row(row: Sequence[str]) -> bool:
+    """Whether more than half of the cells that hold anything are numbers, and at least two.
+
+    Parameters
+    ----------
+    row
+        Cells of a line.
+    """
     held = [cell for cell in row if not is_missing(cell)]
     numbers = sum(map(is_number, held))
     return numbers >= 2 and 2 * numbers > len(held)
@@ -265,7 +276,7 @@ def _refuse_rows_above(
     rows: Sequence[Sequence[str]], above: Sequence[int], width: int, file: str
 ) -> None:
     """A few lines of numbers above a header describe it; many are a table that would be lost."""
-    if len(above) >= _A_TABLE:
+    if len(above) >= A_TABLE:
         others = sorted({len(_trimmed(rows[i])) for i in above})
         raise InputError(
             f"{len(above)} rows of numbers stand above the header, in {others[0]} columns where "

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from egams.io.tables.cells import is_missing
-from egams.io.tables.channels import channel_of, folded
+from egams.io.tables.channels import channel_of, folded, signal_channel_of
 from egams.io.tables.dialect import Grid
 from egams.io.tables.hints import ROLES
 from egams.io.tables.synonyms import WORDS
@@ -53,7 +53,9 @@ def _glance(grid: Grid, index: int) -> Glance:
     header = grid.names[index]
     name, unit, _ = split_unit(header)
     unit = unit or unit_named(grid.units[index])
-    channel = channel_of(name) if unit is None or unit.quantity in ("abundance", "m/z") else None
+    channel = channel_of(name) if unit is None or unit.quantity == "m/z" else None
+    if unit and unit.quantity == "abundance":
+        channel = signal_channel_of(name)
     words = re.findall(r"[^\W\d_]+", folded(name))
     by_word = [role for role in ROLES if any(re.fullmatch(WORDS[role], word) for word in words)]
     role: str | None = "ion" if channel else unit.quantity if unit else None

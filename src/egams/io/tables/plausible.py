@@ -9,9 +9,10 @@ import numpy as np
 
 from egams.arrays import FloatArray
 from egams.errors import InputError
-from egams.io.tables.columns import Column, ask
+from egams.io.tables.columns import Column
 from egams.io.tables.dialect import Grid
 from egams.io.tables.kelvin import KELVIN
+from egams.io.tables.questions import ask
 
 if TYPE_CHECKING:
     from egams.io.tables.recording import Recording

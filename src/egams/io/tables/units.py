@@ -24,7 +24,7 @@ class Unit:
     factor, shift
         ``(value + shift) * factor`` is in s, degC, or the base unit of `kind`.
     kind
-        What signals can be compared within: A, Pa, counts, counts/s, V.
+        What signals can be compared within, by its base unit: A, mbar, counts, counts/s, V.
     """
 
     name: str
@@ -64,11 +64,11 @@ _ALIASES: dict[Unit, str] = {
     Unit("nA", "abundance", 1e-9, kind="A"): "na",
     Unit("pA", "abundance", 1e-12, kind="A"): "pa_current pamp",
     Unit("fA", "abundance", 1e-15, kind="A"): "fa",
-    Unit("Pa", "abundance", 1.0, kind="Pa"): "pascal",
-    Unit("mbar", "abundance", 100.0, kind="Pa"): "mbar hpa мбар",
-    Unit("bar", "abundance", 1e5, kind="Pa"): "bar",
-    Unit("Torr", "abundance", 133.322368, kind="Pa"): "torr mmhg",
-    Unit("mTorr", "abundance", 0.133322368, kind="Pa"): "mtorr",
+    Unit("Pa", "abundance", 0.01, kind="mbar"): "pascal",
+    Unit("mbar", "abundance", 1.0, kind="mbar"): "mbar hpa мбар",
+    Unit("bar", "abundance", 1e3, kind="mbar"): "bar",
+    Unit("Torr", "abundance", 1.33322368, kind="mbar"): "torr mmhg",
+    Unit("mTorr", "abundance", 1.33322368e-3, kind="mbar"): "mtorr",
     Unit("counts", "abundance", kind="counts"): "counts count cts ct ions",
     Unit("counts/s", "abundance", kind="counts/s"): "counts/s cps c/s cts/s counts/sec ct/s hz",
     Unit("V", "abundance", kind="V"): "v volt volts",
@@ -134,8 +134,8 @@ def split_unit(header: str) -> tuple[str, Unit | None, str]:
     return header, None, ""
 
 
-def signal_unit(words: str) -> str:
-    """Return the unit of a signal as it is named here; empty where the words hold none.
+def signal_unit(words: str) -> Unit | None:
+    """Return the unit of a signal; None where the words hold none.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def signal_unit(words: str) -> str:
         Such as ``Partial Pressure [mbar]`` or ``Torr``.
     """
     unit = split_unit(words)[1]
-    return unit.name if unit and unit.quantity == "abundance" else ""
+    return unit if unit and unit.quantity == "abundance" else None
 
 
 def is_mass_to_charge(header: str) -> bool:

@@ -1,4 +1,4 @@
-"""Excel workbooks: the sheet that holds the table, as text cells."""
+"""Excel workbooks: the cells of their sheets, as text."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _UNREADABLE = (
 )
 
 
-def rows_of_workbook(data: bytes, file: str) -> tuple[Rows, str]:
-    """Return the cells of the sheet with most of them, and its name.
+def sheets_of(data: bytes, file: str, only: str | None = None) -> dict[str, Rows]:
+    """Return the cells of each sheet that holds any, by the name of the sheet, in their order.
 
     Parameters
     ----------
@@ -33,6 +33,8 @@ def rows_of_workbook(data: bytes, file: str) -> tuple[Rows, str]:
         An ``.xlsx`` file.
     file
         What to call it in messages.
+    only
+        The one sheet to read; None reads all.
 
     Raises
     ------
@@ -45,16 +47,36 @@ def rows_of_workbook(data: bytes, file: str) -> tuple[Rows, str]:
     _check_whole(data, file)
     try:
         book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
-        sheets = {
-            name: book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-            for name in book.sheet_names
+        cells = {
+            sheet.name: book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False)
+            for sheet in book.sheets_metadata
+            if only in (None, sheet.name)
+            and sheet.typ == calamine.SheetTypeEnum.WorkSheet  # a chart of its own has no cells
         }
     except (calamine.CalamineError, ValueError, OSError) as error:
         raise _damaged(file, error) from error
-    if not any(sheets.values()):
+    sheets = {name: [[_text(cell) for cell in row] for row in rows] for name, rows in cells.items()}
+    held = {name: rows for name, rows in sheets.items() if any(map(any, rows))}
+    if not held:
         raise InputError("every sheet is empty", file=file, expected="a table in one of them")
+    return held
+
+
+def rows_of_workbook(data: bytes, file: str, sheet: str | None = None) -> tuple[Rows, str]:
+    """Return the cells of a sheet, and its name; errors as `sheets_of`.
+
+    Parameters
+    ----------
+    data
+        An ``.xlsx`` file.
+    file
+        What to call it in messages.
+    sheet
+        Which; None takes the one with most cells.
+    """
+    sheets = sheets_of(data, file, sheet)
     name = max(sheets, key=lambda each: sum(len(row) for row in sheets[each]))
-    return [[_text(cell) for cell in row] for row in sheets[name]], name
+    return sheets[name], name
 
 
 def _check_whole(data: bytes, file: str) -> None:

@@ -154,6 +154,7 @@ def recording_of_channels(
         raise InputError(
             f"signals are in {' and '.join(units)}", file=file, row=named_in, expected="one unit"
         )
+    unit = signal_unit(units[0])
     account = Account(
         kind,
         {"decimal mark": "comma" if decimal == "," else "point", "signal": units[0]},
@@ -166,8 +167,8 @@ def recording_of_channels(
             time=time_unit.ours(values[0]),
             temp=None,
             mz=values[1],
-            abundance=values[2],
-            unit=signal_unit(units[0]),
+            abundance=values[2] if unit is None else unit.ours(values[2]),
+            unit="" if unit is None else unit.kind,
             file=file,
             line=lines.__getitem__,
             account=account,

@@ -27,7 +27,7 @@ export function familiesPanel(run, shade) {
       make("th", { scope: "row" }, toggle),
       make("td", { class: "bar" }, bar(family)),
       make("td", { class: "number", text: probability(family.probability) }),
-      make("td", { class: "number faint", text: `± ${probability(family.spread)}` }),
+      make("td", { class: "number faint", text: probability(family.spread) }),
       make("td", { class: "callword", text: `${MARK[family.call] ?? ""} ${family.call}` }),
     );
   });
@@ -37,8 +37,8 @@ export function familiesPanel(run, shade) {
     { class: "families", "aria-label": "Families" },
     make("h2", { text: "Families" }),
     run.stale ? make("p", { class: "flag small", text: `${EARLIER}.` }) : null,
-    make("p", { class: "faint small", text: "Choose one to see which gases at which temperatures indicate it." }),
-    table("Families with probability, spread between models, and call", ["family", "", "prob.", "models", "call"].map((text, place) => make("th", { scope: "col", text, class: place === 2 || place === 3 ? "number" : "" })), rows, { class: "ten" }),
+    make("p", { class: "faint small", text: "Choose one to see which gases at which temperatures indicate it. Models differ by: the standard deviation between them; it is no interval about the probability." }),
+    table("Families with probability, how far the models differ, and call", ["family", "", "prob.", "models differ by", "call"].map((text, place) => make("th", { scope: "col", text, class: place === 2 || place === 3 ? "number" : "" })), rows, { class: "ten" }),
     unseen,
     why,
   );

@@ -26,9 +26,11 @@ export function peaksPanel({ peaks, unit = "" }, mark) {
     draw();
   }, { class: "quiet", hidden: large.length === peaks.length });
 
+  const units = unit ? { height: `, ${unit}`, area: `, ${unit} °C` } : {};
+
   function draw() {
     const shown = (all ? [...peaks] : [...large]).sort((a, b) => compare(a[sorted.key], b[sorted.key]) * (sorted.descending ? -1 : 1));
-    const heads = HEADS.map(([text, key]) => sortHead(key === "height" && unit ? `height, ${unit}` : text, key, sorted, (next) => {
+    const heads = HEADS.map(([text, key]) => sortHead(`${text}${units[key] ?? ""}`, key, sorted, (next) => {
       sorted = next;
       draw();
     }, { class: key === "species" ? "" : "number" }));

@@ -40,8 +40,7 @@ export function called(row, call) {
 }
 
 export function heating(row) {
-  const [low, high] = row.range_degC;
-  return `${instrument(row.instrument)}, ${Math.round(low)} to ${degrees(high)}`;
+  return `${instrument(row.instrument)}, ${row.temperatures}`;
 }
 
 export function unitWords(unit) {
