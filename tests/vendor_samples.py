@@ -50,13 +50,14 @@ def quadstar(run: Run, *, newline: str = "\r\n") -> bytes:
 
 
 def srs(run: Run) -> bytes:
-    """Numbered channels, listed above."""
+    """Numbered channels, listed above; the run is in mbar, the file in Torr."""
+    torr = run.abundance / 1.33322368
     lines = ["Pressure vs Time Scan Setup:", "Nov 28, 2022  01:51:12 PM", "Units: Torr", ""]
     lines += ["Channel#, Mass, Scan speed"]
     lines += [f"{i}, {mz:.2f}, 3" for i, mz in enumerate(run.mz, 1)]
     lines += ["", "Time(s)  " + "  ".join(f"Channel#{i + 1}" for i in range(run.mz.size))]
     for scan, time in enumerate(times(run)):
-        signals = ",  ".join("nan" if np.isnan(v) else repr(float(v)) for v in run.abundance[scan])
+        signals = ",  ".join("nan" if np.isnan(v) else repr(float(v)) for v in torr[scan])
         lines.append(f"  {time:.3f},  {signals},")
     return "\r\n".join([*lines, ""]).encode()
 

@@ -224,8 +224,8 @@ def clip_table(
         "Clip c, p -> p (1 - 2c) + c, of the plain mean of the members that forward selection on "
         "all runs takes, against mean log loss, out of fold. The weighted ensemble has clips of "
         "its own, behind its calibration. Rows with a clip: chosen on the runs they are scored "
-        "on, so the best is optimistic. Rows 'nested': only the clip is chosen on the runs of the "
-        "other folds, and scored on the held-out fold."
+        "on, so the best is optimistic. Rows 'nested': only the clip is chosen, on "
+        "the runs of the other folds; scored on the held-out fold."
     )
     return Table(
         ("instrument", "clip", "log loss", "choice"), tuple(rows), " ".join([caption, *notes])
