@@ -156,9 +156,9 @@ def test_the_server_says_where_it_is_and_ends_at_once(
     command = [sys.executable, "-c", script, str(tmp_path / "b.csv")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "resent" in done.stdout, "the script of the page prints the answer"
-    with ThreadPoolExecutor(6) as pool:  # Ctrl-C while the page asks for what takes seconds
-        path = f"{server.address}api/runs/1/explanation"
-        asked = [pool.submit(httpx.get, path, timeout=60) for _ in range(6)]
+    with ThreadPoolExecutor(len(FAMILIES)) as pool:  # Ctrl-C while the page asks for much
+        path = f"{server.address}api/runs/1/explanation?family="
+        asked = [pool.submit(httpx.get, path + family, timeout=60) for family in FAMILIES]
         time.sleep(0.3)
         status, said = server.interrupt()
         assert 503 in {answer.result().status_code for answer in asked}

@@ -119,7 +119,7 @@ def test_a_blank_is_subtracted(client: TestClient, runs: list[int]) -> None:
     assert without["signal"] != whole["signal"]
     work = finished(client, sent(client, "pressure.csv", in_mbar(csv_of(3))))
     assert work["state"] == "done", work
-    for other, why in ((runs[0], "its own blank"), (work["runs"][0], "in Pa, the run in A")):
+    for other, why in ((runs[0], "its own blank"), (work["runs"][0], "in mbar, the run in A")):
         answers = (
             client.post(f"/api/runs/{runs[0]}/blank", json={"blank": other}),
             client.get(f"/api/runs/{runs[0]}/traces", params={"blank": other}),
