@@ -95,7 +95,13 @@ class Experiment(BaseModel):
             raise ConfigError(f"experiment '{self.name}': {explain(error)}") from error
 
     def ignores(self, setting: str) -> bool:
-        """Whether a setting, by its dotted name, has no part in how this experiment is trained."""
+        """Whether a setting has no part in how this experiment is trained.
+
+        Parameters
+        ----------
+        setting
+            Its dotted name.
+        """
         part = setting.partition(".")[0]
         if part == "training":
             return not self.model.trained_in_epochs
