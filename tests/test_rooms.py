@@ -47,6 +47,17 @@ def test_every_folder_is_a_room_and_every_room_is_described() -> None:
     assert sorted(described) == sorted(folders)
 
 
+def test_the_map_of_the_readme_is_that_of_the_page() -> None:
+    maps = [
+        re.findall(
+            r"^    (?:answers|both|learns) .*$", path.read_text(encoding="utf-8"), re.MULTILINE
+        )
+        for path in (rooms.PAGE, ROOT / "README.md")
+    ]
+    assert maps[0] == maps[1]
+    assert len(maps[0]) == 3
+
+
 def test_the_picture_is_drawn_from_the_imports_of_today() -> None:
     shown = rooms.PICTURE.search(rooms.PAGE.read_text(encoding="utf-8"))
     assert shown is not None
